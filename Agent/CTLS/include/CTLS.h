@@ -1,0 +1,4 @@
+#ifndef CTLS_H
+#define CTLS_H
+int shelfcast_tls_version(void);
+#endif

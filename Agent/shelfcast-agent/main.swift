@@ -1,0 +1,3 @@
+import AgentRuntime
+
+print("shelfcast-agent")

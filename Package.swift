@@ -1,0 +1,149 @@
+// swift-tools-version: 6.2
+// The house, floor by floor. Docs/architecture.md says who may import whom; Tests/HouseTests checks it.
+//
+//   SHELFCAST_EMBEDDED=1    only what a device runs, compiled as Embedded Swift (`make agent` sets it)
+//   SHELFCAST_SCOPE=light   leaves out every target that needs a package from elsewhere: the numerics
+//                           and the agent then build and test in a minute
+import PackageDescription
+
+let embedded = Context.environment["SHELFCAST_EMBEDDED"] == "1"
+let light = embedded || Context.environment["SHELFCAST_SCOPE"] == "light"
+/// mbedTLS 3.6 as `make setup` unpacks it.
+let sysroot = Context.environment["SHELFCAST_SYSROOT"] ?? Context.packageDirectory + "/.sysroot"
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+/// What the agent links: the same sources, ordinary or Embedded.
+let device: [SwiftSetting] =
+    strict
+    + (embedded
+        ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : [])
+/// Numeric code crawls without the optimiser, so it is on in debug builds too.
+let numeric: [SwiftSetting] = [.unsafeFlags(["-O"])]
+
+/// Sources/, Protocol/ and Agent/: what a device runs. No package from elsewhere.
+var targets: [Target] = [
+    .target(name: "Kernels", path: "Sources/Kernels", swiftSettings: device + numeric),
+    .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
+    .target(
+        name: "Forecasting", dependencies: ["Kernels"], path: "Sources/Forecasting",
+        swiftSettings: device + numeric),
+    .target(
+        name: "SyncProtocol", path: "Protocol", exclude: ["SPEC.md", "sync.proto"],
+        sources: ["SyncProtocol"], swiftSettings: device),
+    .target(name: "UpdateTrust", path: "Sources/UpdateTrust", swiftSettings: device),
+    .target(
+        name: "ModelPackage", dependencies: ["Forecasting", "CZlib"],
+        path: "Sources/ModelPackage", exclude: ["FORMAT.md"], swiftSettings: device),
+    .target(
+        name: "AgentCore",
+        dependencies: ["Forecasting", "SyncProtocol", "UpdateTrust", "ModelPackage"],
+        path: "Agent/AgentCore", swiftSettings: device),
+    .systemLibrary(name: "CSQLite", path: "Agent/CSQLite"),
+    .target(name: "CPosix", path: "Agent/CPosix"),
+    .target(
+        name: "CTLS", path: "Agent/CTLS",
+        cSettings: [.unsafeFlags(["-I\(sysroot)/usr/include"])],
+        linkerSettings: [
+            .unsafeFlags([
+                "\(sysroot)/usr/lib/libmbedtls.a", "\(sysroot)/usr/lib/libmbedx509.a",
+                "\(sysroot)/usr/lib/libmbedcrypto.a",
+            ])
+        ]),
+    .target(
+        name: "AgentRuntime", dependencies: ["AgentCore", "CSQLite", "CTLS", "CPosix"],
+        path: "Agent/AgentRuntime", swiftSettings: device),
+    .executableTarget(
+        name: "shelfcast-agent", dependencies: ["AgentRuntime"], path: "Agent/shelfcast-agent",
+        swiftSettings: device),
+]
+var products: [Product] = [.executable(name: "shelfcast-agent", targets: ["shelfcast-agent"])]
+var dependencies: [Package.Dependency] = []
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources,
+        swiftSettings: strict)
+}
+
+if !embedded {
+    // Hub: what needs no package from elsewhere.
+    targets += [
+        .systemLibrary(name: "COpenBLAS", path: "Hub/COpenBLAS", pkgConfig: "openblas"),
+        .target(
+            name: "HubCore",
+            dependencies: ["Forecasting", "SyncProtocol", "UpdateTrust", "ModelPackage"],
+            path: "Hub/HubCore", swiftSettings: strict),
+        .target(
+            name: "Training", dependencies: ["Forecasting", "COpenBLAS"], path: "Hub/Training",
+            swiftSettings: strict + numeric),
+        .target(
+            name: "Compression", dependencies: ["Training", "Forecasting", "ModelPackage"],
+            path: "Hub/Compression", swiftSettings: strict + numeric),
+        tests("ForecastingTests", ["Forecasting", "Kernels"]),
+        tests("SyncProtocolTests", ["SyncProtocol"], resources: [.copy("Fixtures")]),
+        tests("UpdateTrustTests", ["UpdateTrust"]),
+        tests("ModelPackageTests", ["ModelPackage", "Forecasting"]),
+        tests("AgentCoreTests", ["AgentCore"]),
+        tests("AgentRuntimeTests", ["AgentRuntime", "AgentCore"]),
+        tests("HubCoreTests", ["HubCore"]),
+        tests("TrainingTests", ["Training", "Forecasting"]),
+        tests("CompressionTests", ["Compression", "Training", "Forecasting", "ModelPackage"]),
+    ]
+}
+
+if !light {
+    dependencies += [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ]
+    products += [.executable(name: "shelfcast-hub", targets: ["shelfcast-hub"])]
+    targets += [
+        .target(
+            name: "HubStore",
+            dependencies: ["HubCore", .product(name: "GRDB", package: "GRDB.swift")],
+            path: "Hub/HubStore", swiftSettings: strict),
+        .target(
+            name: "HubSync",
+            dependencies: [
+                "HubStore", "HubCore", "SyncProtocol", "UpdateTrust", "ModelPackage",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "X509", package: "swift-certificates"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "Hub/HubSync", swiftSettings: strict),
+        .executableTarget(
+            name: "shelfcast-hub",
+            dependencies: [
+                "HubSync", "HubStore", "HubCore", "Training", "Compression", "CZlib",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "Hub/shelfcast-hub", swiftSettings: strict),
+        tests("HubStoreTests", ["HubStore", "HubCore"]),
+        tests("HubSyncTests", ["HubSync", "HubStore", "HubCore", "SyncProtocol"]),
+        tests("HouseTests", []),
+        tests("EndToEndTests", []),
+    ]
+}
+
+let package = Package(
+    name: "shelfcast", products: products, dependencies: dependencies, targets: targets)
