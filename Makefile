@@ -1,0 +1,56 @@
+# make demo     the main job from sales to report, on this machine, in three minutes after the build
+# make test     everything: unit, protocol, end to end (with the ordinary agent and the Embedded one)
+# make lint     layout, shell scripts, words that must not be here
+# make agent    the agent as it ships: Embedded Swift, .build/agent/shelfcast-agent
+# make hub      the hub, optimised: .build/release/shelfcast-hub
+# make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=train|accuracy|import|agent]
+# make setup    installs what a build needs and this machine lacks (the others call it)
+# make clean    removes what was built
+#
+# SALES=path/to.csv[.gz]   the demo's sales instead of the sample
+# SALES_DATA=folder        the reference sales data for tests and benchmarks (default ../shared/data)
+
+SALES ?=
+ONLY ?=
+export SALES_DATA ?= $(CURDIR)/../shared/data
+export SHELFCAST_PYTHON ?= $(CURDIR)/.venv/bin/python3
+AGENT := .build/agent/shelfcast-agent
+
+.PHONY: demo test lint agent hub bench setup clean
+
+demo: setup agent hub
+	python3 Scripts/demo.py --hub .build/release/shelfcast-hub --agent $(AGENT) $(if $(SALES),--sales "$(SALES)")
+
+test: setup .venv/complete agent
+	swift build --build-tests --explicit-target-dependency-import-check error
+	SHELFCAST_EMBEDDED_AGENT=$(CURDIR)/$(AGENT) swift test --skip-build
+
+lint: setup
+	swift format lint --strict --recursive --parallel Package.swift Sources Protocol Agent Hub Tests Benchmarks
+	shellcheck Scripts/setup Scripts/lint-words .ci/run
+	Scripts/lint-words
+
+agent: setup
+	SHELFCAST_EMBEDDED=1 swift build -c release --product shelfcast-agent --scratch-path .build/embedded
+	mkdir -p .build/agent
+	cp .build/embedded/release/shelfcast-agent $(AGENT).new && strip $(AGENT).new && mv $(AGENT).new $(AGENT)
+	Scripts/check-size $(AGENT) Agent/size-budget
+
+hub: setup
+	swift build -c release --product shelfcast-hub
+
+bench: setup hub agent
+	swift build -c release --product shelfcast-bench
+	.build/release/shelfcast-bench $(if $(ONLY),--only $(ONLY))
+
+setup:
+	@Scripts/setup
+
+# The stock protobuf implementation, which the protocol's tests are held against.
+.venv/complete: Tests/requirements.txt
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement Tests/requirements.txt
+	touch $@
+
+clean:
+	rm -rf .build .venv
