@@ -1,0 +1,91 @@
+/// Everything one forecast is made from: the series' state as of the day before `target`, its profile, and
+/// the window's days.
+package struct FeatureWindow {
+    package let spec: FeatureSpec
+    package let state: SeriesState
+    package let profile: SeasonalProfile
+    package let target: BusinessDay
+
+    package init(
+        spec: FeatureSpec, state: SeriesState, profile: SeasonalProfile, target: BusinessDay
+    ) {
+        self.spec = spec
+        self.state = state
+        self.profile = profile
+        self.target = target
+    }
+
+    /// Units that would be sold on `day` if the network had nothing to say.
+    package func expectedUnits(on day: BusinessDay) -> Float {
+        spec.output == .logResidual ? state.level * profile.factor(on: day) : state.level
+    }
+
+    /// The demand column of one day. An unknown or closed day enters as "as expected": 0.
+    package func demandInput(_ demand: DemandDay, on day: BusinessDay) -> Float {
+        guard let units = demand.observedUnits else { return 0 }
+        let value =
+            spec.output == .zScore
+            ? (units - state.level) / state.scale
+            : units / expectedUnits(on: day) - 1
+        return min(max(value, FeatureSpec.demandRange.lowerBound), FeatureSpec.demandRange.upperBound)
+    }
+
+    /// Writes the network's input, time-major: row `t` is `recentDays[t]`.
+    /// - Parameters:
+    ///   - recentDays: the `spec.window` calendar days before `target`, oldest first.
+    ///   - values: `[window, inputWidth]`, all of it overwritten.
+    package func write(_ recentDays: Span<DemandDay>, into values: inout MutableSpan<Float>) {
+        precondition(recentDays.count == spec.window && values.count == spec.windowValues)
+        let width = spec.inputWidth
+        for t in 0..<spec.window {
+            let day = target.advanced(by: t - spec.window)
+            values[t * width] = demandInput(recentDays[t], on: day)
+            writeContext(of: day.advanced(by: 1), into: &values, from: t * width + 1)
+        }
+    }
+
+    /// What the network's output means in units: finite, never negative.
+    package func units(networkOutput y: Float) -> Float {
+        let units =
+            switch spec.output {
+            case .zScore: state.level + state.scale * y
+            case .relative: state.level * (1 + y)
+            case .logResidual: expectedUnits(on: target) * exponential(min(max(y, -4), 4))
+            }
+        // A NaN fails both comparisons and becomes 0.
+        return units > 0 ? min(units, Self.unitsMax) : 0
+    }
+
+    /// No forecast exceeds this.
+    package static let unitsMax: Float = 10_000_000
+
+    /// The columns after the demand column, in the order of `FeatureInputs`.
+    private func writeContext(
+        of day: BusinessDay, into values: inout MutableSpan<Float>, from start: Int
+    ) {
+        var column = start
+        func place(_ value: Float, _ values: inout MutableSpan<Float>) {
+            values[column] = value
+            column += 1
+        }
+        if spec.inputs.contains(.weekday) {
+            for weekday in 0..<7 { place(weekday == day.weekday ? 1 : 0, &values) }
+        }
+        if spec.inputs.contains(.month) {
+            for month in 1...12 { place(month == day.month ? 1 : 0, &values) }
+        }
+        if spec.inputs.contains(.yearCircle) {
+            let (sine, cosine) = circle(turns: Double(day.dayOfYear) / 366)
+            place(Float(sine), &values)
+            place(Float(cosine), &values)
+        }
+        if spec.inputs.contains(.monthCircle) {
+            let (sine, cosine) = circle(turns: Double(day.dayOfMonth - 1) / 31)
+            place(Float(sine), &values)
+            place(Float(cosine), &values)
+        }
+        if spec.inputs.contains(.levelLogarithm) {
+            place(0.25 * naturalLogarithm(state.level), &values)
+        }
+    }
+}

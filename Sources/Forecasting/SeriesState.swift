@@ -1,0 +1,39 @@
+/// What a device knows of one series: its level and how its days are scaled.
+package struct SeriesState: Equatable, Sendable {
+    /// A level is never below this, nor above `levelMax`: features divide by it.
+    package static let levelMin: Float = 1.0 / 64
+    package static let levelMax: Float = 1_000_000
+    package static let scaleMin: Float = 1.0 / 64
+
+    /// Units per day; see `SeriesStart.level`.
+    package private(set) var level: Float
+    /// See `SeriesStart.scale`.
+    package let scale: Float
+
+    /// Anything not finite or out of range is brought into range: a level can come from a context message.
+    package init(level: Float, scale: Float = 1) {
+        self.level = Self.clamped(level, Self.levelMin, Self.levelMax)
+        self.scale = Self.clamped(scale, Self.scaleMin, Self.levelMax)
+    }
+
+    package init(_ start: SeriesStart) {
+        self.init(level: start.level, scale: start.scale)
+    }
+
+    /// Takes a finished day in: `level += rate · (units / factor − level)`. To be called once for every
+    /// day, in order; a closed or unknown day leaves the level as it is, and so does the plain form,
+    /// whose level is the mean of the training days.
+    package mutating func close(
+        day: BusinessDay, demand: DemandDay, profile: SeasonalProfile, spec: FeatureSpec
+    ) {
+        guard spec.output != .zScore, let units = demand.observedUnits else { return }
+        let factor = spec.output == .logResidual ? profile.factor(on: day) : 1
+        let moved = level + spec.levelRate * (units / factor - level)
+        level = Self.clamped(moved, Self.levelMin, Self.levelMax)
+    }
+
+    private static func clamped(_ value: Float, _ low: Float, _ high: Float) -> Float {
+        // Written so that a NaN falls to `low`.
+        value > low ? (value < high ? value : high) : low
+    }
+}
