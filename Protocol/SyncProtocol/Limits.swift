@@ -1,0 +1,28 @@
+/// The ceilings of SPEC 4. A value above one is refused before it is taken.
+package enum Limit {
+    package static let versionMin: UInt32 = 1
+    package static let versionMax: UInt32 = 1
+
+    package static let textBytes = 1_024
+    package static let identifierBytes = 32
+    package static let nameBytes = 64
+    package static let labelBytes = 128
+    package static let hostBytes = 253
+    package static let digestBytes = 32
+    package static let secretBytes = 16
+    package static let keyBytes = 65
+    package static let signatureBytes = 64
+    package static let statementBytes = 1_024
+    package static let requestBytes = 2_048
+    package static let certificateBytes = 4_096
+    package static let chunkContentBytes = 49_152
+
+    package static let featuresCount = 64
+    package static let labelsCount = 64
+    package static let recordsCount = 500
+    package static let daysCount = 400
+    package static let itemsCount = 4_096
+
+    package static let saleUnits: UInt32 = 1_000_000
+    package static let packageBytes: UInt64 = 64 << 20
+}

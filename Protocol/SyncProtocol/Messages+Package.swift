@@ -1,0 +1,462 @@
+package enum PowerSource: WireEnum {
+    case unknown
+    case mains
+    case battery
+    /// A value of a later version.
+    case unrecognized(Int32)
+
+    package init(rawValue: Int32) {
+        self =
+            switch rawValue {
+            case 0: .unknown
+            case 1: .mains
+            case 2: .battery
+            default: .unrecognized(rawValue)
+            }
+    }
+
+    package var rawValue: Int32 {
+        switch self {
+        case .unknown: 0
+        case .mains: 1
+        case .battery: 2
+        case .unrecognized(let value): value
+        }
+    }
+}
+
+package enum Contact: WireEnum {
+    case unspecified
+    /// The connection stays open; the hub pushes.
+    case stay
+    /// The device leaves with Goodbye and comes back.
+    case visit
+    /// A value of a later version.
+    case unrecognized(Int32)
+
+    package init(rawValue: Int32) {
+        self =
+            switch rawValue {
+            case 0: .unspecified
+            case 1: .stay
+            case 2: .visit
+            default: .unrecognized(rawValue)
+            }
+    }
+
+    package var rawValue: Int32 {
+        switch self {
+        case .unspecified: 0
+        case .stay: 1
+        case .visit: 2
+        case .unrecognized(let value): value
+        }
+    }
+}
+
+/// 6, device to hub: at every connection, and again when something of it changes. Answered by DesiredState.
+package struct Register: WireMessage, Equatable, Sendable {
+    /// "x86_64", "aarch64".
+    package var architecture: String = ""
+    /// "avx2", "neon", "dotprod".
+    package var cpuFeatures: [String] = []
+    package var cores: UInt32 = 0
+    package var memoryTotalBytes: UInt64 = 0
+    package var memoryAvailableBytes: UInt64 = 0
+    package var modelMemoryBudgetBytes: UInt64 = 0
+    /// Else derived from memory_total_bytes.
+    package var modelMemoryBudgetSetByOperator: Bool = false
+    package var flashFreeBytes: UInt64 = 0
+    /// What packages may require: "lstm-int8-v1".
+    package var runtimeFeatures: [String] = []
+    /// Measured: one LSTM-16 forecast; 0 when not measured.
+    package var int8Microseconds: UInt32 = 0
+    package var powerSource: PowerSource = .unknown
+    package var contact: Contact = .unspecified
+    package var agentVersion: String = ""
+    /// Absent: none.
+    package var running: RunningPackage?
+    /// "key=value", from the device's own configuration.
+    package var labels: [String] = []
+
+    package init() {}
+
+    package init(
+        architecture: String = "", cpuFeatures: [String] = [], cores: UInt32 = 0,
+        memoryTotalBytes: UInt64 = 0, memoryAvailableBytes: UInt64 = 0,
+        modelMemoryBudgetBytes: UInt64 = 0, modelMemoryBudgetSetByOperator: Bool = false,
+        flashFreeBytes: UInt64 = 0, runtimeFeatures: [String] = [], int8Microseconds: UInt32 = 0,
+        powerSource: PowerSource = .unknown, contact: Contact = .unspecified,
+        agentVersion: String = "", running: RunningPackage? = nil, labels: [String] = []
+    ) {
+        self.architecture = architecture
+        self.cpuFeatures = cpuFeatures
+        self.cores = cores
+        self.memoryTotalBytes = memoryTotalBytes
+        self.memoryAvailableBytes = memoryAvailableBytes
+        self.modelMemoryBudgetBytes = modelMemoryBudgetBytes
+        self.modelMemoryBudgetSetByOperator = modelMemoryBudgetSetByOperator
+        self.flashFreeBytes = flashFreeBytes
+        self.runtimeFeatures = runtimeFeatures
+        self.int8Microseconds = int8Microseconds
+        self.powerSource = powerSource
+        self.contact = contact
+        self.agentVersion = agentVersion
+        self.running = running
+        self.labels = labels
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.string(1, architecture)
+        writer.repeated(2, cpuFeatures)
+        writer.uint32(3, cores)
+        writer.uint64(4, memoryTotalBytes)
+        writer.uint64(5, memoryAvailableBytes)
+        writer.uint64(6, modelMemoryBudgetBytes)
+        writer.bool(7, modelMemoryBudgetSetByOperator)
+        writer.uint64(8, flashFreeBytes)
+        writer.repeated(9, runtimeFeatures)
+        writer.uint32(10, int8Microseconds)
+        writer.enumeration(11, powerSource)
+        writer.enumeration(12, contact)
+        writer.string(13, agentVersion)
+        writer.message(14, running)
+        writer.repeated(15, labels)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1: architecture = try reader.string(bytesMax: Limit.nameBytes)
+        case 2:
+            try reader.append(
+                to: &cpuFeatures, bytesMax: Limit.nameBytes, countMax: Limit.featuresCount)
+        case 3: cores = try reader.uint32()
+        case 4: memoryTotalBytes = try reader.uint64()
+        case 5: memoryAvailableBytes = try reader.uint64()
+        case 6: modelMemoryBudgetBytes = try reader.uint64()
+        case 7: modelMemoryBudgetSetByOperator = try reader.bool()
+        case 8: flashFreeBytes = try reader.uint64()
+        case 9:
+            try reader.append(
+                to: &runtimeFeatures, bytesMax: Limit.nameBytes, countMax: Limit.featuresCount)
+        case 10: int8Microseconds = try reader.uint32()
+        case 11: powerSource = try reader.enumeration()
+        case 12: contact = try reader.enumeration()
+        case 13: agentVersion = try reader.string(bytesMax: Limit.textBytes)
+        case 14: try reader.merge(into: &running)
+        case 15:
+            try reader.append(to: &labels, bytesMax: Limit.labelBytes, countMax: Limit.labelsCount)
+        default: try reader.skip()
+        }
+    }
+}
+
+package struct RunningPackage: WireMessage, Equatable, Sendable {
+    /// SHA-256 of the package file.
+    package var digest: [UInt8] = []
+    package var release: UInt64 = 0
+    /// As computed and used on the device.
+    package var arenaBytes: UInt64 = 0
+
+    package init() {}
+
+    package init(
+        digest: [UInt8] = [], release: UInt64 = 0, arenaBytes: UInt64 = 0
+    ) {
+        self.digest = digest
+        self.release = release
+        self.arenaBytes = arenaBytes
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.bytes(1, digest)
+        writer.uint64(2, release)
+        writer.uint64(3, arenaBytes)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1: digest = try reader.bytes(bytesMax: Limit.digestBytes)
+        case 2: release = try reader.uint64()
+        case 3: arenaBytes = try reader.uint64()
+        default: try reader.skip()
+        }
+    }
+}
+
+package enum Desire: WireEnum {
+    case unspecified
+    /// Nothing is assigned.
+    case stayAsYouAre
+    case run
+    /// Something is assigned, and nothing of it fits.
+    case noFit
+    /// A value of a later version.
+    case unrecognized(Int32)
+
+    package init(rawValue: Int32) {
+        self =
+            switch rawValue {
+            case 0: .unspecified
+            case 1: .stayAsYouAre
+            case 2: .run
+            case 3: .noFit
+            default: .unrecognized(rawValue)
+            }
+    }
+
+    package var rawValue: Int32 {
+        switch self {
+        case .unspecified: 0
+        case .stayAsYouAre: 1
+        case .run: 2
+        case .noFit: 3
+        case .unrecognized(let value): value
+        }
+    }
+}
+
+/// 7, hub to device.
+package struct DesiredState: WireMessage, Equatable, Sendable {
+    package var desire: Desire = .unspecified
+    /// RUN: a PackageStatement, as signed.
+    package var statement: [UInt8] = []
+    /// RUN: ECDSA P-256 over SHA-256 of `statement`, as r ‖ s, 64 bytes.
+    package var signature: [UInt8] = []
+    /// Why this package, or why none.
+    package var reason: String = ""
+    /// 0: none.
+    package var rollout: UInt64 = 0
+    /// The highest record sequence of this device that the hub has; 0: none.
+    package var storedThroughSequence: UInt64 = 0
+
+    package init() {}
+
+    package init(
+        desire: Desire = .unspecified, statement: [UInt8] = [], signature: [UInt8] = [],
+        reason: String = "", rollout: UInt64 = 0, storedThroughSequence: UInt64 = 0
+    ) {
+        self.desire = desire
+        self.statement = statement
+        self.signature = signature
+        self.reason = reason
+        self.rollout = rollout
+        self.storedThroughSequence = storedThroughSequence
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.enumeration(1, desire)
+        writer.bytes(2, statement)
+        writer.bytes(3, signature)
+        writer.string(4, reason)
+        writer.uint64(5, rollout)
+        writer.uint64(6, storedThroughSequence)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1: desire = try reader.enumeration()
+        case 2: statement = try reader.bytes(bytesMax: Limit.statementBytes)
+        case 3: signature = try reader.bytes(bytesMax: Limit.signatureBytes)
+        case 4: reason = try reader.string(bytesMax: Limit.textBytes)
+        case 5: rollout = try reader.uint64()
+        case 6: storedThroughSequence = try reader.uint64()
+        default: try reader.skip()
+        }
+    }
+}
+
+/// Signed by the hub's package key. Not a frame of its own.
+package struct PackageStatement: WireMessage, Equatable, Sendable {
+    /// SHA-256 of the package file.
+    package var digest: [UInt8] = []
+    package var packageBytes: UInt64 = 0
+    package var arenaBytes: UInt64 = 0
+    /// Grows with every `package build`; a device never goes back.
+    package var release: UInt64 = 0
+    package var family: String = ""
+    package var variant: String = ""
+    /// Empty: for any store.
+    package var store: String = ""
+
+    package init() {}
+
+    package init(
+        digest: [UInt8] = [], packageBytes: UInt64 = 0, arenaBytes: UInt64 = 0, release: UInt64 = 0,
+        family: String = "", variant: String = "", store: String = ""
+    ) {
+        self.digest = digest
+        self.packageBytes = packageBytes
+        self.arenaBytes = arenaBytes
+        self.release = release
+        self.family = family
+        self.variant = variant
+        self.store = store
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.bytes(1, digest)
+        writer.uint64(2, packageBytes)
+        writer.uint64(3, arenaBytes)
+        writer.uint64(4, release)
+        writer.string(5, family)
+        writer.string(6, variant)
+        writer.string(7, store)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1: digest = try reader.bytes(bytesMax: Limit.digestBytes)
+        case 2: packageBytes = try reader.uint64()
+        case 3: arenaBytes = try reader.uint64()
+        case 4: release = try reader.uint64()
+        case 5: family = try reader.string(bytesMax: Limit.nameBytes)
+        case 6: variant = try reader.string(bytesMax: Limit.nameBytes)
+        case 7: store = try reader.string(bytesMax: Limit.identifierBytes)
+        default: try reader.skip()
+        }
+    }
+}
+
+/// 8, device to hub. Answered by Chunk.
+package struct Fetch: WireMessage, Equatable, Sendable {
+    package var digest: [UInt8] = []
+    package var offset: UInt64 = 0
+    package var bytesMax: UInt32 = 0
+
+    package init() {}
+
+    package init(
+        digest: [UInt8] = [], offset: UInt64 = 0, bytesMax: UInt32 = 0
+    ) {
+        self.digest = digest
+        self.offset = offset
+        self.bytesMax = bytesMax
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.bytes(1, digest)
+        writer.uint64(2, offset)
+        writer.uint32(3, bytesMax)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1: digest = try reader.bytes(bytesMax: Limit.digestBytes)
+        case 2: offset = try reader.uint64()
+        case 3: bytesMax = try reader.uint32()
+        default: try reader.skip()
+        }
+    }
+}
+
+/// 9, hub to device.
+package struct Chunk: WireMessage, Equatable, Sendable {
+    package var digest: [UInt8] = []
+    package var offset: UInt64 = 0
+    /// Empty only at the end.
+    package var content: [UInt8] = []
+    package var packageBytes: UInt64 = 0
+
+    package init() {}
+
+    package init(
+        digest: [UInt8] = [], offset: UInt64 = 0, content: [UInt8] = [], packageBytes: UInt64 = 0
+    ) {
+        self.digest = digest
+        self.offset = offset
+        self.content = content
+        self.packageBytes = packageBytes
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.bytes(1, digest)
+        writer.uint64(2, offset)
+        writer.bytes(3, content)
+        writer.uint64(4, packageBytes)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1: digest = try reader.bytes(bytesMax: Limit.digestBytes)
+        case 2: offset = try reader.uint64()
+        case 3: content = try reader.bytes(bytesMax: Limit.chunkContentBytes)
+        case 4: packageBytes = try reader.uint64()
+        default: try reader.skip()
+        }
+    }
+}
+
+package enum PackageOutcome: WireEnum {
+    case unspecified
+    case active
+    /// Not activated; the device runs on as before.
+    case refused
+    case rolledBack
+    /// A value of a later version.
+    case unrecognized(Int32)
+
+    package init(rawValue: Int32) {
+        self =
+            switch rawValue {
+            case 0: .unspecified
+            case 1: .active
+            case 2: .refused
+            case 3: .rolledBack
+            default: .unrecognized(rawValue)
+            }
+    }
+
+    package var rawValue: Int32 {
+        switch self {
+        case .unspecified: 0
+        case .active: 1
+        case .refused: 2
+        case .rolledBack: 3
+        case .unrecognized(let value): value
+        }
+    }
+}
+
+/// 10, device to hub: what became of a desired package, or why the device stays as it is. Answered by Noted.
+package struct PackageReport: WireMessage, Equatable, Sendable {
+    package var digest: [UInt8] = []
+    package var outcome: PackageOutcome = .unspecified
+    package var reason: String = ""
+    /// Used.
+    package var arenaBytes: UInt64 = 0
+    /// What runs now; absent: none.
+    package var running: RunningPackage?
+
+    package init() {}
+
+    package init(
+        digest: [UInt8] = [], outcome: PackageOutcome = .unspecified, reason: String = "",
+        arenaBytes: UInt64 = 0, running: RunningPackage? = nil
+    ) {
+        self.digest = digest
+        self.outcome = outcome
+        self.reason = reason
+        self.arenaBytes = arenaBytes
+        self.running = running
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.bytes(1, digest)
+        writer.enumeration(2, outcome)
+        writer.string(3, reason)
+        writer.uint64(4, arenaBytes)
+        writer.message(5, running)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1: digest = try reader.bytes(bytesMax: Limit.digestBytes)
+        case 2: outcome = try reader.enumeration()
+        case 3: reason = try reader.string(bytesMax: Limit.textBytes)
+        case 4: arenaBytes = try reader.uint64()
+        case 5: try reader.merge(into: &running)
+        default: try reader.skip()
+        }
+    }
+}

@@ -1,0 +1,211 @@
+package struct SaleRecord: WireMessage, Equatable, Sendable {
+    package var day: Int32 = 0
+    package var item: String = ""
+    /// 1 to 1,000,000.
+    package var units: UInt32 = 0
+
+    package init() {}
+
+    package init(
+        day: Int32 = 0, item: String = "", units: UInt32 = 0
+    ) {
+        self.day = day
+        self.item = item
+        self.units = units
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.sint32(1, day)
+        writer.string(2, item)
+        writer.uint32(3, units)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1: day = try reader.sint32()
+        case 2: item = try reader.string(bytesMax: Limit.identifierBytes)
+        case 3: units = try reader.uint32()
+        default: try reader.skip()
+        }
+    }
+}
+
+package struct CloseRecord: WireMessage, Equatable, Sendable {
+    package var day: Int32 = 0
+    /// The store did no business.
+    package var closedAllDay: Bool = false
+
+    package init() {}
+
+    package init(
+        day: Int32 = 0, closedAllDay: Bool = false
+    ) {
+        self.day = day
+        self.closedAllDay = closedAllDay
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.sint32(1, day)
+        writer.bool(2, closedAllDay)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1: day = try reader.sint32()
+        case 2: closedAllDay = try reader.bool()
+        default: try reader.skip()
+        }
+    }
+}
+
+/// A forecast whose day has closed, beside what the device saw of it.
+package struct ForecastRecord: WireMessage, Equatable, Sendable {
+    /// The day that was forecast.
+    package var day: Int32 = 0
+    package var item: String = ""
+    package var forecastUnits: Float = 0
+    /// The integer the network gave.
+    package var networkOutput: Int32 = 0
+    /// Of the package that made it.
+    package var release: UInt64 = 0
+    /// As the device knew the day's total when it closed.
+    package var actualUnits: UInt32 = 0
+    /// Every input day was the whole store's.
+    package var inputsComplete: Bool = false
+
+    package init() {}
+
+    package init(
+        day: Int32 = 0, item: String = "", forecastUnits: Float = 0, networkOutput: Int32 = 0,
+        release: UInt64 = 0, actualUnits: UInt32 = 0, inputsComplete: Bool = false
+    ) {
+        self.day = day
+        self.item = item
+        self.forecastUnits = forecastUnits
+        self.networkOutput = networkOutput
+        self.release = release
+        self.actualUnits = actualUnits
+        self.inputsComplete = inputsComplete
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.sint32(1, day)
+        writer.string(2, item)
+        writer.float(3, forecastUnits)
+        writer.sint32(4, networkOutput)
+        writer.uint64(5, release)
+        writer.uint32(6, actualUnits)
+        writer.bool(7, inputsComplete)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1: day = try reader.sint32()
+        case 2: item = try reader.string(bytesMax: Limit.identifierBytes)
+        case 3: forecastUnits = try reader.float()
+        case 4: networkOutput = try reader.sint32()
+        case 5: release = try reader.uint64()
+        case 6: actualUnits = try reader.uint32()
+        case 7: inputsComplete = try reader.bool()
+        default: try reader.skip()
+        }
+    }
+}
+
+/// One thing a device has to tell, once.
+package enum Record: WireMessage, Equatable, Sendable {
+    case sale(SaleRecord)
+    case close(CloseRecord)
+    case forecast(ForecastRecord)
+    /// Nothing, or a kind of record of a later version.
+    case unknown
+
+    package init() {
+        self = .unknown
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        switch self {
+        case .sale(let sale): writer.message(1, sale)
+        case .close(let close): writer.message(2, close)
+        case .forecast(let forecast): writer.message(3, forecast)
+        case .unknown: break
+        }
+    }
+
+    /// The last one wins; one that comes twice in a row is merged.
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1:
+            var sale = SaleRecord()
+            if case .sale(let earlier) = self { sale = earlier }
+            try reader.merge(into: &sale)
+            self = .sale(sale)
+        case 2:
+            var close = CloseRecord()
+            if case .close(let earlier) = self { close = earlier }
+            try reader.merge(into: &close)
+            self = .close(close)
+        case 3:
+            var forecast = ForecastRecord()
+            if case .forecast(let earlier) = self { forecast = earlier }
+            try reader.merge(into: &forecast)
+            self = .forecast(forecast)
+        default: try reader.skip()
+        }
+    }
+}
+
+/// 12, device to hub. Record i has sequence number first_sequence + i; the first of a device's life is 1.
+package struct Upload: WireMessage, Equatable, Sendable {
+    package var firstSequence: UInt64 = 0
+    /// 1 to 500.
+    package var records: [Record] = []
+
+    package init() {}
+
+    package init(
+        firstSequence: UInt64 = 0, records: [Record] = []
+    ) {
+        self.firstSequence = firstSequence
+        self.records = records
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.uint64(1, firstSequence)
+        writer.repeated(2, records)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1: firstSequence = try reader.uint64()
+        case 2: try reader.append(to: &records, countMax: Limit.recordsCount)
+        default: try reader.skip()
+        }
+    }
+}
+
+/// 13, hub to device, after the commit.
+package struct UploadAck: WireMessage, Equatable, Sendable {
+    /// All up to here are stored.
+    package var throughSequence: UInt64 = 0
+
+    package init() {}
+
+    package init(
+        throughSequence: UInt64 = 0
+    ) {
+        self.throughSequence = throughSequence
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.uint64(1, throughSequence)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1: throughSequence = try reader.uint64()
+        default: try reader.skip()
+        }
+    }
+}

@@ -1,0 +1,245 @@
+/// How a field's value is laid out: the low three bits of its tag.
+package enum WireType: UInt8, Sendable {
+    case varint = 0
+    case fixed64 = 1
+    case lengthDelimited = 2
+    // 3 and 4 are groups, which proto3 does not have; 6 and 7 mean nothing.
+    case fixed32 = 5
+}
+
+/// Why a payload is not the message it claims to be. `field` is the number in `sync.proto`.
+package enum WireError: Error, Equatable, Sendable {
+    /// A value reaches beyond the end of its message.
+    case truncated(field: Int)
+    /// A variable-length integer above 64 bits.
+    case varintTooLong(field: Int)
+    /// Field 0, or a tag above 32 bits.
+    case fieldNumberInvalid
+    /// A group, or a type that does not exist.
+    case wireTypeInvalid(field: Int, wireType: UInt8)
+    /// A field we know, laid out as another type.
+    case wireTypeUnexpected(field: Int, wireType: UInt8)
+    case bytesTooMany(field: Int, bytes: Int, bytesMax: Int)
+    case elementsTooMany(field: Int, countMax: Int)
+    case textNotUTF8(field: Int)
+    /// Well formed, and not allowed by SPEC 4: the rule it breaks.
+    case valueInvalid(field: Int, rule: ValueRule)
+}
+
+/// What SPEC 4.3 asks of a value beyond its type.
+package enum ValueRule: Equatable, Sendable {
+    /// Fixed-length bytes of another length, or text that must be there and is not.
+    case length
+    /// A number, day or count outside its range.
+    case range
+    /// An identifier with a character it may not have.
+    case identifier
+    /// An index beyond the end of its table.
+    case index
+    /// Not a finite number of at least 0.
+    case finite
+    /// A choice left unspecified.
+    case choice
+}
+
+/// A message of `sync.proto`, or a part of one.
+package protocol WireMessage: Sendable {
+    /// Every field at its default.
+    init()
+    func encode(to writer: inout WireWriter)
+    /// Takes the value of one field from `reader`, which stands at it; calls `skip` for one it does not know.
+    mutating func decode(field: Int, from reader: inout WireReader) throws(WireError)
+}
+
+extension WireMessage {
+    /// The message of exactly these bytes.
+    /// - Throws: at the first byte that is not as `sync.proto` and SPEC 4 have it. Unknown fields are skipped.
+    package init(decoding bytes: [UInt8]) throws(WireError) {
+        var reader = WireReader(bytes)
+        self.init()
+        try reader.read(into: &self)
+    }
+
+    package func encoded() -> [UInt8] {
+        var writer = WireWriter()
+        encode(to: &writer)
+        return writer.bytes
+    }
+}
+
+/// An enumeration of `sync.proto`. Open, as proto3 has it: a later version's value is kept as it is.
+package protocol WireEnum: Equatable, Sendable {
+    init(rawValue: Int32)
+    var rawValue: Int32 { get }
+}
+
+/// Reads proto3 wire format. Checks every announced length against what is there before it takes
+/// any of it, so what a message costs is bounded by the bytes that arrived.
+package struct WireReader {
+    private let bytes: [UInt8]
+    private var position: Int
+    private var end: Int
+    /// The field the reader stands at; 0 before the first.
+    private var field = 0
+    private var type = WireType.varint
+
+    package init(_ bytes: [UInt8]) {
+        self.init(bytes, from: 0, to: bytes.count)
+    }
+
+    package init(_ bytes: [UInt8], from start: Int, to end: Int) {
+        precondition(start >= 0 && start <= end && end <= bytes.count)
+        self.bytes = bytes
+        self.position = start
+        self.end = end
+    }
+
+    /// Reads all that is left as fields of `message`; a field that comes again replaces (a single
+    /// value), adds (a list) or merges (an inner message), as in every proto3 implementation.
+    package mutating func read(into message: inout some WireMessage) throws(WireError) {
+        while position < end {
+            field = 0
+            let tag = try varint()
+            let number = Int(truncatingIfNeeded: tag >> 3)
+            guard tag <= UInt64(UInt32.max), number > 0 else { throw .fieldNumberInvalid }
+            guard let wireType = WireType(rawValue: UInt8(truncatingIfNeeded: tag & 7)) else {
+                throw .wireTypeInvalid(field: number, wireType: UInt8(truncatingIfNeeded: tag & 7))
+            }
+            (field, type) = (number, wireType)
+            try message.decode(field: number, from: &self)
+        }
+    }
+
+    package mutating func uint64() throws(WireError) -> UInt64 {
+        try expect(.varint)
+        return try varint()
+    }
+
+    /// The low 32 bits, as in every proto3 implementation.
+    package mutating func uint32() throws(WireError) -> UInt32 {
+        UInt32(truncatingIfNeeded: try uint64())
+    }
+
+    package mutating func int64() throws(WireError) -> Int64 {
+        Int64(bitPattern: try uint64())
+    }
+
+    /// Zigzag.
+    package mutating func sint32() throws(WireError) -> Int32 {
+        let value = try uint32()
+        return Int32(bitPattern: value >> 1) ^ -Int32(bitPattern: value & 1)
+    }
+
+    package mutating func bool() throws(WireError) -> Bool {
+        try uint64() != 0
+    }
+
+    package mutating func enumeration<E: WireEnum>() throws(WireError) -> E {
+        E(rawValue: Int32(truncatingIfNeeded: try int64()))
+    }
+
+    package mutating func float() throws(WireError) -> Float {
+        try expect(.fixed32)
+        let start = try take(4)
+        var bits: UInt32 = 0
+        for i in 0..<4 { bits |= UInt32(bytes[start + i]) << (8 * UInt32(i)) }
+        return Float(bitPattern: bits)
+    }
+
+    package mutating func bytes(bytesMax: Int) throws(WireError) -> [UInt8] {
+        let range = try delimited(bytesMax: bytesMax)
+        return [UInt8](bytes[range])
+    }
+
+    package mutating func string(bytesMax: Int) throws(WireError) -> String {
+        let range = try delimited(bytesMax: bytesMax)
+        guard let text = String(validating: bytes[range], as: UTF8.self) else {
+            throw .textNotUTF8(field: field)
+        }
+        return text
+    }
+
+    package mutating func append(
+        to values: inout [String], bytesMax: Int, countMax: Int
+    ) throws(WireError) {
+        guard values.count < countMax else {
+            throw .elementsTooMany(field: field, countMax: countMax)
+        }
+        values.append(try string(bytesMax: bytesMax))
+    }
+
+    package mutating func append<M: WireMessage>(
+        to values: inout [M], countMax: Int
+    ) throws(WireError) {
+        guard values.count < countMax else {
+            throw .elementsTooMany(field: field, countMax: countMax)
+        }
+        var value = M()
+        try merge(into: &value)
+        values.append(value)
+    }
+
+    package mutating func merge<M: WireMessage>(into value: inout M?) throws(WireError) {
+        var merged = value ?? M()
+        try merge(into: &merged)
+        value = merged
+    }
+
+    /// Schemas nest at most three deep, none inside itself, so this recursion is bounded.
+    package mutating func merge<M: WireMessage>(into value: inout M) throws(WireError) {
+        let range = try delimited(bytesMax: end - position)
+        var inner = WireReader(bytes, from: range.lowerBound, to: range.upperBound)
+        try inner.read(into: &value)
+    }
+
+    /// Passes over the value of a field that a later version has and this one does not.
+    package mutating func skip() throws(WireError) {
+        switch type {
+        case .varint: _ = try varint()
+        case .fixed64: _ = try take(8)
+        case .fixed32: _ = try take(4)
+        case .lengthDelimited: _ = try delimited(bytesMax: end - position)
+        }
+    }
+
+    private func expect(_ expected: WireType) throws(WireError) {
+        guard type == expected else {
+            throw .wireTypeUnexpected(field: field, wireType: type.rawValue)
+        }
+    }
+
+    /// Where a length-delimited value lies.
+    private mutating func delimited(bytesMax: Int) throws(WireError) -> Range<Int> {
+        try expect(.lengthDelimited)
+        let announced = try varint()
+        guard announced <= UInt64(end - position) else { throw .truncated(field: field) }
+        let count = Int(announced)
+        guard count <= bytesMax else {
+            throw .bytesTooMany(field: field, bytes: count, bytesMax: bytesMax)
+        }
+        let start = try take(count)
+        return start..<position
+    }
+
+    /// - Returns: where the `count` bytes start.
+    private mutating func take(_ count: Int) throws(WireError) -> Int {
+        guard count <= end - position else { throw .truncated(field: field) }
+        defer { position += count }
+        return position
+    }
+
+    private mutating func varint() throws(WireError) -> UInt64 {
+        var value: UInt64 = 0
+        var shift: UInt64 = 0
+        while position < end {
+            let byte = bytes[position]
+            position += 1
+            // The tenth byte holds the 64th bit, and nothing more.
+            guard shift < 63 || byte <= 1 else { throw .varintTooLong(field: field) }
+            value |= UInt64(byte & 0x7F) << shift
+            guard byte >= 0x80 else { return value }
+            shift += 7
+        }
+        throw .truncated(field: field)
+    }
+}
