@@ -272,7 +272,7 @@ package struct PackageStatement: WireMessage, Equatable, Sendable {
     package var digest: [UInt8] = []
     package var packageBytes: UInt64 = 0
     package var arenaBytes: UInt64 = 0
-    /// Grows with every `package build`; a device never goes back.
+    /// Grows with every `package build`, one for all packages of a build; a device never goes back.
     package var release: UInt64 = 0
     package var family: String = ""
     package var variant: String = ""
