@@ -32,6 +32,7 @@ var targets: [Target] = [
     .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
     .target(
         name: "Forecasting", dependencies: ["Kernels"], path: "Sources/Forecasting",
+        exclude: ["INTEGER.md"],
         swiftSettings: device + numeric),
     .target(
         name: "SyncProtocol", path: "Protocol", exclude: ["SPEC.md", "sync.proto"],

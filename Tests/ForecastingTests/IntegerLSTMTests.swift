@@ -1,0 +1,241 @@
+import Forecasting
+import Kernels
+import Testing
+
+@Suite("The integer LSTM")
+struct IntegerLSTMTests {
+    @Test("Every state equals the second implementation's", arguments: IntegerTrace.all)
+    func trace(_ trace: IntegerTrace) throws {
+        let network = trace.network
+        try network.validate()
+        let lstm = Self.lstm(network)
+        let (I, H) = (trace.inputWidth, trace.units)
+        for t in 0..<trace.inputs.count / I {
+            lstm.step([Int8](trace.inputs[t * I..<(t + 1) * I]))
+            #expect(
+                [Int16](lstm.cell) == [Int16](trace.cells[t * H..<(t + 1) * H]), "cell, step \(t)")
+            #expect(
+                [Int8](lstm.hidden) == [Int8](trace.hiddens[t * H..<(t + 1) * H]),
+                "hidden, step \(t)")
+        }
+        #expect(lstm.denseSum() == trace.output)
+    }
+
+    /// One, odd, prime, the largest.
+    static let shapes = [(1, 1), (64, 1), (1, 128), (3, 5), (17, 31), (20, 4), (64, 128)]
+
+    @Test(
+        "Any shape and any numbers give what plain integers give", arguments: shapes, [1, 2, 3, 4])
+    func property(shape: (Int, Int), seed: UInt64) throws {
+        var numbers = TestNumbers(seed: seed)
+        let shape = LSTMShape(inputWidth: shape.0, units: shape.1)
+        let network = Self.network(shape, shifts: 5...16, &numbers)
+        try network.validate()
+        try Self.compare(network, days: 6) { _ in .random(in: -127...127, using: &numbers) }
+    }
+
+    /// Everything at its end, each sign, at the largest size: where an int32 would wrap if the bounds were wrong.
+    @Test(
+        "The largest network at its extremes does not overflow",
+        arguments: [(127, 127), (127, -127), (-127, 127), (-127, -127)] as [(Int8, Int8)],
+        [1, 2, 30])
+    func extremes(signs: (weight: Int8, input: Int8), shift: UInt16) throws {
+        var network = IntegerNetwork(shape: LSTMShape(inputWidth: 64, units: 128))
+        let rows = network.shape.gateRows
+        network.inputKernel = [Int8](repeating: signs.weight, count: rows * 64)
+        network.recurrentKernel = [Int8](repeating: signs.weight, count: rows * 128)
+        network.denseKernel = [Int8](repeating: signs.weight, count: 128)
+        let multipliers = [RowMultiplier](repeating: .init(code: shift << 8 | 0xFF), count: rows)
+        network.inputMultipliers = multipliers
+        network.recurrentMultipliers = multipliers
+        let biasSign: Int32 = signs.weight == signs.input ? 1 : -1
+        network.bias = [Int32](repeating: biasSign * IntegerNetwork.biasMax, count: rows)
+        network.denseBias = biasSign * IntegerNetwork.denseBiasMax
+        network.cellFractionBits = 15
+        network.hiddenFractionBits = 11
+        try network.validate()
+        try Self.compare(network, days: 4) { _ in signs.input }
+    }
+
+    @Test(
+        "Cell and hidden state saturate at both ends and come back", arguments: [1, -1] as [Int8])
+    func saturation(sign: Int8) {
+        var network = IntegerNetwork(shape: LSTMShape(inputWidth: 1, units: 1))
+        network.bias = [32_767, 32_767, 0, 32_767]  // input, forget and output gates open
+        network.inputKernel = [0, 0, 127, 0]
+        network.inputMultipliers = [RowMultiplier](repeating: .init(code: 1 << 8), count: 4)
+        network.cellFractionBits = 15
+        network.hiddenFractionBits = 11
+        let lstm = Self.lstm(network)
+        for _ in 0..<3 { lstm.step([127 * sign]) }
+        #expect(lstm.cell[0] == (sign > 0 ? 32_767 : -32_768))
+        #expect(lstm.hidden[0] == 127 * sign)
+        for _ in 0..<3 { lstm.step([-127 * sign]) }
+        #expect(lstm.cell[0] == (sign > 0 ? -32_768 : 32_767))
+        #expect(lstm.hidden[0] == -127 * sign)
+    }
+
+    @Test("A run starts from nothing, whatever ran before")
+    func reset() throws {
+        var numbers = TestNumbers(seed: 9)
+        let network = Self.network(LSTMShape(inputWidth: 3, units: 5), shifts: 5...12, &numbers)
+        let lstm = Self.lstm(network, window: 4)
+        let window = (0..<12).map { _ in Float.random(in: -1...1, using: &numbers) }
+        func run(_ values: [Float]) -> Int32 {
+            for i in values.indices { lstm.window[i] = values[i] }
+            return lstm.run()
+        }
+        let first = run(window)
+        _ = run([Float](repeating: 4, count: 12))
+        #expect(run(window) == first)
+        #expect(run([Float](repeating: .nan, count: 12)) == run([Float](repeating: 0, count: 12)))
+    }
+
+    @Test("A thousand seeded networks give the outputs they gave when this was written")
+    func digest() {
+        var numbers = TestNumbers(seed: 2026)
+        var digest: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a over the outputs
+        for _ in 0..<1000 {
+            let shape = LSTMShape(
+                inputWidth: .random(in: 1...24, using: &numbers),
+                units: .random(in: 1...20, using: &numbers))
+            let network = Self.network(shape, shifts: 5...14, &numbers)
+            let lstm = Self.lstm(network, window: 14)
+            for i in lstm.window.indices {
+                lstm.window[i] = Float(Int.random(in: -512...512, using: &numbers)) / 256
+            }
+            digest = (digest ^ UInt64(UInt32(bitPattern: lstm.run()))) &* 0x100_0000_01B3
+        }
+        #expect(digest == 342_732_373_112_998_640)
+    }
+
+    @Test("The arena is laid out without gaps or overlaps, and its size is INTEGER.md's sum")
+    func arena() {
+        let counts = ArenaLayout.Counts(
+            shape: LSTMShape(inputWidth: 5, units: 3), window: 7, profiles: 2, starts: 11,
+            identifierBytes: 23)
+        let layout = ArenaLayout(counts)
+        let regions: [(ArenaLayout.Region, Int)] = [
+            (layout.windowValues, 4), (layout.inputSteps, 4), (layout.bias, 4), (layout.sums, 4),
+            (layout.profileFactors, 4), (layout.startLevels, 4), (layout.startScales, 4),
+            (layout.identifierEnds, 4), (layout.inputMultipliers, 2),
+            (layout.recurrentMultipliers, 2),
+            (layout.cell, 2), (layout.startProfiles, 2), (layout.inputKernel, 1),
+            (layout.recurrentKernel, 1), (layout.denseKernel, 1), (layout.input, 1),
+            (layout.hidden, 1), (layout.identifiers, 1),
+        ]
+        var end = 0
+        for (region, elementBytes) in regions {
+            #expect(region.offset == end && region.offset.isMultiple(of: elementBytes))
+            end += region.count * elementBytes
+        }
+        let (T, I, H, R, P, S, B) = (7, 5, 3, 12, 2, 11, 23)
+        let wide = 4 * T * I + 4 * I + 8 * R + 76 * P + 12 * S
+        #expect(layout.bytes == end)
+        #expect(end == wide + 4 * R + 2 * H + 2 * S + R * I + R * H + H + I + H + B)
+    }
+
+    static let invalid: [(@Sendable (inout IntegerNetwork) -> Void, IntegerNetworkError)] = [
+        ({ $0.inputKernel[7] = -128 }, .weight(.inputKernel, at: 7)),
+        ({ $0.recurrentKernel[0] = -128 }, .weight(.recurrentKernel, at: 0)),
+        ({ $0.denseKernel[1] = -128 }, .weight(.denseKernel, at: 1)),
+        ({ $0.inputMultipliers[3] = .init(code: 0x00FF) }, .multiplier(.inputMultipliers, at: 3)),
+        (
+            { $0.recurrentMultipliers[2] = .init(code: 0x1F00) },
+            .multiplier(.recurrentMultipliers, at: 2)
+        ),
+        ({ $0.bias[4] = 1 << 20 + 1 }, .bias(.bias, at: 4)),
+        ({ $0.bias[4] = -(1 << 20) - 1 }, .bias(.bias, at: 4)),
+        ({ $0.denseBias = 1 << 30 + 1 }, .bias(.denseBias, at: 0)),
+        ({ $0.denseBias = .min }, .bias(.denseBias, at: 0)),
+        ({ $0.bias.removeLast() }, .count(.bias, found: 7, expected: 8)),
+        ({ $0.inputKernel.append(0) }, .count(.inputKernel, found: 25, expected: 24)),
+        ({ $0.inputSteps = [] }, .count(.inputSteps, found: 0, expected: 3)),
+        ({ $0.cellFractionBits = 7 }, .cellFractionBits(7)),
+        ({ $0.cellFractionBits = 16 }, .cellFractionBits(16)),
+        ({ $0.hiddenFractionBits = 6 }, .hiddenFractionBits(6)),
+        ({ $0.hiddenFractionBits = 12 }, .hiddenFractionBits(12)),
+        ({ $0.inputSteps[1] = 0 }, .inputSteps(at: 1)),
+        ({ $0.inputSteps[1] = .nan }, .inputSteps(at: 1)),
+        ({ $0.inputSteps[1] = .infinity }, .inputSteps(at: 1)),
+        ({ $0.inputSteps[1] = -1 }, .inputSteps(at: 1)),
+        ({ $0.outputScale = 0 }, .outputScale),
+        ({ $0.outputScale = .nan }, .outputScale),
+        ({ $0.outputScale = .infinity }, .outputScale),
+        ({ $0.outputScale = -1 }, .outputScale),
+    ]
+
+    @Test("Numbers that are no network are refused by name", arguments: invalid.indices)
+    func validation(row: Int) throws {
+        var network = IntegerNetwork(shape: LSTMShape(inputWidth: 3, units: 2))
+        try network.validate()
+        Self.invalid[row].0(&network)
+        #expect(throws: Self.invalid[row].1) { try network.validate() }
+    }
+
+    // MARK: helpers
+
+    static func lstm(_ network: IntegerNetwork, window: Int = 1) -> IntegerLSTM {
+        let counts = ArenaLayout.Counts(
+            shape: network.shape, window: window, profiles: 0, starts: 0, identifierBytes: 0)
+        return IntegerLSTM(network, in: Arena(ArenaLayout(counts)))
+    }
+
+    static func network(
+        _ shape: LSTMShape, shifts: ClosedRange<UInt16>, _ numbers: inout TestNumbers
+    ) -> IntegerNetwork {
+        var network = IntegerNetwork(shape: shape)
+        func weights(_ count: Int) -> [Int8] {
+            (0..<count).map { _ in .random(in: -127...127, using: &numbers) }
+        }
+        func multipliers() -> [RowMultiplier] {
+            (0..<shape.gateRows).map { _ in
+                RowMultiplier(
+                    code: .random(in: shifts, using: &numbers) << 8
+                        | .random(in: 0...255, using: &numbers))
+            }
+        }
+        network.inputSteps = (0..<shape.inputWidth).map { _ in
+            .random(in: 20...200, using: &numbers)
+        }
+        network.inputKernel = weights(network.inputKernel.count)
+        network.recurrentKernel = weights(network.recurrentKernel.count)
+        network.denseKernel = weights(network.denseKernel.count)
+        network.inputMultipliers = multipliers()
+        network.recurrentMultipliers = multipliers()
+        network.bias = network.bias.map { _ in .random(in: -40_000...40_000, using: &numbers) }
+        network.denseBias = .random(in: -1_000_000...1_000_000, using: &numbers)
+        network.cellFractionBits = .random(in: 8...15, using: &numbers)
+        network.hiddenFractionBits = .random(in: 7...11, using: &numbers)
+        return network
+    }
+
+    static func compare(_ network: IntegerNetwork, days: Int, input: (Int) -> Int8) throws {
+        let lstm = lstm(network)
+        var reference = IntegerReference(network)
+        for t in 0..<days {
+            let row = (0..<network.shape.inputWidth).map(input)
+            lstm.step(row)
+            reference.step(row)
+            try #require(lstm.cell.map { Int($0) } == reference.cell, "cell, step \(t)")
+            try #require(lstm.hidden.map { Int($0) } == reference.hidden, "hidden, step \(t)")
+        }
+        #expect(Int(lstm.denseSum()) == reference.output)
+    }
+}
+
+extension IntegerTrace {
+    var network: IntegerNetwork {
+        var network = IntegerNetwork(shape: LSTMShape(inputWidth: inputWidth, units: units))
+        network.inputKernel = inputKernel
+        network.inputMultipliers = inputCodes.map(RowMultiplier.init(code:))
+        network.recurrentKernel = recurrentKernel
+        network.recurrentMultipliers = recurrentCodes.map(RowMultiplier.init(code:))
+        network.bias = bias
+        network.denseKernel = denseKernel
+        network.denseBias = denseBias
+        network.cellFractionBits = cellFractionBits
+        network.hiddenFractionBits = hiddenFractionBits
+        return network
+    }
+}
