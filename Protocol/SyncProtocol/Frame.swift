@@ -110,6 +110,7 @@ package struct FrameDecoder: Sendable {
         let message: Message
         do throws(WireError) {
             message = try Message(kind: kind, from: &reader)
+            try message.validate()
         } catch {
             throw .payloadMalformed(kind, error)
         }

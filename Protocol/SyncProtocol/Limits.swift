@@ -23,6 +23,8 @@ package enum Limit {
     package static let daysCount = 400
     package static let itemsCount = 4_096
 
+    /// 2199-12-31.
+    package static let dayMax: Int32 = 84_005
     package static let saleUnits: UInt32 = 1_000_000
     package static let packageBytes: UInt64 = 64 << 20
 }

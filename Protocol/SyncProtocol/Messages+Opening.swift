@@ -66,21 +66,32 @@ package struct Welcome: WireMessage, Equatable, Sendable {
 
 package enum RefusalCode: WireEnum {
     case unspecified
+    /// No version in common: update the older side.
     case version
+    /// Not a frame, not the message its kind says, or a value that SPEC.md 4 forbids.
     case malformed
+    /// A message that has no place here.
     case outOfOrder
+    /// Announced more than its ceiling.
     case tooLarge
     case tokenUnknown
     case tokenExpired
     case tokenUsedUp
+    /// The signing request is damaged, or its key is not P-256.
     case csrInvalid
+    /// Everything but joining needs one from this hub's CA.
     case noCertificate
     case revoked
+    /// The operator has not let this device in yet.
     case notApproved
+    /// Records before first_sequence are missing; DesiredState says what is stored.
     case sequenceGap
+    /// No package of that digest is meant for this device.
     case notFound
     case busy
+    /// The hub failed; its log says why.
     case `internal`
+    /// A record in an upload breaks SPEC.md 4.
     case recordInvalid
     /// A value of a later version.
     case unrecognized(Int32)

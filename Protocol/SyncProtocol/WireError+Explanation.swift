@@ -25,7 +25,7 @@ extension ValueRule {
         case .length: "has the wrong length"
         case .range: "is out of range"
         case .identifier:
-            "is not an identifier: 1 to 32 printable ASCII characters, no space , \" \\"
+            "is not an identifier: 1 to 32 printable ASCII characters, without space , \" ' \\"
         case .index: "points beyond the end of its table"
         case .finite: "must be a finite number of at least 0"
         case .choice: "leaves open what must be chosen"
@@ -53,6 +53,7 @@ extension FrameError {
         switch self {
         case .payloadTooLarge: .tooLarge
         case .kindFromWrongSide: .outOfOrder
+        case .payloadMalformed(.upload, .valueInvalid(field: 2, rule: _)): .recordInvalid
         case .kindUnknown, .payloadMalformed, .truncated: .malformed
         }
     }

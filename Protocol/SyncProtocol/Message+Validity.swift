@@ -1,0 +1,130 @@
+/// SPEC 4.3: what a value must be beyond its type. `FrameDecoder` gives out no message that breaks it,
+/// so nobody behind it asks again.
+extension Message {
+    package func validate() throws(WireError) {
+        switch self {
+        case .hello(let hello): try hello.validate()
+        case .joinRequest(let request):
+            try check(request.secret.count == Limit.secretBytes, 1, .length)
+            try check(!request.csrDer.isEmpty, 2, .length)
+        case .joinReply(let reply): try reply.validate()
+        case .register(let register): try register.running?.validate(in: 14)
+        case .desiredState(let state) where state.desire == .run:
+            try check(!state.statement.isEmpty, 2, .length)
+            try check(state.signature.count == Limit.signatureBytes, 3, .length)
+        case .fetch(let fetch):
+            try check(fetch.digest.count == Limit.digestBytes, 1, .length)
+            try check(fetch.bytesMax > 0, 3, .range)
+        case .chunk(let chunk): try chunk.validate()
+        case .packageReport(let report):
+            try check(report.digest.isEmpty || report.digest.count == Limit.digestBytes, 1, .length)
+            try check(report.outcome != .unspecified, 2, .choice)
+            try report.running?.validate(in: 5)
+        case .upload(let upload): try upload.validate()
+        case .context(let context): try context.validate()
+        case .renewRequest(let request): try check(!request.csrDer.isEmpty, 1, .length)
+        case .renewReply(let reply): try check(!reply.certificateDer.isEmpty, 1, .length)
+        case .welcome(let welcome): try check(welcome.version > 0, 1, .range)
+        case .refusal, .desiredState, .noted, .uploadAck, .contextRequest, .ping, .pong, .goodbye,
+            .farewell, .contextNotice:
+            break
+        }
+    }
+}
+
+extension Hello {
+    func validate() throws(WireError) {
+        try check(versionMin > 0, 1, .range)
+        try check(versionMax >= versionMin, 2, .range)
+    }
+}
+
+extension JoinReply {
+    func validate() throws(WireError) {
+        try checkIdentifier(deviceId, 1)
+        try check(!certificateDer.isEmpty, 2, .length)
+        try check(!caDer.isEmpty, 3, .length)
+        try check(packageKey.count == Limit.keyBytes, 4, .length)
+        try checkIdentifier(store, 5)
+    }
+}
+
+extension RunningPackage {
+    func validate(in field: Int) throws(WireError) {
+        try check(digest.count == Limit.digestBytes, field, .length)
+    }
+}
+
+extension Chunk {
+    func validate() throws(WireError) {
+        try check(digest.count == Limit.digestBytes, 1, .length)
+        let (end, overflow) = offset.addingReportingOverflow(UInt64(content.count))
+        try check(!overflow && end <= packageBytes, 2, .range)
+    }
+}
+
+extension Upload {
+    /// A record that breaks a rule is named by field 2 and the rule; its place is not told.
+    func validate() throws(WireError) {
+        try check(firstSequence > 0, 1, .range)
+        try check(firstSequence <= UInt64(Int64.max), 1, .range)
+        try check(!records.isEmpty, 2, .length)
+        for record in records {
+            switch record {
+            case .sale(let sale):
+                try checkDay(sale.day, 2)
+                try checkIdentifier(sale.item, 2)
+                try check(sale.units > 0 && sale.units <= Limit.saleUnits, 2, .range)
+            case .close(let close): try checkDay(close.day, 2)
+            case .forecast(let forecast):
+                try checkDay(forecast.day, 2)
+                try checkIdentifier(forecast.item, 2)
+                try checkAmount(forecast.forecastUnits, 2)
+            case .unknown: throw .valueInvalid(field: 2, rule: .choice)
+            }
+        }
+    }
+}
+
+extension Context {
+    func validate() throws(WireError) {
+        for item in items { try checkIdentifier(item, 2) }
+        for day in days {
+            try checkDay(day.day, 3)
+            for sold in day.sold { try check(sold.itemIndex < UInt32(items.count), 3, .index) }
+        }
+        for level in levels {
+            try check(level.itemIndex < UInt32(items.count), 4, .index)
+            try checkAmount(level.levelUnits, 4)
+            try checkDay(level.day, 4)
+        }
+        try checkAmount(ownShare, 5)
+        try check(ownShare <= 1, 5, .range)
+    }
+}
+
+private func check(_ holds: Bool, _ field: Int, _ rule: ValueRule) throws(WireError) {
+    guard holds else { throw .valueInvalid(field: field, rule: rule) }
+}
+
+private func checkDay(_ day: Int32, _ field: Int) throws(WireError) {
+    try check(day >= 0 && day <= Limit.dayMax, field, .range)
+}
+
+private func checkAmount(_ amount: Float, _ field: Int) throws(WireError) {
+    try check(amount.isFinite && amount >= 0, field, .finite)
+}
+
+/// SPEC 2: 1 to 32 printable ASCII characters without space, comma, quotes and backslash.
+private func checkIdentifier(_ text: String, _ field: Int) throws(WireError) {
+    let utf8 = text.utf8
+    try check(!utf8.isEmpty && utf8.count <= Limit.identifierBytes, field, .identifier)
+    for byte in utf8 {
+        switch byte {
+        case UInt8(ascii: ","), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "\\"):
+            throw .valueInvalid(field: field, rule: .identifier)
+        case 0x21...0x7E: break
+        default: throw .valueInvalid(field: field, rule: .identifier)
+        }
+    }
+}
