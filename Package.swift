@@ -92,7 +92,7 @@ if !embedded {
         tests("ModelPackageTests", ["ModelPackage", "Forecasting"]),
         tests("AgentCoreTests", ["AgentCore"]),
         tests("AgentRuntimeTests", ["AgentRuntime", "AgentCore"]),
-        tests("HubCoreTests", ["HubCore"]),
+        tests("HubCoreTests", ["HubCore", "Forecasting"]),
         tests("TrainingTests", ["Training", "Forecasting"]),
         tests("CompressionTests", ["Compression", "Training", "Forecasting", "ModelPackage"]),
     ]
@@ -114,7 +114,10 @@ if !light {
     targets += [
         .target(
             name: "HubStore",
-            dependencies: ["HubCore", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "HubCore", "Forecasting", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             path: "Hub/HubStore", swiftSettings: strict),
         .target(
             name: "HubSync",
@@ -133,13 +136,16 @@ if !light {
         .executableTarget(
             name: "shelfcast-hub",
             dependencies: [
-                "HubSync", "HubStore", "HubCore", "Training", "Compression", "CZlib",
+                "HubSync", "HubStore", "HubCore", "Training", "Compression", "CZlib", "Forecasting",
+                "ModelPackage", "SyncProtocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             path: "Hub/shelfcast-hub", swiftSettings: strict),
-        tests("HubStoreTests", ["HubStore", "HubCore"]),
+        tests(
+            "HubStoreTests",
+            ["HubStore", "HubCore", "Forecasting", .product(name: "GRDB", package: "GRDB.swift")]),
         tests("HubSyncTests", ["HubSync", "HubStore", "HubCore", "SyncProtocol"]),
         tests("HouseTests", []),
         tests("EndToEndTests", []),
