@@ -86,6 +86,9 @@ if !embedded {
         .target(
             name: "Compression", dependencies: ["Training", "Forecasting", "ModelPackage"],
             path: "Hub/Compression", swiftSettings: strict + numeric),
+        .executableTarget(
+            name: "shelfcast-bench", dependencies: ["Training", "Forecasting", "CZlib"],
+            path: "Benchmarks/shelfcast-bench", swiftSettings: strict),
         tests("ForecastingTests", ["Forecasting", "Kernels"]),
         tests("SyncProtocolTests", ["SyncProtocol"], resources: [.copy("Fixtures")]),
         tests("UpdateTrustTests", ["UpdateTrust"]),

@@ -16,8 +16,11 @@ package struct FeatureWindow {
     }
 
     /// Units that would be sold on `day` if the network had nothing to say.
-    package func expectedUnits(on day: BusinessDay) -> Float {
-        spec.output == .logResidual ? state.level * profile.factor(on: day) : state.level
+    package func expectedUnits(on day: BusinessDay) -> Float { state.level * factor(on: day) }
+
+    /// The season's share of a day's demand: 1 in forms without a profile.
+    private func factor(on day: BusinessDay) -> Float {
+        spec.output == .logResidual ? profile.factor(on: day) : 1
     }
 
     /// The demand column of one day. An unknown or closed day enters as "as expected": 0.
@@ -26,7 +29,7 @@ package struct FeatureWindow {
         let value =
             spec.output == .zScore
             ? (units - state.level) / state.scale
-            : units / expectedUnits(on: day) - 1
+            : units / factor(on: day) / state.level - 1
         return min(max(value, FeatureSpec.demandRange.lowerBound), FeatureSpec.demandRange.upperBound)
     }
 
@@ -46,18 +49,8 @@ package struct FeatureWindow {
 
     /// What the network's output means in units: finite, never negative.
     package func units(networkOutput y: Float) -> Float {
-        let units =
-            switch spec.output {
-            case .zScore: state.level + state.scale * y
-            case .relative: state.level * (1 + y)
-            case .logResidual: expectedUnits(on: target) * exponential(min(max(y, -4), 4))
-            }
-        // A NaN fails both comparisons and becomes 0.
-        return units > 0 ? min(units, Self.unitsMax) : 0
+        spec.units(networkOutput: y, state: state, factor: factor(on: target))
     }
-
-    /// No forecast exceeds this.
-    package static let unitsMax: Float = 10_000_000
 
     /// The columns after the demand column, in the order of `FeatureInputs`.
     private func writeContext(
@@ -87,5 +80,23 @@ package struct FeatureWindow {
         if spec.inputs.contains(.levelLogarithm) {
             place(0.25 * naturalLogarithm(state.level), &values)
         }
+    }
+}
+
+extension FeatureSpec {
+    /// No forecast exceeds this.
+    package static let unitsMax: Float = 10_000_000
+
+    /// What the network's output means in units: finite, never negative.
+    /// - Parameter factor: the season's, of the day to forecast; 1 in forms without a profile.
+    package func units(networkOutput y: Float, state: SeriesState, factor: Float) -> Float {
+        let units =
+            switch output {
+            case .zScore: state.level + state.scale * y
+            case .relative: state.level * (1 + y)
+            case .logResidual: state.level * factor * exponential(min(max(y, -4), 4))
+            }
+        // A NaN fails the comparison and becomes 0.
+        return units > 0 ? min(units, Self.unitsMax) : 0
     }
 }

@@ -28,7 +28,13 @@ package struct SeriesState: Equatable, Sendable {
     ) {
         guard spec.output != .zScore, let units = demand.observedUnits else { return }
         let factor = spec.output == .logResidual ? profile.factor(on: day) : 1
-        let moved = level + spec.levelRate * (units / factor - level)
+        observe(units / factor, rate: spec.levelRate)
+    }
+
+    /// One step of the recursion, with the day's season already divided out; a NaN changes nothing.
+    package mutating func observe(_ deseasonalised: Float, rate: Float) {
+        guard !deseasonalised.isNaN else { return }
+        let moved = level + rate * (deseasonalised - level)
         level = Self.clamped(moved, Self.levelMin, Self.levelMax)
     }
 

@@ -1,0 +1,297 @@
+import Dispatch
+import Forecasting
+
+/// How far a training run has come.
+package struct TrainingProgress: Equatable, Sendable {
+    /// 0-based, of `variants`.
+    package var variant: Int
+    package var variants: Int
+    package var units: Int
+    /// 1-based, of at most `epochs`.
+    package var epoch: Int
+    package var epochs: Int
+    /// 0...1
+    package var epochFraction: Double
+    /// Mean training loss of this epoch so far.
+    package var loss: Double
+    /// Validation loss after the epoch before; nil in the first.
+    package var validationLoss: Double?
+    /// Until the end of the whole run, if no variant stops early.
+    package var secondsLeft: Double
+}
+
+/// Trains one network. Every batch is split into the same two halves whatever the number of cores, and
+/// their gradients are added in the same order: the same samples and seed give the same weights.
+final class NetworkTrainer {
+    struct Result {
+        var parameters: LSTMParameters
+        var trainingLosses: [Float]
+        var validationLosses: [Float]
+        /// 1-based; its weights are the result.
+        var bestEpoch: Int
+    }
+
+    private static let shardCount = 2
+    /// The learning rate falls in a straight line to this part of itself.
+    private static let finalRateShare: Float = 0.05
+    /// A better validation loss is one that is lower by this share.
+    private static let improvement = 1e-4
+
+    private let sampler: WindowSampler
+    private let plan: TrainingPlan
+    private let shape: LSTMShape
+    private let shards: [BatchedLSTM]
+    private var weights: PackedWeights
+    /// Divides a loss, so that gradients are of order 1 whatever the units sold.
+    private var lossScale: Float = 1
+
+    init(sampler: WindowSampler, plan: TrainingPlan, units: Int) {
+        self.sampler = sampler
+        self.plan = plan
+        shape = LSTMShape(inputWidth: sampler.spec.inputWidth, units: units)
+        let columns = ((plan.batch + Self.shardCount - 1) / Self.shardCount + 7) / 8 * 8
+        shards = (0..<Self.shardCount).map { [shape] _ in
+            BatchedLSTM(shape: shape, window: sampler.spec.window, columns: columns)
+        }
+        weights = Self.initialWeights(shape, seed: plan.seed)
+    }
+
+    /// - Parameter report: called a few times a second with epoch (1-based), share of it done, loss so far
+    ///   and the validation loss of the epoch before.
+    func run(
+        training: [Sample], validation: [Sample], isCancelled: () -> Bool,
+        report: (_ epoch: Int, _ fraction: Double, _ loss: Double, _ validation: Double?) -> Void
+    ) throws -> Result {
+        lossScale = meanLossWeight(training)
+        var order = training
+        var shuffler = SeededRandom(seed: plan.seed, stream: 1)
+        var adam = Adam(count: weights.values.count)
+        var gradient = [Float](repeating: 0, count: weights.values.count)
+        var result = Result(
+            parameters: weights.unpacked, trainingLosses: [], validationLosses: [], bestEpoch: 0)
+        var lowest = Double.infinity
+        let batches = (order.count + plan.batch - 1) / plan.batch
+        for epoch in 1...plan.epochs {
+            shuffler.shuffle(&order)
+            var lossSum = 0.0
+            for batch in 0..<batches {
+                if isCancelled() { throw TrainingError.cancelled }
+                let low = batch * plan.batch
+                let high = min(low + plan.batch, order.count)
+                let step = (epoch - 1) * batches + batch
+                lossSum += gradientStep(order[low..<high], step: step, into: &gradient)
+                let progress = Float(step) / Float(plan.epochs * batches)
+                adam.step(
+                    weights: &weights.values, gradient: gradient,
+                    learningRate: plan.learningRate * (1 - (1 - Self.finalRateShare) * progress))
+                if batch % 16 == 15 || batch == batches - 1 {
+                    report(
+                        epoch, Double(batch + 1) / Double(batches), lossSum / Double(high),
+                        result.validationLosses.last.map(Double.init))
+                }
+            }
+            let validationLoss = loss(validation)
+            guard lossSum.isFinite, validationLoss.isFinite else {
+                throw TrainingError.diverged(units: shape.units, epoch: epoch)
+            }
+            result.trainingLosses.append(Float(lossSum / Double(order.count)))
+            result.validationLosses.append(Float(validationLoss))
+            if validationLoss < lowest - Self.improvement * abs(lowest) || result.bestEpoch == 0 {
+                lowest = validationLoss
+                result.parameters = weights.unpacked
+                result.bestEpoch = epoch
+            }
+            if epoch - result.bestEpoch >= plan.patience { break }
+        }
+        weights = PackedWeights(result.parameters)
+        return result
+    }
+
+    /// The network's output for every sample, with the weights of the last `run`.
+    func outputs(_ samples: [Sample]) -> [Float] {
+        var outputs = [Float](repeating: 0, count: samples.count)
+        let part = (samples.count + Self.shardCount - 1) / Self.shardCount
+        weights.values.withUnsafeBufferPointer { weights in
+            outputs.withUnsafeMutableBufferPointer { outputs in
+                let shared = Unchecked((weights.baseAddress!, outputs, shards, sampler))
+                DispatchQueue.concurrentPerform(iterations: Self.shardCount) { shard in
+                    let (weights, outputs, shards, sampler) = shared.value
+                    let network = shards[shard]
+                    network.hiddenScale.update(repeating: 1)
+                    let end = min((shard + 1) * part, samples.count)
+                    var low = min(shard * part, samples.count)
+                    while low < end {
+                        let high = min(low + network.columns, end)
+                        for k in low..<high {
+                            sampler.gather(samples[k], column: k - low, into: network)
+                        }
+                        network.forward(weights)
+                        for k in low..<high { outputs[k] = network.output[k - low] }
+                        low = high
+                    }
+                }
+            }
+        }
+        return outputs
+    }
+
+    /// One batch: sum of the samples' losses, and the gradient of their mean.
+    private func gradientStep(
+        _ batch: ArraySlice<Sample>, step: Int, into gradient: inout [Float]
+    ) -> Double {
+        let part = (batch.count + Self.shardCount - 1) / Self.shardCount
+        var losses = [Double](repeating: 0, count: Self.shardCount)
+        weights.values.withUnsafeBufferPointer { weights in
+            losses.withUnsafeMutableBufferPointer { losses in
+                let shared = Unchecked((weights.baseAddress!, losses, self))
+                DispatchQueue.concurrentPerform(iterations: Self.shardCount) { shard in
+                    let (weights, losses, trainer) = shared.value
+                    let low = min(batch.startIndex + shard * part, batch.endIndex)
+                    let high = min(low + part, batch.endIndex)
+                    losses[shard] = trainer.shardStep(
+                        batch[low..<high], batchCount: batch.count, weights: weights, step: step,
+                        shard: shard)
+                }
+            }
+        }
+        gradient.withUnsafeMutableBufferPointer { sum in
+            let first = shards[0].gradient
+            let second = shards[1].gradient
+            for k in 0..<sum.count { sum[k] = first[k] + second[k] }
+        }
+        return losses.reduce(0, +)
+    }
+
+    private func shardStep(
+        _ samples: ArraySlice<Sample>, batchCount: Int, weights: UnsafePointer<Float>, step: Int,
+        shard: Int
+    ) -> Double {
+        let network = shards[shard]
+        for (column, sample) in samples.enumerated() {
+            sampler.gather(sample, column: column, into: network)
+        }
+        dropOut(network, step: step, shard: shard)
+        network.forward(weights)
+        // Columns beyond the samples repeat old windows; without a gradient they change nothing.
+        network.outputGradient.update(repeating: 0)
+        var sum = 0.0
+        for (column, sample) in samples.enumerated() {
+            let (loss, slope) = lossAndSlope(sample, y: network.output[column])
+            sum += Double(loss)
+            network.outputGradient[column] = slope / Float(batchCount)
+        }
+        network.backward(weights)
+        return sum
+    }
+
+    /// Inverted dropout: kept units are scaled up, so that nothing changes when forecasting.
+    private func dropOut(_ network: BatchedLSTM, step: Int, shard: Int) {
+        guard plan.dropout > 0 else { return }
+        var random = SeededRandom(
+            seed: plan.seed, stream: 16 + UInt64(step) * UInt64(Self.shardCount) + UInt64(shard))
+        let threshold = UInt16(plan.dropout * 65_536)
+        let keep = 1 / (1 - plan.dropout)
+        let scale = network.hiddenScale
+        for k in stride(from: 0, to: shape.units * network.columns, by: 4) {
+            var bits = random.next()
+            for lane in 0..<4 {
+                scale[k + lane] = UInt16(truncatingIfNeeded: bits) < threshold ? 0 : keep
+                bits >>= 16
+            }
+        }
+    }
+
+    private func loss(_ samples: [Sample]) -> Double {
+        var sum = 0.0
+        for (sample, y) in zip(samples, outputs(samples)) {
+            sum += Double(lossAndSlope(sample, y: y).loss)
+        }
+        return sum / Double(max(samples.count, 1))
+    }
+
+    /// The loss of one sample and its derivative by the network's output.
+    private func lossAndSlope(_ sample: Sample, y: Float) -> (loss: Float, slope: Float) {
+        let panel = sampler.panel
+        let cell = Int(sample.cell)
+        let units = panel.observed[cell]
+        let level = panel.level[cell]
+        switch (plan.loss, sampler.spec.output) {
+        case (.tweedie(let power), _):
+            let held = min(max(y, -4), 4)
+            let forecast = level * panel.factor[cell] * exponential(held)
+            let logForecast = naturalLogarithm(forecast)
+            let a = exponential((2 - power) * logForecast)  // forecast²⁻ᵖ
+            let b = units * a / forecast  // units · forecast¹⁻ᵖ
+            let loss = power == 1 ? a - units * logForecast : a / (2 - power) - b / (1 - power)
+            return (loss / lossScale, (a - b) / lossScale)
+        case (.meanSquare, .zScore):
+            let error = y - (units - level) / panel.entries[Int(sample.entry)].scale
+            return (error * error, 2 * error)
+        case (.meanSquare, .relative):
+            // Weighted by the level: relative noise shrinks as sales grow.
+            let weight = level / lossScale
+            let error = y - (units / level - 1)
+            return (weight * error * error, 2 * weight * error)
+        case (.meanSquare, .logResidual):
+            let expected = level * panel.factor[cell]
+            let weight = expected / lossScale
+            let error = y - naturalLogarithm((units + 0.5) / (expected + 0.5))
+            return (weight * error * error, 2 * weight * error)
+        }
+    }
+
+    private func meanLossWeight(_ samples: [Sample]) -> Float {
+        let panel = sampler.panel
+        var sum = 0.0
+        for sample in samples {
+            let cell = Int(sample.cell)
+            let expected = panel.level[cell] * panel.factor[cell]
+            switch plan.loss {
+            case .tweedie(let power):
+                sum += Double(exponential((2 - power) * naturalLogarithm(expected)))
+            case .meanSquare: sum += Double(sampler.spec.output == .zScore ? 1 : expected)
+            }
+        }
+        return max(Float(sum / Double(max(samples.count, 1))), 1e-6)
+    }
+
+    /// Kernels as Glorot and Bengio (2010) draw them, recurrent ones with orthonormal columns (Saxe et al.
+    /// 2014), and a forget gate that begins open.
+    private static func initialWeights(_ shape: LSTMShape, seed: UInt64) -> PackedWeights {
+        var random = SeededRandom(seed: seed, stream: 0)
+        let (I, H) = (shape.inputWidth, shape.units)
+        var flat = [Float](repeating: 0, count: shape.parameterCount)
+        let inputLimit = (6 / Float(I + 4 * H)).squareRoot()
+        for k in 0..<shape.recurrentOffset { flat[k] = (2 * random.unit() - 1) * inputLimit }
+        for (j, column) in orthonormal(count: H, length: 4 * H, &random).enumerated() {
+            for row in 0..<4 * H { flat[shape.recurrentOffset + row * H + j] = column[row] }
+        }
+        for h in 0..<H { flat[shape.biasOffset + Gate.forget.rawValue * H + h] = 1 }
+        let denseLimit = (6 / Float(H + 1)).squareRoot()
+        for h in 0..<H { flat[shape.denseOffset + h] = (2 * random.unit() - 1) * denseLimit }
+        return PackedWeights(LSTMParameters(shape: shape, flattened: flat))
+    }
+
+    /// Gram and Schmidt, on normal columns. `count` is a quarter of `length`, so no column comes near 0.
+    private static func orthonormal(
+        count: Int, length: Int, _ random: inout SeededRandom
+    ) -> [[Float]] {
+        var columns: [[Float]] = []
+        for _ in 0..<count {
+            var column = (0..<length).map { _ in random.normal() }
+            for other in columns {
+                let along = zip(column, other).reduce(Float(0)) { $0 + $1.0 * $1.1 }
+                for k in 0..<length { column[k] -= along * other[k] }
+            }
+            let norm = column.reduce(Float(0)) { $0 + $1 * $1 }.squareRoot()
+            columns.append(column.map { $0 / norm })
+        }
+        return columns
+    }
+}
+
+/// Carries what two threads share by agreement (each writes only its own part) past the checker.
+private struct Unchecked<Value>: @unchecked Sendable {
+    let value: Value
+    init(_ value: Value) { self.value = value }
+}

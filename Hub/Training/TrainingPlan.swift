@@ -1,0 +1,92 @@
+package import Forecasting
+
+/// What an epoch tries to make small.
+package enum Loss: Equatable, Sendable {
+    /// Mean square of the error in the network's own output.
+    case meanSquare
+    /// The deviance of a Tweedie distribution in units, variance ∝ meanᵖᵒʷᵉʳ: 1 is Poisson. Forecasts the
+    /// mean, so that the sum of forecasts is right even where most days are zero. For the profile form.
+    case tweedie(power: Float)
+}
+
+/// One training run.
+package struct TrainingPlan: Equatable, Sendable {
+    package static let epochsMax = 1000
+    package static let variantsMax = 16
+
+    package var form: ModelForm
+    /// One variant is trained for each entry.
+    package var units: [Int]
+    package var window = 14
+    /// Which context columns the calendar and profile forms get.
+    package var inputs: FeatureInputs
+    package var epochs: Int
+    package var seed: UInt64 = 1
+    /// Days from here on are used for nothing but the final evaluation. Nil: there are none, and the
+    /// evaluation is that of the validation days.
+    package var testFrom: BusinessDay?
+    package var batch: Int
+    package var learningRate: Float
+    /// Of the last hidden state.
+    package var dropout: Float = 0.2
+    package var loss: Loss
+    /// The last days before the test days decide when to stop; weights never see them.
+    package var validationDays = 56
+    /// Epochs without a better validation loss before training stops.
+    package var patience: Int
+    /// At most so many seasonal profiles are kept.
+    package var profilesMax = 8
+
+    /// The settings that the reference figures were reached with.
+    package init(form: ModelForm, units: [Int], seed: UInt64 = 1, testFrom: BusinessDay? = nil) {
+        self.form = form
+        self.units = units
+        self.seed = seed
+        self.testFrom = testFrom
+        switch form {
+        case .plain:
+            (inputs, loss) = ([], .meanSquare)
+            (epochs, batch, learningRate, patience) = (30, 128, 0.002, 6)
+        case .calendar:
+            (inputs, loss) = ([.weekday, .month], .meanSquare)
+            (epochs, batch, learningRate, patience) = (30, 128, 0.01, 6)
+        case .profile:
+            (inputs, loss) = ([], .tweedie(power: 1))
+            (epochs, batch, learningRate, patience) = (20, 128, 0.01, 5)
+        }
+    }
+
+    func validate() throws {
+        guard !units.isEmpty, units.count <= Self.variantsMax,
+            units.allSatisfy({ (1...LSTMShape.unitsMax).contains($0) })
+        else { throw TrainingError.plan(field: "units") }
+        guard FeatureSpec.windowRange.contains(window) else {
+            throw TrainingError.plan(field: "window")
+        }
+        guard inputs.isSubset(of: .all), form != .plain || inputs.isEmpty else {
+            throw TrainingError.plan(field: "inputs")
+        }
+        guard (1...Self.epochsMax).contains(epochs) else {
+            throw TrainingError.plan(field: "epochs")
+        }
+        guard (1...65_536).contains(batch) else { throw TrainingError.plan(field: "batch") }
+        guard learningRate > 0, learningRate <= 1 else {
+            throw TrainingError.plan(field: "learningRate")
+        }
+        guard dropout >= 0, dropout < 1 else { throw TrainingError.plan(field: "dropout") }
+        guard (1...3650).contains(validationDays) else {
+            throw TrainingError.plan(field: "validationDays")
+        }
+        guard patience >= 1 else { throw TrainingError.plan(field: "patience") }
+        guard (1...256).contains(profilesMax) else {
+            throw TrainingError.plan(field: "profilesMax")
+        }
+        switch loss {
+        case .meanSquare: break
+        case .tweedie(let power):
+            guard form == .profile, power >= 1, power < 2 else {
+                throw TrainingError.plan(field: "loss")
+            }
+        }
+    }
+}
