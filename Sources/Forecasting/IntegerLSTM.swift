@@ -21,8 +21,8 @@ package struct IntegerLSTM {
         denseBias = network.denseBias
         arena.fill(layout.inputSteps, with: network.inputSteps)
         arena.fill(layout.bias, with: network.bias)
-        arena.fill(layout.inputMultipliers, with: network.inputMultipliers.map(\.code))
-        arena.fill(layout.recurrentMultipliers, with: network.recurrentMultipliers.map(\.code))
+        arena.fill(layout.inputMultipliers, with: network.inputMultipliers.map { $0.code })
+        arena.fill(layout.recurrentMultipliers, with: network.recurrentMultipliers.map { $0.code })
         arena.fill(layout.inputKernel, with: network.inputKernel)
         arena.fill(layout.recurrentKernel, with: network.recurrentKernel)
         arena.fill(layout.denseKernel, with: network.denseKernel)

@@ -94,6 +94,18 @@ package struct IntegerNetwork: Equatable, Sendable {
         outputScale = 1
     }
 
+    /// `inputMultipliers` as the two bytes each that a package holds.
+    package var inputMultiplierCodes: [UInt16] {
+        get { inputMultipliers.map { $0.code } }
+        set { inputMultipliers = newValue.map { RowMultiplier(code: $0) } }
+    }
+
+    /// `recurrentMultipliers` as the two bytes each that a package holds.
+    package var recurrentMultiplierCodes: [UInt16] {
+        get { recurrentMultipliers.map { $0.code } }
+        set { recurrentMultipliers = newValue.map { RowMultiplier(code: $0) } }
+    }
+
     /// To be called on what came from outside before anything else uses it. After it the kernels' sums cannot
     /// overflow, whatever the input.
     package func validate() throws(IntegerNetworkError) {

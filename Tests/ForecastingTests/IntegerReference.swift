@@ -14,8 +14,7 @@ struct IntegerReference {
     }
 
     mutating func step(_ input: [Int8]) {
-        let H = network.shape.units
-        let x = input.map { Int($0) }
+        let (H, x) = (network.shape.units, input.map { Int($0) })
         let sums = (0..<4 * H).map { r in
             let fromInput = product(network.inputKernel, x, r, network.inputMultipliers)
             let fromState = product(

@@ -1,0 +1,101 @@
+/// Reads one section's fields, checking every length against what is left before using it.
+struct ByteReader {
+    private let bytes: [UInt8]
+    private var position = 0
+    private let section: PackageSection
+
+    init(_ bytes: [UInt8], section: PackageSection) {
+        self.bytes = bytes
+        self.section = section
+    }
+
+    var left: Int { bytes.count - position }
+
+    mutating func byte() throws(PackageError) -> UInt8 {
+        guard left >= 1 else { throw .truncated(section) }
+        defer { position += 1 }
+        return bytes[position]
+    }
+
+    mutating func raw(_ count: Int) throws(PackageError) -> ArraySlice<UInt8> {
+        guard count >= 0, count <= left else { throw .truncated(section) }
+        defer { position += count }
+        return bytes[position..<position + count]
+    }
+
+    /// At most ten bytes, and no more than the value needs: one value has one encoding.
+    mutating func varint() throws(PackageError) -> UInt64 {
+        var value: UInt64 = 0
+        var shift: UInt64 = 0
+        while true {
+            let next = try byte()
+            let bits = UInt64(next & 0x7F)
+            guard shift < 63 || bits <= 1 else { throw .field(.number, index: 0) }
+            value |= bits << shift
+            if next & 0x80 == 0 {
+                guard next != 0 || shift == 0 else { throw .field(.number, index: 0) }
+                return value
+            }
+            shift += 7
+            guard shift < 70 else { throw .field(.number, index: 0) }
+        }
+    }
+
+    /// A number within `range`, or an error that names `field`.
+    mutating func count(
+        _ range: ClosedRange<Int>, _ field: PackageField, index: Int = 0
+    ) throws(PackageError) -> Int {
+        let value = try varint()
+        guard value <= UInt64(Int.max), range.contains(Int(value)) else {
+            throw .field(field, index: index)
+        }
+        return Int(value)
+    }
+
+    mutating func signed(
+        _ range: ClosedRange<Int>, _ field: PackageField, index: Int = 0
+    ) throws(PackageError) -> Int {
+        let zigzag = try varint()
+        let value = Int(zigzag >> 1) ^ -Int(zigzag & 1)
+        guard range.contains(value) else { throw .field(field, index: index) }
+        return value
+    }
+
+    mutating func optional(
+        _ range: ClosedRange<Int>, _ field: PackageField, index: Int = 0
+    ) throws(PackageError) -> Int? {
+        let value = try count(0...range.upperBound + 1, field, index: index)
+        guard value > 0 else { return nil }
+        guard range.contains(value - 1) else { throw .field(field, index: index) }
+        return value - 1
+    }
+
+    mutating func fixed(bytes count: Int) throws(PackageError) -> UInt32 {
+        var value: UInt32 = 0
+        var shift: UInt32 = 0
+        for byte in try raw(count) {
+            value |= UInt32(byte) << shift
+            shift += 8
+        }
+        return value
+    }
+
+    mutating func float() throws(PackageError) -> Float {
+        Float(bitPattern: try fixed(bytes: 4))
+    }
+
+    /// Printable ASCII only.
+    mutating func text(
+        _ lengths: ClosedRange<Int>, _ field: PackageField, index: Int = 0
+    ) throws(PackageError) -> String {
+        let length = try count(lengths, field, index: index)
+        let slice = try raw(length)
+        for byte in slice where !(0x20...0x7E).contains(byte) { throw .field(field, index: index) }
+        return String(decoding: slice, as: UTF8.self)
+    }
+
+    /// To be called when all fields have been read.
+    func end() throws(PackageError) {
+        guard left == 0 else { throw .strayBytes(section, count: left) }
+    }
+}

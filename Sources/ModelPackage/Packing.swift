@@ -1,0 +1,96 @@
+import CZlib
+
+/// How a section's bytes are stored. Raw values are FORMAT.md's.
+enum Packing: UInt8, CaseIterable {
+    case stored = 0
+    case deflate = 1
+    /// Deflate with `dictionary` already in its window: what makes a text of a hundred bytes shrink at all.
+    case deflateWithDictionary = 2
+
+    /// Belongs to format version 1: a changed byte is a new version. The likeliest text stands last.
+    static let dictionary: [UInt8] = [UInt8](
+        """
+        2013-01-01 2014-12-31 2015-06-30 2016-12-31 2017-12-31 2025-12-31 2026-06-30 snapshot sha256: seed=42 \
+        seed 1 seed=1, days rows series stores items epochs window 14, percentile 99.9 minimum maximum min-max \
+        calibrated on 256 windows, per-row symmetric int8, post-training quantization, lstm-64 lstm-32 lstm-16 \
+        lstm-8 lstm-4 lstm-2 lstm-1 units calendar-64 calendar-32 calendar-16 calendar-8 calendar-4 plain-64 \
+        plain-32 plain-16 plain-8 profile-16 profile-8 profile-4 profile-2 plain calendar profile \
+        \u{1}\u{C}lstm-int8-v1
+        """.utf8)
+
+    /// The smallest of the three; the earlier one when two are equal.
+    static func smallest(_ content: [UInt8]) -> (packing: Packing, bytes: [UInt8]) {
+        var best = (packing: Packing.stored, bytes: content)
+        for packing in [Packing.deflate, .deflateWithDictionary] {
+            let packed = packing.pack(content)
+            // A packed section also states its packed length: one byte, two from 128 on, three from 16,384 on.
+            let head = packed.count < 128 ? 1 : packed.count < 16_384 ? 2 : 3
+            let bestHead = best.packing == .stored ? 0 : head
+            if packed.count + head < best.bytes.count + bestHead { best = (packing, packed) }
+        }
+        return best
+    }
+
+    /// - Precondition: `content` is at most a section's `bytesMax`.
+    private func pack(_ content: [UInt8]) -> [UInt8] {
+        var stream = z_stream()
+        // -15: deflate without zlib's header and checksum; the package's digest guards the bytes.
+        var status = deflateInit2_(
+            &stream, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+            Int32(MemoryLayout<z_stream>.size))
+        precondition(status == Z_OK, "zlib has no memory")
+        defer { deflateEnd(&stream) }
+        if self == .deflateWithDictionary {
+            status = deflateSetDictionary(&stream, Self.dictionary, UInt32(Self.dictionary.count))
+            precondition(status == Z_OK)
+        }
+        var source = content
+        var target = [UInt8](repeating: 0, count: Int(deflateBound(&stream, UInt(content.count))))
+        let packedBytes = source.withUnsafeMutableBufferPointer { source in
+            target.withUnsafeMutableBufferPointer { target in
+                stream.next_in = source.baseAddress
+                stream.avail_in = UInt32(source.count)
+                stream.next_out = target.baseAddress
+                stream.avail_out = UInt32(target.count)
+                status = CZlib.deflate(&stream, Z_FINISH)
+                return target.count - Int(stream.avail_out)
+            }
+        }
+        precondition(status == Z_STREAM_END, "deflateBound is enough for one call")
+        return [UInt8](target[..<packedBytes])
+    }
+
+    /// - Parameter unpackedBytes: announced, and already checked against its ceiling: no more is ever allocated.
+    /// - Returns: nil unless `packed` is one complete stream of exactly `unpackedBytes` and nothing more.
+    func unpack(_ packed: ArraySlice<UInt8>, unpackedBytes: Int) -> [UInt8]? {
+        if self == .stored { return packed.count == unpackedBytes ? [UInt8](packed) : nil }
+        var stream = z_stream()
+        guard
+            inflateInit2_(&stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
+        else { return nil }
+        defer { inflateEnd(&stream) }
+        if self == .deflateWithDictionary {
+            guard
+                inflateSetDictionary(&stream, Self.dictionary, UInt32(Self.dictionary.count))
+                    == Z_OK
+            else { return nil }
+        }
+        var source = [UInt8](packed)
+        // One more than announced, so that a stream that goes on is noticed.
+        var target = [UInt8](repeating: 0, count: unpackedBytes + 1)
+        let status = source.withUnsafeMutableBufferPointer { source in
+            target.withUnsafeMutableBufferPointer { target in
+                stream.next_in = source.baseAddress
+                stream.avail_in = UInt32(source.count)
+                stream.next_out = target.baseAddress
+                stream.avail_out = UInt32(target.count)
+                return inflate(&stream, Z_FINISH)
+            }
+        }
+        guard status == Z_STREAM_END, stream.avail_in == 0, stream.avail_out == 1 else {
+            return nil
+        }
+        target.removeLast()
+        return target
+    }
+}
