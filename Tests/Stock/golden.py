@@ -1,0 +1,227 @@
+"""Writes Tests/SyncProtocolTests/Fixtures with the stock protobuf implementation.
+
+    .venv/bin/python3 Tests/Stock/golden.py            # write
+    .venv/bin/python3 Tests/Stock/golden.py --check    # fail when a committed file is not what would be written
+
+frames.txt      name, frame in hex: what encoding must give byte for byte and decoding must read field for field
+malformed.txt   kind, error, field, payload: one row for every way to spoil every field of every message
+A payload is written in pieces of hex; `41*500` is the piece 41 five hundred times.
+"""
+import os
+import sys
+
+import stock
+from stock import enums, messages as m
+
+FIXTURES = os.path.join(stock.ROOT, "Tests", "SyncProtocolTests", "Fixtures")
+DIGEST = bytes(range(32))
+SIGNATURE = bytes(range(64, 128))
+SECRET = bytes(range(0xF0, 0x100))
+POINT = b"\x04" + bytes(range(64))
+UINT32, UINT64 = 2**32 - 1, 2**64 - 1
+INT64_MIN = -2**63
+
+
+def golden():
+    running = m.RunningPackage(digest=DIGEST, release=7, arena_bytes=1_872)
+    long_text = "ä" * 512
+    yield "hello", m.Hello(version_min=1, version_max=1, agent_version="0.1.0")
+    yield "hello-wide", m.Hello(version_min=1, version_max=UINT32, agent_version=long_text)
+    yield "welcome", m.Welcome(version=1, hub_time_ms=1_790_000_000_123, frame_bytes_max=65_536)
+    yield "welcome-before-1970", m.Welcome(version=1, hub_time_ms=INT64_MIN)
+    yield "refusal", m.Refusal(
+        code=enums.REFUSAL_NOT_APPROVED, message="ask the operator: device approve d-1", retry=True,
+        retry_after_seconds=60)
+    yield "refusal-empty", m.Refusal()
+    refusal = m.Refusal()
+    refusal.code = 99  # a later version's
+    yield "refusal-later-code", refusal
+    refusal = m.Refusal()
+    refusal.code = -1
+    yield "refusal-negative-code", refusal
+    yield "join-request", m.JoinRequest(secret=SECRET, csr_der=b"\x30\x03\x02\x01\x00")
+    yield "join-reply", m.JoinReply(
+        device_id="d-0001", certificate_der=b"\x30\x01", ca_der=b"\x30\x02", package_key=POINT,
+        store="12", approved=True, time_zone="Europe/Berlin")
+    yield "register", m.Register(
+        architecture="aarch64", cpu_features=["neon", "dotprod"], cores=4,
+        memory_total_bytes=536_870_912, memory_available_bytes=268_435_456,
+        model_memory_budget_bytes=4_096, model_memory_budget_set_by_operator=True,
+        flash_free_bytes=1 << 40, runtime_features=["lstm-int8-v1"], int8_microseconds=85,
+        power_source=enums.POWER_BATTERY, contact=enums.CONTACT_VISIT, agent_version="0.1.0",
+        running=running, labels=["aisle=3", "pilot=yes", ""])
+    yield "register-empty", m.Register()
+    yield "register-most", m.Register(
+        cores=UINT32, memory_total_bytes=UINT64, memory_available_bytes=UINT64,
+        model_memory_budget_bytes=UINT64, flash_free_bytes=UINT64, int8_microseconds=UINT32,
+        power_source=enums.POWER_MAINS, contact=enums.CONTACT_STAY,
+        running=m.RunningPackage(digest=DIGEST, release=UINT64, arena_bytes=UINT64))
+    statement = m.PackageStatement(
+        digest=DIGEST, package_bytes=5_321, arena_bytes=1_872, release=7, family="2026-11-profile",
+        variant="lstm-4", store="12").SerializeToString(deterministic=True)
+    yield "desired-state-run", m.DesiredState(
+        desire=enums.DESIRE_RUN, statement=statement, signature=SIGNATURE,
+        reason="most accurate that fits 4096 bytes", rollout=3, stored_through_sequence=1_200)
+    yield "desired-state-no-fit", m.DesiredState(
+        desire=enums.DESIRE_NO_FIT, reason="smallest arena 900 bytes, budget 512", rollout=UINT64,
+        stored_through_sequence=UINT64)
+    yield "desired-state-stay", m.DesiredState(desire=enums.DESIRE_STAY_AS_YOU_ARE)
+    yield "fetch", m.Fetch(digest=DIGEST, offset=4_096, bytes_max=32_768)
+    yield "fetch-first", m.Fetch(digest=DIGEST, bytes_max=1)
+    yield "chunk", m.Chunk(
+        digest=DIGEST, offset=127, content=bytes(i % 251 for i in range(200)), package_bytes=5_321)
+    yield "chunk-end", m.Chunk(digest=DIGEST, offset=5_321, package_bytes=5_321)
+    yield "package-report-active", m.PackageReport(
+        digest=DIGEST, outcome=enums.OUTCOME_ACTIVE, arena_bytes=1_872, running=running)
+    yield "package-report-refused", m.PackageReport(
+        outcome=enums.OUTCOME_REFUSED, reason="the package's SHA-256 is not the one that was signed")
+    yield "package-report-rolled-back", m.PackageReport(
+        digest=DIGEST, outcome=enums.OUTCOME_ROLLED_BACK, running=running)
+    yield "noted", m.Noted()
+    sale = m.Record(sale=m.SaleRecord(day=20_778, item="10", units=3))
+    yield "upload", m.Upload(first_sequence=1, records=[
+        sale,
+        m.Record(close=m.CloseRecord(day=20_778, closed_all_day=True)),
+        m.Record(close=m.CloseRecord()),
+        m.Record(forecast=m.ForecastRecord(
+            day=20_778, item="10", forecast_units=12.625, network_output=-4_711, release=7,
+            actual_units=13, inputs_complete=True)),
+        m.Record(forecast=m.ForecastRecord(item="x", network_output=-2**31)),
+    ])
+    yield "upload-most", m.Upload(first_sequence=2**63 - 1, records=[
+        m.Record(sale=m.SaleRecord(day=84_005, item="~" * 32, units=1_000_000)),
+        m.Record(forecast=m.ForecastRecord(
+            day=84_005, item="~" * 32, forecast_units=3.4028234663852886e38, network_output=2**31 - 1,
+            release=UINT64, actual_units=UINT32)),
+    ])
+    yield "upload-500", m.Upload(first_sequence=300, records=[sale] * 500)
+    yield "upload-ack", m.UploadAck(through_sequence=4_294_967_296)
+    yield "upload-ack-none", m.UploadAck()
+    yield "context-request", m.ContextRequest(known_revision=128)
+    yield "context-request-all", m.ContextRequest()
+    yield "context", m.Context(
+        revision=129, items=["1", "2", "10"],
+        days=[
+            m.StoreDay(day=20_777, final=True, sold=[
+                m.ItemDay(item_index=0, units=14), m.ItemDay(item_index=2, units=300)]),
+            m.StoreDay(day=20_778, closed_all_day=True),
+            m.StoreDay(),
+        ],
+        levels=[m.ItemLevel(item_index=1, level_units=0.1, day=20_778), m.ItemLevel(level_units=-0.0)],
+        own_share=0.25, more=True)
+    yield "context-empty", m.Context()
+    # Inner messages whose length takes two bytes and three.
+    items = [str(i) for i in range(2_800)]
+    yield "context-200-items", m.Context(revision=1, items=items[:200], days=[
+        m.StoreDay(day=1, sold=[m.ItemDay(item_index=i, units=i) for i in range(200)])])
+    yield "context-2800-items", m.Context(revision=1, items=items, days=[
+        m.StoreDay(day=1, sold=[m.ItemDay(item_index=i, units=1) for i in range(2_800)])])
+    yield "renew-request", m.RenewRequest(csr_der=b"\x30\x00")
+    yield "renew-reply", m.RenewReply(certificate_der=bytes(4_096))
+    yield "ping", m.Ping()
+    yield "pong", m.Pong()
+    yield "goodbye", m.Goodbye()
+    yield "farewell", m.Farewell(next_contact_seconds=86_400)
+    yield "farewell-now", m.Farewell()
+    yield "context-notice", m.ContextNotice(revision=130)
+
+
+# SPEC.md 4.2, in the schema's words.
+BYTES_MAX = {
+    "message": 1_024, "reason": 1_024, "agent_version": 1_024, "store": 32, "item": 32, "items": 32,
+    "device_id": 32, "architecture": 64, "cpu_features": 64, "runtime_features": 64, "family": 64,
+    "variant": 64, "time_zone": 64, "labels": 128, "statement": 1_024, "csr_der": 2_048,
+    "certificate_der": 4_096, "ca_der": 4_096, "content": 49_152, "digest": 32, "signature": 64,
+    "package_key": 65, "secret": 16}
+COUNT_MAX = {
+    "cpu_features": 64, "runtime_features": 64, "labels": 64, "records": 500, "days": 400,
+    "Context.items": 4_096, "levels": 4_096, "sold": 4_096}
+VARINTS = ("uint32", "uint64", "int64", "sint32", "bool", "enum")
+
+
+def varint(value):
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(out + bytes([value]))
+
+
+def type_name(field):
+    return {3: "int64", 4: "uint64", 8: "bool", 13: "uint32", 14: "enum", 17: "sint32", 2: "float",
+            9: "string", 11: "message", 12: "bytes"}[field.type]
+
+
+def spoil(descriptor):
+    """(error, field, pieces) for every way to spoil a field of this message, and of those inside it."""
+    for field in descriptor.fields:
+        kind, number = type_name(field), field.number
+        tag = {wire: varint(number << 3 | wire).hex() for wire in range(8)}
+        right = 0 if kind in VARINTS else 5 if kind == "float" else 2
+        for wire, value in ((0, "00"), (1, "00*8"), (2, "00"), (5, "00*4")):
+            if wire != right:
+                yield f"wrong-type-{wire}", number, [tag[wire], value]
+        for wire in (3, 4, 6, 7):
+            yield f"no-type-{wire}", number, [tag[wire]]
+        if right == 0:
+            yield "truncated", number, [tag[0]]
+            yield "truncated", number, [tag[0], "ff*9"]
+            yield "varint-too-long", number, [tag[0], "ff*9", "02"]
+            yield "varint-too-long", number, [tag[0], "80*10", "01"]
+        elif right == 5:
+            yield "truncated", number, [tag[5], "00*3"]
+        else:
+            yield "truncated", number, [tag[2]]
+            yield "truncated", number, [tag[2], "02", "41"]
+            yield "truncated", number, [tag[2], "ff*9", "01"]
+        if kind in ("string", "bytes"):
+            longest = BYTES_MAX[field.name]
+            yield "too-long", number, [tag[2], varint(longest + 1).hex(), f"41*{longest + 1}"]
+        if kind == "string":
+            for text in ("ff", "c3", "eda080", "c080", "f4908080"):
+                yield "not-utf8", number, [tag[2], varint(len(text) // 2).hex(), text]
+        if field.is_repeated:
+            most = COUNT_MAX.get(f"{descriptor.name}.{field.name}") or COUNT_MAX[field.name]
+            yield "too-many", number, [tag[2] + f"00*{most + 1}"]
+        if kind == "message":
+            for error, inner, pieces in spoil(field.message_type):
+                yield error, inner, [tag[2], varint(length(pieces)).hex(), *pieces]
+    yield "no-field", 0, ["0000"]
+    yield "no-field", 0, ["808080808001"]
+
+
+def length(pieces):
+    return len(expand(pieces))
+
+
+def expand(pieces):
+    out = bytearray()
+    for piece in pieces:
+        text, _, times = piece.partition("*")
+        out += bytes.fromhex(text) * int(times or 1)
+    return bytes(out)
+
+
+def main():
+    files = {"frames.txt": "", "malformed.txt": ""}
+    for name, message in golden():
+        files["frames.txt"] += f"{name} {stock.frame(message).hex()}\n"
+    for name, kind in stock.KINDS.items():
+        for error, field, pieces in spoil(getattr(stock.messages, name).DESCRIPTOR):
+            files["malformed.txt"] += f"{kind} {error} {field} {' '.join(pieces)}\n"
+    stale = []
+    for name, text in files.items():
+        path = os.path.join(FIXTURES, name)
+        if "--check" in sys.argv:
+            with open(path) as file:
+                if file.read() != text:
+                    stale.append(name)
+        else:
+            with open(path, "w") as file:
+                file.write(text)
+    if stale:
+        sys.exit("not what golden.py writes: " + ", ".join(stale))
+
+
+if __name__ == "__main__":
+    main()

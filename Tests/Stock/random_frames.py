@@ -1,0 +1,147 @@
+"""Random messages of the sync protocol through the stock protobuf implementation.
+
+    random_frames.py make SEED COUNT   prints COUNT lines `frame canonical`, both hex. `frame` has its fields
+                                       shuffled, some twice, and unknown ones between; `canonical` is what the
+                                       stock implementation understood, written again by it.
+    random_frames.py echo              reads frames in hex, one a line, and prints what the stock implementation
+                                       understood of each, written again by it.
+"""
+import random
+import sys
+
+import stock
+from golden import VARINTS, type_name, varint
+
+WIDTH = {"uint32": 32, "uint64": 64, "int64": 64, "sint32": 32, "enum": 2}
+IDENTIFIERS = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in ",\"'\\")
+EXACT = {"digest": 32, "secret": 16, "signature": 64, "package_key": 65}
+
+
+def number(rng, kind):
+    bits = rng.randrange(WIDTH[kind] + 1)
+    value = rng.getrandbits(bits) if bits else 0
+    if kind == "enum":
+        return rng.choice([value, 1, 77])
+    if kind in ("sint32", "int64"):
+        value = min(value, 2 ** (WIDTH[kind] - 1) - 1)
+        return -value if rng.random() < 0.5 else value
+    return value
+
+
+def value_for(rng, message, field):
+    """A value that SPEC.md 4.3 allows."""
+    name, kind = field.name, type_name(field)
+    if kind == "message":
+        inner = getattr(stock.messages, field.message_type.name)()
+        fill(rng, inner)
+        return inner
+    if name in ("item", "items", "store", "device_id"):
+        return "".join(rng.choice(IDENTIFIERS) for _ in range(rng.randint(1, 32)))
+    if kind == "string":
+        return "".join(rng.choice("aß語😀\n\0 =") for _ in range(rng.randrange(16)))
+    if kind == "bytes":
+        return rng.randbytes(EXACT.get(name) or rng.choice([1, 2, 127, 128, 129]))
+    if kind == "bool":
+        return rng.random() < 0.5
+    if kind == "float":
+        return rng.choice([0.0, 1.0, 0.1, rng.random(), 1e-42]) if name == "own_share" else rng.random() * 1e6
+    if name == "day":
+        return rng.randint(0, 84_005)
+    if name == "units" and message.DESCRIPTOR.name == "SaleRecord":
+        return rng.randint(1, 1_000_000)
+    return number(rng, kind)
+
+
+def fill(rng, message):
+    name = message.DESCRIPTOR.name
+    if name == "Record":
+        field = message.DESCRIPTOR.fields[rng.randrange(3)]
+        getattr(message, field.name).CopyFrom(value_for(rng, message, field))
+        return
+    must = {"JoinRequest", "JoinReply", "RenewRequest", "RenewReply", "Fetch", "Chunk", "RunningPackage",
+            "SaleRecord", "ForecastRecord", "Upload", "DesiredState"}
+    for field in message.DESCRIPTOR.fields:
+        if name not in must and rng.random() < 0.3:
+            continue
+        if field.is_repeated:
+            values = [value_for(rng, message, field) for _ in range(rng.randrange(1, 12))]
+            getattr(message, field.name).extend(values)
+        elif type_name(field) == "message":
+            if rng.random() < 0.5:
+                getattr(message, field.name).CopyFrom(value_for(rng, message, field))
+        else:
+            setattr(message, field.name, value_for(rng, message, field))
+    if name == "Hello":
+        message.version_min, message.version_max = sorted(rng.randint(1, 9) for _ in range(2))
+    elif name == "Welcome":
+        message.version = rng.randint(1, 9)
+    elif name == "Fetch":
+        message.bytes_max = rng.randint(1, 2**32 - 1)
+    elif name == "Chunk":
+        message.package_bytes = rng.randint(2**20, 2**40)
+        message.offset = rng.randint(0, message.package_bytes - len(message.content))
+    elif name == "PackageReport":
+        message.outcome = rng.choice([1, 2, 3, 44])
+    elif name == "Upload":
+        message.first_sequence = rng.randint(1, 2**63 - 1)
+    elif name == "Context":
+        if not message.items:
+            message.items.append("1")
+        for level in message.levels:
+            level.item_index %= len(message.items)
+        for day in message.days:
+            for sold in day.sold:
+                sold.item_index %= len(message.items)
+
+
+def shuffled(rng, message):
+    """The same message as another writer might put it, a later one of the same version perhaps."""
+    parts = []
+    for field in message.DESCRIPTOR.fields:
+        only = type(message)()
+        if field.is_repeated:
+            getattr(only, field.name).extend(getattr(message, field.name))
+        elif type_name(field) == "message":
+            if not message.HasField(field.name):
+                continue
+            getattr(only, field.name).CopyFrom(getattr(message, field.name))
+        else:
+            setattr(only, field.name, getattr(message, field.name))
+        part = only.SerializeToString()
+        if part and type_name(field) in VARINTS and rng.random() < 0.3:
+            # Said twice: the first does not count.
+            part = varint(field.number << 3) + varint(rng.getrandbits(64)) + part
+        parts.append(part)
+    for _ in range(rng.randrange(3)):
+        tag = rng.choice([30, 1_000, 2**29 - 1]) << 3
+        parts.append(rng.choice([
+            varint(tag) + varint(rng.getrandbits(64)), varint(tag | 1) + rng.randbytes(8),
+            varint(tag | 5) + rng.randbytes(4), varint(tag | 2) + b"\x03" + rng.randbytes(3)]))
+    rng.shuffle(parts)
+    return b"".join(parts)
+
+
+def make(seed, count):
+    rng = random.Random(seed)
+    kinds = sorted(stock.NAMES)
+    for i in range(count):
+        kind = kinds[i % len(kinds)]
+        message = getattr(stock.messages, stock.NAMES[kind])()
+        fill(rng, message)
+        payload = shuffled(rng, message)
+        understood = stock.parse(kind, payload)
+        understood.DiscardUnknownFields()
+        print(stock.raw_frame(kind, payload).hex(), stock.frame(understood).hex())
+
+
+def echo():
+    for line in sys.stdin:
+        wire = bytes.fromhex(line)
+        assert int.from_bytes(wire[:4], "big") == len(wire) - 5, line
+        message = stock.parse(wire[4], wire[5:])
+        message.DiscardUnknownFields()
+        print(stock.frame(message).hex())
+
+
+if __name__ == "__main__":
+    make(int(sys.argv[2]), int(sys.argv[3])) if sys.argv[1] == "make" else echo()

@@ -1,0 +1,158 @@
+import SyncProtocol
+
+/// What the frames of `Fixtures/frames.txt` mean, field for field, written down independently of the
+/// script that made them.
+enum GoldenFrames {
+    static let digest = [UInt8](0..<32)
+    static let running = RunningPackage(digest: digest, release: 7, arenaBytes: 1_872)
+    static let longText = String(repeating: "ä", count: 512)
+    static let sale = Record.sale(SaleRecord(day: 20_778, item: "10", units: 3))
+
+    static let meanings: [String: Message] = opening.merging(packages) { first, _ in first }
+        .merging(records) { first, _ in first }
+
+    private static let opening: [String: Message] = [
+        "hello": .hello(Hello(versionMin: 1, versionMax: 1, agentVersion: "0.1.0")),
+        "hello-wide": .hello(Hello(versionMin: 1, versionMax: .max, agentVersion: longText)),
+        "welcome": .welcome(
+            Welcome(version: 1, hubTimeMs: 1_790_000_000_123, frameBytesMax: 65_536)),
+        "welcome-before-1970": .welcome(Welcome(version: 1, hubTimeMs: .min)),
+        "refusal": .refusal(
+            Refusal(
+                code: .notApproved, message: "ask the operator: device approve d-1", retry: true,
+                retryAfterSeconds: 60)),
+        "refusal-empty": .refusal(Refusal()),
+        "refusal-later-code": .refusal(Refusal(code: .unrecognized(99))),
+        "refusal-negative-code": .refusal(Refusal(code: .unrecognized(-1))),
+        "join-request": .joinRequest(
+            JoinRequest(secret: [UInt8](0xF0...0xFF), csrDer: [0x30, 3, 2, 1, 0])),
+        "join-reply": .joinReply(
+            JoinReply(
+                deviceId: "d-0001", certificateDer: [0x30, 1], caDer: [0x30, 2],
+                packageKey: [4] + [UInt8](0..<64), store: "12", approved: true,
+                timeZone: "Europe/Berlin")),
+        "renew-request": .renewRequest(RenewRequest(csrDer: [0x30, 0])),
+        "renew-reply": .renewReply(
+            RenewReply(certificateDer: [UInt8](repeating: 0, count: 4_096))),
+        "ping": .ping,
+        "pong": .pong,
+        "goodbye": .goodbye,
+        "farewell": .farewell(Farewell(nextContactSeconds: 86_400)),
+        "farewell-now": .farewell(Farewell()),
+    ]
+
+    private static let packages: [String: Message] = [
+        "register": .register(
+            Register(
+                architecture: "aarch64", cpuFeatures: ["neon", "dotprod"], cores: 4,
+                memoryTotalBytes: 536_870_912, memoryAvailableBytes: 268_435_456,
+                modelMemoryBudgetBytes: 4_096, modelMemoryBudgetSetByOperator: true,
+                flashFreeBytes: 1 << 40, runtimeFeatures: ["lstm-int8-v1"], int8Microseconds: 85,
+                powerSource: .battery, contact: .visit, agentVersion: "0.1.0", running: running,
+                labels: ["aisle=3", "pilot=yes", ""])),
+        "register-empty": .register(Register()),
+        "register-most": .register(
+            Register(
+                cores: .max, memoryTotalBytes: .max, memoryAvailableBytes: .max,
+                modelMemoryBudgetBytes: .max, flashFreeBytes: .max, int8Microseconds: .max,
+                powerSource: .mains, contact: .stay,
+                running: RunningPackage(digest: digest, release: .max, arenaBytes: .max))),
+        "desired-state-run": .desiredState(
+            DesiredState(
+                desire: .run,
+                statement: PackageStatement(
+                    digest: digest, packageBytes: 5_321, arenaBytes: 1_872, release: 7,
+                    family: "2026-11-profile", variant: "lstm-4", store: "12"
+                ).encoded(),
+                signature: [UInt8](64..<128), reason: "most accurate that fits 4096 bytes",
+                rollout: 3, storedThroughSequence: 1_200)),
+        "desired-state-no-fit": .desiredState(
+            DesiredState(
+                desire: .noFit, reason: "smallest arena 900 bytes, budget 512", rollout: .max,
+                storedThroughSequence: .max)),
+        "desired-state-stay": .desiredState(DesiredState(desire: .stayAsYouAre)),
+        "fetch": .fetch(Fetch(digest: digest, offset: 4_096, bytesMax: 32_768)),
+        "fetch-first": .fetch(Fetch(digest: digest, bytesMax: 1)),
+        "chunk": .chunk(
+            Chunk(
+                digest: digest, offset: 127, content: [UInt8](0..<200), packageBytes: 5_321)),
+        "chunk-end": .chunk(Chunk(digest: digest, offset: 5_321, packageBytes: 5_321)),
+        "package-report-active": .packageReport(
+            PackageReport(digest: digest, outcome: .active, arenaBytes: 1_872, running: running)),
+        "package-report-refused": .packageReport(
+            PackageReport(
+                outcome: .refused,
+                reason: "the package's SHA-256 is not the one that was signed")),
+        "package-report-rolled-back": .packageReport(
+            PackageReport(digest: digest, outcome: .rolledBack, running: running)),
+        "noted": .noted,
+    ]
+
+    private static let records: [String: Message] = [
+        "upload": .upload(
+            Upload(
+                firstSequence: 1,
+                records: [
+                    sale,
+                    .close(CloseRecord(day: 20_778, closedAllDay: true)),
+                    .close(CloseRecord()),
+                    .forecast(
+                        ForecastRecord(
+                            day: 20_778, item: "10", forecastUnits: 12.625,
+                            networkOutput: -4_711, release: 7, actualUnits: 13,
+                            inputsComplete: true)),
+                    .forecast(ForecastRecord(item: "x", networkOutput: .min)),
+                ])),
+        "upload-most": .upload(
+            Upload(
+                firstSequence: UInt64(Int64.max),
+                records: [
+                    .sale(
+                        SaleRecord(
+                            day: 84_005, item: String(repeating: "~", count: 32),
+                            units: 1_000_000)),
+                    .forecast(
+                        ForecastRecord(
+                            day: 84_005, item: String(repeating: "~", count: 32),
+                            forecastUnits: .greatestFiniteMagnitude, networkOutput: .max,
+                            release: .max, actualUnits: .max)),
+                ])),
+        "upload-500": .upload(
+            Upload(firstSequence: 300, records: [Record](repeating: sale, count: 500))),
+        "upload-ack": .uploadAck(UploadAck(throughSequence: 4_294_967_296)),
+        "upload-ack-none": .uploadAck(UploadAck()),
+        "context-request": .contextRequest(ContextRequest(knownRevision: 128)),
+        "context-request-all": .contextRequest(ContextRequest()),
+        "context": .context(
+            Context(
+                revision: 129, items: ["1", "2", "10"],
+                days: [
+                    StoreDay(
+                        day: 20_777, final: true,
+                        sold: [ItemDay(units: 14), ItemDay(itemIndex: 2, units: 300)]),
+                    StoreDay(day: 20_778, closedAllDay: true),
+                    StoreDay(),
+                ],
+                levels: [
+                    ItemLevel(itemIndex: 1, levelUnits: 0.1, day: 20_778),
+                    ItemLevel(levelUnits: -0.0),
+                ],
+                ownShare: 0.25, more: true)),
+        "context-empty": .context(Context()),
+        "context-200-items": .context(
+            Context(
+                revision: 1, items: (0..<200).map { "\($0)" },
+                days: [
+                    StoreDay(
+                        day: 1, sold: (0..<200).map { ItemDay(itemIndex: $0, units: $0) })
+                ])),
+        "context-2800-items": .context(
+            Context(
+                revision: 1, items: (0..<2_800).map { "\($0)" },
+                days: [
+                    StoreDay(
+                        day: 1, sold: (0..<2_800).map { ItemDay(itemIndex: $0, units: 1) })
+                ])),
+        "context-notice": .contextNotice(ContextNotice(revision: 130)),
+    ]
+}

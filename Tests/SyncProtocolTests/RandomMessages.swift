@@ -1,0 +1,142 @@
+import SyncProtocol
+
+/// Messages with every field drawn at random, from a seed. Not all of them keep SPEC 4.3: the codec
+/// itself does not mind.
+struct RandomMessages {
+    private var random: SeededGenerator
+    private var count = 0
+
+    init(seed: UInt64) {
+        random = SeededGenerator(seed: seed)
+    }
+
+    /// The kinds in turn.
+    mutating func next() -> Message {
+        defer { count += 1 }
+        let kind = MessageKind.allCases[count % MessageKind.allCases.count]
+        switch kind {
+        case .hello:
+            return .hello(Hello(versionMin: u32(), versionMax: u32(), agentVersion: text()))
+        case .welcome:
+            return .welcome(
+                Welcome(
+                    version: u32(), hubTimeMs: Int64(bitPattern: u64()), frameBytesMax: u32()))
+        case .refusal:
+            return .refusal(
+                Refusal(
+                    code: choice(), message: text(), retry: bool(), retryAfterSeconds: u32()))
+        case .joinRequest: return .joinRequest(JoinRequest(secret: bytes(16), csrDer: bytes(300)))
+        case .joinReply:
+            return .joinReply(
+                JoinReply(
+                    deviceId: text(), certificateDer: bytes(300), caDer: bytes(300),
+                    packageKey: bytes(65), store: text(), approved: bool(), timeZone: text()))
+        case .register: return .register(register())
+        case .desiredState:
+            return .desiredState(
+                DesiredState(
+                    desire: choice(), statement: bytes(300), signature: bytes(64), reason: text(),
+                    rollout: u64(), storedThroughSequence: u64()))
+        case .fetch: return .fetch(Fetch(digest: bytes(32), offset: u64(), bytesMax: u32()))
+        case .chunk:
+            return .chunk(
+                Chunk(digest: bytes(32), offset: u64(), content: bytes(20_000), packageBytes: u64())
+            )
+        case .packageReport:
+            return .packageReport(
+                PackageReport(
+                    digest: bytes(32), outcome: choice(), reason: text(), arenaBytes: u64(),
+                    running: bool() ? running() : nil))
+        case .noted: return .noted
+        case .upload:
+            return .upload(Upload(firstSequence: u64(), records: list(40) { $0.record() }))
+        case .uploadAck: return .uploadAck(UploadAck(throughSequence: u64()))
+        case .contextRequest: return .contextRequest(ContextRequest(knownRevision: u64()))
+        case .context:
+            return .context(
+                Context(
+                    revision: u64(), items: list(30) { $0.text() }, days: list(9) { $0.storeDay() },
+                    levels: list(30) {
+                        ItemLevel(itemIndex: $0.u32(), levelUnits: $0.float(), day: $0.i32())
+                    },
+                    ownShare: float(), more: bool()))
+        case .renewRequest: return .renewRequest(RenewRequest(csrDer: bytes(300)))
+        case .renewReply: return .renewReply(RenewReply(certificateDer: bytes(300)))
+        case .ping: return .ping
+        case .pong: return .pong
+        case .goodbye: return .goodbye
+        case .farewell: return .farewell(Farewell(nextContactSeconds: u32()))
+        case .contextNotice: return .contextNotice(ContextNotice(revision: u64()))
+        }
+    }
+
+    private mutating func register() -> Register {
+        Register(
+            architecture: text(), cpuFeatures: list(5) { $0.text() }, cores: u32(),
+            memoryTotalBytes: u64(), memoryAvailableBytes: u64(), modelMemoryBudgetBytes: u64(),
+            modelMemoryBudgetSetByOperator: bool(), flashFreeBytes: u64(),
+            runtimeFeatures: list(5) { $0.text() }, int8Microseconds: u32(), powerSource: choice(),
+            contact: choice(), agentVersion: text(), running: bool() ? running() : nil,
+            labels: list(5) { $0.text() })
+    }
+
+    private mutating func running() -> RunningPackage {
+        RunningPackage(digest: bytes(32), release: u64(), arenaBytes: u64())
+    }
+
+    private mutating func record() -> Record {
+        switch Int.random(in: 0..<4, using: &random) {
+        case 0: .sale(SaleRecord(day: i32(), item: text(), units: u32()))
+        case 1: .close(CloseRecord(day: i32(), closedAllDay: bool()))
+        case 2:
+            .forecast(
+                ForecastRecord(
+                    day: i32(), item: text(), forecastUnits: float(), networkOutput: i32(),
+                    release: u64(), actualUnits: u32(), inputsComplete: bool()))
+        default: .unknown
+        }
+    }
+
+    private mutating func storeDay() -> StoreDay {
+        StoreDay(
+            day: i32(), closedAllDay: bool(), final: bool(),
+            sold: list(Bool.random(using: &random) ? 5 : 400) {
+                ItemDay(itemIndex: $0.u32(), units: $0.u32())
+            })
+    }
+
+    /// Every length of number is as likely as every other.
+    private mutating func u64() -> UInt64 {
+        let bits = UInt64.random(in: 0...64, using: &random)
+        return bits == 0 ? 0 : random.next() >> (64 - bits)
+    }
+
+    private mutating func u32() -> UInt32 { UInt32(truncatingIfNeeded: u64()) }
+
+    private mutating func i32() -> Int32 { Int32(bitPattern: u32()) }
+
+    private mutating func bool() -> Bool { Bool.random(using: &random) }
+
+    private mutating func float() -> Float {
+        [0, -0.0, 1, .leastNonzeroMagnitude, .infinity, Float.random(in: -9...9, using: &random)]
+            .randomElement(using: &random)!
+    }
+
+    private mutating func choice<E: WireEnum>() -> E {
+        E(rawValue: Bool.random(using: &random) ? Int32.random(in: 0...20, using: &random) : i32())
+    }
+
+    private mutating func text() -> String {
+        list(12) { ["a", "7", "ß", "語", "😀", "\0", " "].randomElement(using: &$0.random)! }.joined()
+    }
+
+    private mutating func bytes(_ countMax: Int) -> [UInt8] {
+        list(countMax) { UInt8.random(in: 0...255, using: &$0.random) }
+    }
+
+    private mutating func list<Element>(
+        _ countMax: Int, _ element: (inout Self) -> Element
+    ) -> [Element] {
+        (0..<Int.random(in: 0...countMax, using: &random)).map { _ in element(&self) }
+    }
+}

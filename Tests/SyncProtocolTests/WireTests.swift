@@ -1,0 +1,251 @@
+import SyncProtocol
+import Testing
+
+@Suite("A payload")
+struct WireTests {
+    @Test(
+        "written here is byte for byte what the stock implementation writes",
+        arguments: try Fixtures.goldenFrames())
+    func encodesGolden(_ golden: Fixtures.GoldenFrame) throws {
+        let meaning = try #require(GoldenFrames.meanings[golden.name])
+        #expect(Fixtures.hex(encodeFrame(meaning)) == Fixtures.hex(golden.wire))
+    }
+
+    @Test(
+        "of the stock implementation is read field for field",
+        arguments: try Fixtures.goldenFrames())
+    func decodesGolden(_ golden: Fixtures.GoldenFrame) throws {
+        let meaning = try #require(GoldenFrames.meanings[golden.name])
+        #expect(try decode(golden.wire, from: meaning.sender) == [meaning])
+    }
+
+    @Test("has a golden frame for every kind, and every golden frame a meaning")
+    func complete() throws {
+        let names = try Fixtures.goldenFrames().map(\.name)
+        #expect(Set(names) == Set(GoldenFrames.meanings.keys))
+        #expect(
+            Set(GoldenFrames.meanings.values.map(\.kind.rawValue))
+                == Set(MessageKind.allCases.map(\.rawValue)))
+    }
+
+    @Test("with any one field spoiled in any way is refused, and the refusal names the field")
+    func malformed() throws {
+        let rows = try Fixtures.malformedPayloads()
+        #expect(rows.count > 1_000)
+        for row in rows {
+            let peer: Peer = row.kind.isSent(by: .device) ? .device : .hub
+            let wire = frame(kind: row.kind.rawValue, payload: row.payload)
+            do throws(FrameError) {
+                _ = try decode(wire, from: peer)
+                Issue.record("malformed.txt:\(row.line) was taken")
+            } catch {
+                guard case .payloadMalformed(row.kind, let wireError) = error else {
+                    Issue.record("malformed.txt:\(row.line): \(error)")
+                    continue
+                }
+                #expect(name(of: wireError) == row.error, "malformed.txt:\(row.line)")
+                #expect(field(of: wireError) == row.field, "malformed.txt:\(row.line)")
+            }
+        }
+    }
+
+    @Test("keeps the last member of a oneof, and merges one that comes twice")
+    func oneof() throws {
+        let sale: [UInt8] = [0x0A, 0x05, 0x08, 0x02, 0x12, 0x01, 0x41]  // day 1, item "A"
+        let units: [UInt8] = [0x0A, 0x02, 0x18, 0x09]  // units 9
+        let close: [UInt8] = [0x12, 0x02, 0x08, 0x04]  // day 2
+        #expect(try Record(decoding: sale + close) == .close(CloseRecord(day: 2)))
+        #expect(
+            try Record(decoding: sale + units)
+                == .sale(SaleRecord(day: 1, item: "A", units: 9)))
+        #expect(
+            try Record(decoding: sale + close + units) == .sale(SaleRecord(units: 9)))
+    }
+
+    @Test("merges an inner message that comes twice")
+    func innerTwice() throws {
+        let register = try Register(decoding: [0x72, 2, 0x10, 7, 0x72, 2, 0x18, 9])
+        #expect(register == Register(running: RunningPackage(release: 7, arenaBytes: 9)))
+    }
+
+    @Test("may have fields of a later version, of every wire type, also where there are none yet")
+    func unknownFields() throws {
+        let later: [UInt8] =
+            [0xF8, 0x01, 0xFF, 0x01] + [0xF9, 0x01, 1, 2, 3, 4, 5, 6, 7, 8]
+            + [0xFA, 0x01, 0x02, 0x08, 0x01] + [0xFD, 0x01, 1, 2, 3, 4]
+        #expect(try decode(frame(kind: 18, payload: later), from: .device) == [.ping])
+        #expect(
+            try decode(frame(kind: 13, payload: later + [0x08, 5] + later), from: .hub)
+                == [.uploadAck(UploadAck(throughSequence: 5))])
+    }
+
+    struct Invalid: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var message: Message
+        var field: Int
+        var rule: ValueRule
+
+        init(_ name: String, _ message: Message, _ field: Int, _ rule: ValueRule) {
+            (self.testDescription, self.message) = (name, message)
+            (self.field, self.rule) = (field, rule)
+        }
+    }
+
+    @Test("with a value against SPEC 4.3 is refused", arguments: invalidMessages)
+    func invalid(_ row: Invalid) throws {
+        #expect(
+            throws: FrameError.payloadMalformed(
+                row.message.kind, .valueInvalid(field: row.field, rule: row.rule))
+        ) {
+            try decode(encodeFrame(row.message), from: row.message.sender)
+        }
+    }
+
+    @Test("breaks off with the code that SPEC 4.3 and 11 name")
+    func codes() throws {
+        let malformed = FrameError.payloadMalformed(.hello, .truncated(field: 1))
+        let record = FrameError.payloadMalformed(.upload, .valueInvalid(field: 2, rule: .range))
+        let first = FrameError.payloadMalformed(.upload, .valueInvalid(field: 1, rule: .range))
+        #expect(malformed.refusalCode == .malformed)
+        #expect(record.refusalCode == .recordInvalid)
+        #expect(first.refusalCode == .malformed)
+        #expect(FrameError.kindFromWrongSide(.welcome).refusalCode == .outOfOrder)
+        #expect(
+            FrameError.payloadTooLarge(kind: 1, announcedBytes: 2, bytesMax: 1).refusalCode
+                == .tooLarge)
+    }
+}
+
+/// The word `golden.py` uses.
+private func name(of error: WireError) -> String {
+    switch error {
+    case .truncated: "truncated"
+    case .varintTooLong: "varint-too-long"
+    case .fieldNumberInvalid: "no-field"
+    case .wireTypeInvalid(_, let wireType): "no-type-\(wireType)"
+    case .wireTypeUnexpected(_, let wireType): "wrong-type-\(wireType)"
+    case .bytesTooMany: "too-long"
+    case .elementsTooMany: "too-many"
+    case .textNotUTF8: "not-utf8"
+    case .valueInvalid: "invalid"
+    }
+}
+
+private func field(of error: WireError) -> Int {
+    switch error {
+    case .truncated(let field), .varintTooLong(let field), .wireTypeInvalid(let field, _),
+        .wireTypeUnexpected(let field, _), .bytesTooMany(let field, _, _),
+        .elementsTooMany(let field, _), .textNotUTF8(let field), .valueInvalid(let field, _):
+        field
+    case .fieldNumberInvalid: 0
+    }
+}
+
+func frame(kind: UInt8, payload: [UInt8]) -> [UInt8] {
+    (0..<4).map { UInt8(truncatingIfNeeded: payload.count >> (24 - 8 * $0)) } + [kind] + payload
+}
+
+private let digest = GoldenFrames.digest
+private let short = [UInt8](digest.dropLast())
+
+private func upload(_ record: Record) -> Message {
+    .upload(Upload(firstSequence: 1, records: [record]))
+}
+
+private func sale(day: Int32 = 1, item: String = "1", units: UInt32 = 1) -> Message {
+    upload(.sale(SaleRecord(day: day, item: item, units: units)))
+}
+
+private func forecast(_ units: Float, day: Int32 = 1, item: String = "1") -> Message {
+    upload(.forecast(ForecastRecord(day: day, item: item, forecastUnits: units)))
+}
+
+private func joinReply(_ change: (inout JoinReply) -> Void) -> Message {
+    var reply = JoinReply(
+        deviceId: "d", certificateDer: [1], caDer: [1],
+        packageKey: [UInt8](repeating: 4, count: 65), store: "1")
+    change(&reply)
+    return .joinReply(reply)
+}
+
+private func context(_ change: (inout Context) -> Void) -> Message {
+    var context = Context(revision: 1, items: ["1"])
+    change(&context)
+    return .context(context)
+}
+
+private let invalidMessages: [WireTests.Invalid] = [
+    .init("version 0", .hello(Hello(versionMin: 0, versionMax: 1)), 1, .range),
+    .init("versions upside down", .hello(Hello(versionMin: 2, versionMax: 1)), 2, .range),
+    .init("no version chosen", .welcome(Welcome()), 1, .range),
+    .init("short secret", .joinRequest(JoinRequest(secret: [1], csrDer: [1])), 1, .length),
+    .init(
+        "no signing request", .joinRequest(JoinRequest(secret: [UInt8](0..<16))), 2, .length),
+    .init("no device id", joinReply { $0.deviceId = "" }, 1, .identifier),
+    .init("no certificate", joinReply { $0.certificateDer = [] }, 2, .length),
+    .init("no CA", joinReply { $0.caDer = [] }, 3, .length),
+    .init("compressed key", joinReply { $0.packageKey.removeLast(32) }, 4, .length),
+    .init("store with a space", joinReply { $0.store = "1 2" }, 5, .identifier),
+    .init(
+        "running a short digest", .register(Register(running: RunningPackage(digest: short))), 14,
+        .length),
+    .init(
+        "run nothing", .desiredState(DesiredState(desire: .run, signature: [UInt8](0..<64))), 2,
+        .length),
+    .init(
+        "run unsigned",
+        .desiredState(DesiredState(desire: .run, statement: [1], signature: [1])), 3, .length),
+    .init("fetch a short digest", .fetch(Fetch(digest: short, bytesMax: 1)), 1, .length),
+    .init("fetch nothing", .fetch(Fetch(digest: digest)), 3, .range),
+    .init("chunk of a short digest", .chunk(Chunk(digest: short)), 1, .length),
+    .init(
+        "chunk beyond the end",
+        .chunk(Chunk(digest: digest, offset: 4, content: [1], packageBytes: 4)), 2, .range),
+    .init(
+        "chunk beyond all numbers",
+        .chunk(Chunk(digest: digest, offset: .max, content: [1], packageBytes: .max)), 2, .range),
+    .init(
+        "report of a short digest",
+        .packageReport(PackageReport(digest: short, outcome: .active)), 1, .length),
+    .init("report without outcome", .packageReport(PackageReport(digest: digest)), 2, .choice),
+    .init(
+        "report of running a short digest",
+        .packageReport(
+            PackageReport(outcome: .refused, running: RunningPackage(digest: short))), 5, .length),
+    .init("record number 0", .upload(Upload(records: [GoldenFrames.sale])), 1, .range),
+    .init(
+        "record number above 63 bits",
+        .upload(Upload(firstSequence: 1 << 63, records: [GoldenFrames.sale])), 1, .range),
+    .init("empty upload", .upload(Upload(firstSequence: 1)), 2, .length),
+    .init("record of nothing", upload(.unknown), 2, .choice),
+    .init("sale of 0", sale(units: 0), 2, .range),
+    .init("sale of 1,000,001", sale(units: 1_000_001), 2, .range),
+    .init("sale before 1970", sale(day: -1), 2, .range),
+    .init("sale after 2199", sale(day: 84_006), 2, .range),
+    .init("sale of no item", sale(item: ""), 2, .identifier),
+    .init("item with a comma", sale(item: "a,b"), 2, .identifier),
+    .init("item with a quote", sale(item: "a\"b"), 2, .identifier),
+    .init("item with an apostrophe", sale(item: "a'b"), 2, .identifier),
+    .init("item with a backslash", sale(item: "a\\b"), 2, .identifier),
+    .init("item with a tab", sale(item: "a\tb"), 2, .identifier),
+    .init("item with a DEL", sale(item: "a\u{7F}b"), 2, .identifier),
+    .init("item beyond ASCII", sale(item: "ä"), 2, .identifier),
+    .init("close before 1970", upload(.close(CloseRecord(day: .min))), 2, .range),
+    .init("forecast that is no number", forecast(.nan), 2, .finite),
+    .init("forecast without end", forecast(.infinity), 2, .finite),
+    .init("forecast below 0", forecast(-0.5), 2, .finite),
+    .init("forecast after 2199", forecast(1, day: .max), 2, .range),
+    .init("forecast of no item", forecast(1, item: ""), 2, .identifier),
+    .init("context item with a space", context { $0.items = [" "] }, 2, .identifier),
+    .init("context day before 1970", context { $0.days = [StoreDay(day: -1)] }, 3, .range),
+    .init(
+        "sold item not listed",
+        context { $0.days = [StoreDay(sold: [ItemDay(itemIndex: 1)])] }, 3, .index),
+    .init("level not listed", context { $0.levels = [ItemLevel(itemIndex: 1)] }, 4, .index),
+    .init("level no number", context { $0.levels = [ItemLevel(levelUnits: .nan)] }, 4, .finite),
+    .init("level after 2199", context { $0.levels = [ItemLevel(day: 84_006)] }, 4, .range),
+    .init("share no number", context { $0.ownShare = .nan }, 5, .finite),
+    .init("share above 1", context { $0.ownShare = 1.5 }, 5, .range),
+    .init("empty renewal", .renewRequest(RenewRequest()), 1, .length),
+    .init("renewed to nothing", .renewReply(RenewReply()), 1, .length),
+]
