@@ -66,7 +66,9 @@ var targets: [Target] = [
 var products: [Product] = [.executable(name: "shelfcast-agent", targets: ["shelfcast-agent"])]
 var dependencies: [Package.Dependency] = []
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [])
+    -> Target
+{
     .testTarget(
         name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources,
         swiftSettings: strict)
@@ -84,7 +86,8 @@ if !embedded {
             name: "Training", dependencies: ["Forecasting", "COpenBLAS"], path: "Hub/Training",
             swiftSettings: strict + numeric),
         .target(
-            name: "Compression", dependencies: ["Training", "Forecasting", "ModelPackage"],
+            name: "Compression",
+            dependencies: ["Training", "Forecasting", "ModelPackage", "Kernels"],
             path: "Hub/Compression", swiftSettings: strict + numeric),
         .executableTarget(
             name: "shelfcast-bench", dependencies: ["Training", "Forecasting", "CZlib"],
@@ -97,7 +100,9 @@ if !embedded {
         tests("AgentRuntimeTests", ["AgentRuntime", "AgentCore"]),
         tests("HubCoreTests", ["HubCore", "Forecasting"]),
         tests("TrainingTests", ["Training", "Forecasting"]),
-        tests("CompressionTests", ["Compression", "Training", "Forecasting", "ModelPackage"]),
+        tests(
+            "CompressionTests",
+            ["Compression", "Training", "Forecasting", "ModelPackage", "Kernels"]),
     ]
 }
 

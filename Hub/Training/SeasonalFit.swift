@@ -48,6 +48,21 @@ struct SeasonalFit {
         }
     }
 
+    /// Fills the panel's factors, levels and scales as `family` was trained with them.
+    /// - Parameter panel: of the same series and the same end of training.
+    static func restore(_ panel: inout SeriesPanel, family: TrainedFamily) {
+        let fit = SeasonalFit(panel, plan: TrainingPlan(form: family.form, units: []))
+        switch family.form {
+        case .plain: fit.standardise(&panel, over: panel.days.lowerBound..<panel.trainingEnd)
+        case .calendar: fit.runLevels(&panel, rate: family.spec.levelRate)
+        case .profile:
+            let profiles = panel.entries.map { family.profiles[$0.profile] }
+            fit.setFactors(
+                &panel, weekday: profiles.map(\.weekday), months: profiles.map(\.month))
+            fit.runLevels(&panel, rate: family.spec.levelRate)
+        }
+    }
+
     // MARK: Levels
 
     /// The last part of the training days, on which settings are compared.
@@ -108,7 +123,9 @@ struct SeasonalFit {
             let others = panel.entries.indices.filter {
                 own[$0] != nil && panel.entries[$0].item == panel.entries[index].item
             }
-            let alike = (others.isEmpty ? Array(panel.entries.indices) : others).compactMap { own[$0] }
+            let alike = (others.isEmpty ? Array(panel.entries.indices) : others).compactMap {
+                own[$0]
+            }
             return alike.isEmpty ? 1 : alike.reduce(0, +) / Float(alike.count)
         }
     }
@@ -212,12 +229,19 @@ struct SeasonalFit {
     }
 
     private func setFactors(_ panel: inout SeriesPanel, weekday: [[Float]], month: [Float]) {
+        setFactors(&panel, weekday: weekday, months: panel.entries.map { _ in month })
+    }
+
+    /// - Parameter months: per series, like `weekday`.
+    private func setFactors(_ panel: inout SeriesPanel, weekday: [[Float]], months month: [[Float]])
+    {
         let start = panel.days.lowerBound.advanced(by: -panel.padding)
         for (index, entry) in panel.entries.enumerated() {
             let offset = entry.firstDay - start
             for k in 0..<entry.count {
                 let factor =
-                    weekday[index][Int(weekdays[offset + k])] * month[Int(months[offset + k])]
+                    weekday[index][Int(weekdays[offset + k])]
+                    * month[index][Int(months[offset + k])]
                 panel.factor[entry.base + k] = factor
                 panel.deseasonalised[entry.base + k] = panel.observed[entry.base + k] / factor
             }
@@ -229,7 +253,8 @@ struct SeasonalFit {
     ) -> [Float] {
         var ratio = Ratio(SeasonalProfile.months)
         for entry in panel.entries {
-            ratio += self.ratio(panel, entry, half: Self.halfYear, over: range, by: months, into: 12)
+            ratio += self.ratio(
+                panel, entry, half: Self.halfYear, over: range, by: months, into: 12)
         }
         // A year's round must be known before one month can be told from a trend.
         guard ratio.days.allSatisfy({ $0 >= Self.monthDaysMin }) else {
@@ -246,7 +271,8 @@ struct SeasonalFit {
         var ratios: [Ratio] = []
         var all = Ratio(SeasonalProfile.weekdays)
         for (index, entry) in panel.entries.enumerated() {
-            var ratio = ratio(panel, entry, half: Self.halfWeeks, over: range, by: weekdays, into: 7)
+            var ratio = ratio(
+                panel, entry, half: Self.halfWeeks, over: range, by: weekdays, into: 7)
             // In terms of no weekday factor at all: what was expected without today's estimate.
             for k in 0..<7 { ratio.expected[k] /= own[index][k] }
             ratios.append(ratio)

@@ -36,7 +36,7 @@ package enum EngineError: Error, Equatable, Sendable {
 
 /// One day's forecast of one item.
 package struct Forecast: Equatable, Sendable {
-    /// Finite, 0...`FeatureWindow.unitsMax`.
+    /// Finite, 0...`FeatureSpec.unitsMax`.
     package var units: Float
     /// The integer the network gave: equal on every device that has the same package and the same days.
     package var networkOutput: Int32

@@ -112,7 +112,7 @@ package struct ModelPackage: Equatable, Sendable {
         for day in golden.recentDays where !(day.units.map { $0 >= 0 && day.isOpen } ?? true) {
             throw .field(.goldenDay, index: index)
         }
-        guard golden.units >= 0, golden.units <= FeatureWindow.unitsMax else {
+        guard golden.units >= 0, golden.units <= FeatureSpec.unitsMax else {
             throw .field(.goldenUnits, index: index)
         }
     }

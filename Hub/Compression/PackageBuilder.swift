@@ -1,0 +1,216 @@
+package import Forecasting
+package import ModelPackage
+package import Training
+
+/// One finished package.
+package struct BuiltPackage: Sendable {
+    package var package: ModelPackage
+    /// The file.
+    package var bytes: [UInt8]
+    /// Of the integer network on the family's evaluated days, for this package's store or for all.
+    package var accuracy: Accuracy
+    /// Of the float network on the same days.
+    package var floatAccuracy: Accuracy
+}
+
+/// Makes a family's packages: family × variant × store, and for any store.
+///
+/// Building is deterministic: the same family, series and arguments give the same bytes. One thread at a time.
+package final class PackageBuilder {
+    private let family: TrainedFamily
+    private let name: String
+    private let lineage: String
+    private let quantizer: Quantizer
+    private let replay: EvaluationReplay
+    private let calibrationDays: [ReplayDay]
+    private let calibrationWindows: [[Float]]
+    private var networks: [Int: IntegerNetwork] = [:]
+
+    /// - Parameters:
+    ///   - name: the family's; 1 to 64 printable ASCII characters.
+    ///   - series: what the family was trained with, test days included.
+    ///   - lineage: the snapshot the series are of, for the manifest: at most 200 printable ASCII characters.
+    ///   - calibrationWindowsMax: 100...500.
+    /// - Throws: `CompressionError`, or `TrainingError` when these cannot be the family's series.
+    package init(
+        family: TrainedFamily, name: String, series: [TrainingSeries], lineage: String,
+        quantizer: Quantizer = Quantizer(), calibrationWindowsMax: Int = 256
+    ) throws {
+        guard Quantizer.windowsRange.contains(calibrationWindowsMax) else {
+            throw CompressionError.calibrationWindows(count: calibrationWindowsMax)
+        }
+        self.family = family
+        self.name = name
+        self.lineage = lineage
+        self.quantizer = quantizer
+        replay = try EvaluationReplay(series: series, family: family)
+        calibrationDays = replay.learntDays(atMost: calibrationWindowsMax)
+        calibrationWindows = calibrationDays.map { day in
+            let window = FeatureWindow(
+                spec: family.spec, state: day.state,
+                profile: family.profiles[day.profile].rounded, target: day.target)
+            var values = [Float](repeating: 0, count: family.spec.windowValues)
+            var span = values.mutableSpan
+            window.write(day.recentDays.span, into: &span)
+            return values
+        }
+    }
+
+    /// The integer network of a variant, calibrated over all stores. Made once and kept.
+    package func network(variant: Int) throws(CompressionError) -> IntegerNetwork {
+        guard family.variants.indices.contains(variant) else {
+            throw .unknownVariant(variant, variants: family.variants.count)
+        }
+        if let network = networks[variant] { return network }
+        let network = try quantizer.quantize(
+            family.variants[variant].parameters, spec: family.spec, windows: calibrationWindows)
+        networks[variant] = network
+        return network
+    }
+
+    /// - Parameters:
+    ///   - variant: an index of the family's variants.
+    ///   - store: nil for any store: then the package has no items, and one profile, the most common.
+    ///   - release: the hub's next.
+    /// - Throws: `CompressionError`.
+    package func build(
+        variant: Int, store: StoreID?, release: UInt64
+    ) throws(CompressionError) -> BuiltPackage {
+        let network = try network(variant: variant)
+        let (starts, profiles) = try series(of: store)
+        var package = ModelPackage(
+            manifest: Manifest(
+                family: name, variant: "\(family.form.name)-\(network.shape.units)",
+                recipe:
+                    "post-training int8, per-row symmetric, calibrated on \(calibrationWindows.count) windows",
+                lineage: lineage.isEmpty
+                    ? "seed \(family.seed)" : "\(lineage), seed \(family.seed)",
+                spec: family.spec, store: store, asOf: family.asOf, release: release,
+                newItemScale: newItemScale),
+            network: network, profiles: profiles, starts: starts)
+        do { try package.validate() } catch { throw .notPackable(error) }
+        package.manifest.arenaBytes = Engine.arenaBytes(for: package)
+        do throws(EngineError) {
+            let engine = try Engine(package, budgetBytes: .max)
+            let (accuracy, floatAccuracy) = evaluate(engine, variant: variant, store: store)
+            package.manifest.evaluation = PackageEvaluation(accuracy)
+            package.goldenVectors = goldenVectors(engine, package: package)
+            let bytes = package.encode()
+            // A device gets exactly these bytes: what it will make of them is tried here first.
+            let delivered: ModelPackage
+            do throws(PackageError) {
+                delivered = try ModelPackage.decode(bytes)
+            } catch {
+                throw EngineError.invalid(error)
+            }
+            let proof = try Engine(delivered, budgetBytes: package.manifest.arenaBytes)
+            try proof.proveGoldenVectors(of: delivered)
+            return BuiltPackage(
+                package: delivered, bytes: bytes, accuracy: accuracy, floatAccuracy: floatAccuracy)
+        } catch {
+            throw .notRunnable(error)
+        }
+    }
+
+    /// The scale of items that have no start, as the share of the level that is usual.
+    private var newItemScale: Float {
+        let shares = family.starts.flatMap(\.starts).map { SeriesState($0) }
+            .map { $0.scale / $0.level }.sorted()
+        return shares.isEmpty ? 1 : shares[shares.count / 2]
+    }
+
+    /// A store's starts and the profiles they use, the commonest first: it is also what new items get.
+    private func series(
+        of store: StoreID?
+    ) throws(CompressionError) -> (starts: [SeriesStart], profiles: [SeasonalProfile]) {
+        var starts: [SeriesStart] = []
+        if let store {
+            guard let own = family.starts.first(where: { $0.store == store }) else {
+                throw .unknownStore(store)
+            }
+            starts = own.starts.sorted { $0.item < $1.item }
+        }
+        let counted = store == nil ? family.starts.flatMap(\.starts) : starts
+        var uses = [Int](repeating: 0, count: family.profiles.count)
+        for start in counted where Int(start.profile) < uses.count { uses[Int(start.profile)] += 1 }
+        // Stable: among equally common ones the family's order.
+        let order = uses.indices.sorted { (uses[$1], $0) < (uses[$0], $1) }
+        let kept = order.prefix(store == nil ? 1 : max(1, uses.count { $0 > 0 }))
+        let renumbered = starts.map { start in
+            var start = start.rounded(keepsScale: family.spec.output == .zScore)
+            start.profile = UInt16(kept.firstIndex(of: Int(start.profile)) ?? 0)
+            return start
+        }
+        return (renumbered, kept.map { family.profiles[$0].rounded })
+    }
+
+    /// Forecasts the evaluated days with the device's engine, and with the float network beside it. Levels start
+    /// where the replay has them and are moved on by the engine, day by day.
+    private func evaluate(
+        _ engine: Engine, variant: Int, store: StoreID?
+    ) -> (integer: Accuracy, float: Accuracy) {
+        let model = family.model(variant: variant)
+        var (integer, float) = (Accuracy(), Accuracy())
+        for series in 0..<replay.seriesCount {
+            let days = replay.evaluatedDays(series: series)
+            guard let first = days.first, store == nil || first.store == store else { continue }
+            let index = store == nil ? nil : engine.index(of: first.item)
+            var level = first.state.level
+            for day in days {
+                if let units = day.recordedUnits {
+                    let actual = Double(units)
+                    let forecast = engine.forecast(
+                        index: index, level: level, recentDays: day.recentDays, target: day.target)
+                    integer.add(actual: actual, forecast: Double(forecast.units))
+                    let reference = model.forecast(
+                        state: day.state, profile: UInt16(day.profile), recentDays: day.recentDays,
+                        target: day.target)
+                    float.add(actual: actual, forecast: Double(reference))
+                }
+                level = engine.level(level, index: index, after: day.demand, on: day.target)
+            }
+        }
+        return (integer, float)
+    }
+
+    /// Two ordinary days, and one with everything odd in it, of an item the package does not know.
+    private func goldenVectors(_ engine: Engine, package: ModelPackage) -> [GoldenVector] {
+        let store = package.manifest.store
+        let days = calibrationDays.filter { store == nil || $0.store == store }
+        var chosen: [(item: Int?, level: Float, target: BusinessDay, days: [DemandDay])] = []
+        for day in [days.first, days.dropFirst().last].compactMap({ $0 }) {
+            let index = store == nil ? nil : engine.index(of: day.item)
+            chosen.append((index, day.state.level, day.target, day.recentDays))
+        }
+        let odd: [DemandDay] = [
+            DemandDay(units: 1_000_000), .closed, DemandDay(units: 0), .unknown,
+            DemandDay(units: 1),
+            DemandDay(units: 9), DemandDay(units: 3),
+        ]
+        let oddDays = (0..<family.spec.window).map { odd[$0 % odd.count] }
+        chosen.append((nil, 4, family.asOf.advanced(by: 1), oddDays))
+        return chosen.map { item, level, target, days in
+            let forecast = engine.forecast(
+                index: item, level: level, recentDays: days, target: target)
+            return GoldenVector(
+                item: item, level: level, target: target, recentDays: days,
+                networkOutput: forecast.networkOutput, units: forecast.units)
+        }
+    }
+}
+
+extension PackageEvaluation {
+    /// - Parameter accuracy: figures in percent; a figure beyond the format's range is left out.
+    package init(_ accuracy: Accuracy) {
+        func partsPerMillion(_ percent: Double?) -> Int? {
+            guard let percent else { return nil }
+            let parts = (percent * 10_000).rounded()
+            return abs(parts) <= Double(Self.partsPerMillionMax) ? Int(parts) : nil
+        }
+        self.init(
+            wapePartsPerMillion: partsPerMillion(accuracy.wape),
+            mapePartsPerMillion: partsPerMillion(accuracy.mape),
+            biasPartsPerMillion: partsPerMillion(accuracy.bias),
+            forecasts: min(accuracy.count, Int(Int32.max)))
+    }
+}
