@@ -23,6 +23,13 @@ let device: [SwiftSetting] =
     strict
     + (embedded
         ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : [])
+/// The shipped agent carries SQLite and zlib in itself, and keeps only what it calls.
+let shipped: [LinkerSetting] = [
+    .unsafeFlags([
+        "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed", "-Xlinker", "-l:libsqlite3.a",
+        "-Xlinker", "-l:libz.a", "-Xlinker", "-lm",
+    ])
+]
 /// Numeric code crawls without the optimiser, so it is on in debug builds too.
 let numeric: [SwiftSetting] = [.unsafeFlags(["-O"])]
 
@@ -33,9 +40,7 @@ var targets: [Target] = [
     .target(
         name: "Forecasting", dependencies: ["Kernels"], path: "Sources/Forecasting",
         exclude: ["INTEGER.md"],
-        swiftSettings: device + numeric,
-        // A debug build calls sqrt instead of its instruction.
-        linkerSettings: [.linkedLibrary("m")]),
+        swiftSettings: device + numeric),
     .target(
         name: "SyncProtocol", path: "Protocol", exclude: ["SPEC.md", "sync.proto"],
         sources: ["SyncProtocol"], swiftSettings: device),
@@ -48,7 +53,9 @@ var targets: [Target] = [
         dependencies: ["Forecasting", "SyncProtocol", "UpdateTrust", "ModelPackage"],
         path: "Agent/AgentCore", swiftSettings: device),
     .systemLibrary(name: "CSQLite", path: "Agent/CSQLite"),
-    .target(name: "CPosix", path: "Agent/CPosix"),
+    .target(
+        name: "CPosix", path: "Agent/CPosix",
+        cSettings: embedded ? [.define("SHELFCAST_EMBEDDED")] : []),
     .target(
         name: "CTLS", path: "Agent/CTLS",
         cSettings: [.unsafeFlags(["-I\(sysroot)/usr/include"])],
@@ -63,7 +70,7 @@ var targets: [Target] = [
         path: "Agent/AgentRuntime", swiftSettings: device),
     .executableTarget(
         name: "shelfcast-agent", dependencies: ["AgentRuntime"], path: "Agent/shelfcast-agent",
-        swiftSettings: device),
+        swiftSettings: device, linkerSettings: embedded ? shipped : []),
 ]
 var products: [Product] = [.executable(name: "shelfcast-agent", targets: ["shelfcast-agent"])]
 var dependencies: [Package.Dependency] = []

@@ -1,3 +1,8 @@
 import AgentRuntime
 
-print("shelfcast-agent")
+do throws(StoreError) {
+    let store = try AgentStore.open(directory: "/tmp", checks: true)
+    print("\(try store.unsentCount())")
+} catch {
+    print(error.text)
+}

@@ -1,0 +1,203 @@
+package import Forecasting
+
+/// Answers one question: how many units of one series on one day. The engine on a device, a formula in
+/// a test.
+package protocol SeriesPredictor {
+    var spec: FeatureSpec { get }
+    var asOf: BusinessDay { get }
+    var starts: [SeriesStart] { get }
+    func profile(_ index: UInt16) -> SeasonalProfile
+    /// - Parameters:
+    ///   - index: into `starts`; nil for an item without a start.
+    ///   - level: as of the day before `target`.
+    ///   - recentDays: the `spec.window` days before `target`, oldest first.
+    func predict(
+        index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay
+    ) -> Prediction
+}
+
+package struct Prediction: Equatable, Sendable {
+    package var units: Float
+    package var networkOutput: Int32
+
+    package init(units: Float, networkOutput: Int32) {
+        self.units = units
+        self.networkOutput = networkOutput
+    }
+}
+
+/// One item's forecast for one day.
+package struct DayForecast: Equatable, Sendable {
+    package var day: BusinessDay
+    package var item: ItemID
+    package var prediction: Prediction
+    /// Every day that went into it was the whole store's.
+    package var inputsAreComplete: Bool
+
+    package init(
+        day: BusinessDay, item: ItemID, prediction: Prediction, inputsAreComplete: Bool
+    ) {
+        self.day = day
+        self.item = item
+        self.prediction = prediction
+        self.inputsAreComplete = inputsAreComplete
+    }
+}
+
+/// A level and the last day it knows.
+package struct LevelPoint: Equatable, Sendable {
+    package var level: Float
+    package var day: BusinessDay
+
+    package init(level: Float, day: BusinessDay) {
+        self.level = level
+        self.day = day
+    }
+}
+
+/// Which days a device forecasts, from which levels. The level of a day is a function of the package's
+/// start level and the days since: nothing is carried along that a late total could not correct.
+package struct DayPlan: Sendable {
+    /// A level is kept this long before the day it is used for; until then late totals still move it.
+    package static let checkpointAgeDays = 62
+    /// How far a level's recursion may reach back before a checkpoint shortens it.
+    package static let recursionDaysMax = 90
+    /// Targets between our last close and what the hub already knows, at most.
+    package static let targetsMax = 7
+
+    package var book: DayBook
+    /// Where a level starts later than in the package: older days may be gone.
+    package var checkpoints: [ItemID: LevelPoint]
+    /// The hub's word on items that the package does not know.
+    package var hubLevels: [ItemID: LevelPoint]
+
+    package init(
+        book: DayBook, checkpoints: [ItemID: LevelPoint], hubLevels: [ItemID: LevelPoint]
+    ) {
+        self.book = book
+        self.checkpoints = checkpoints
+        self.hubLevels = hubLevels
+    }
+
+    /// The days whose forecast may still change, oldest first: after our last close up to the first day
+    /// nobody has closed, never one the package was trained on.
+    package static func targets(
+        lastOwnClose: BusinessDay?, lastStoreDay: BusinessDay?, asOf: BusinessDay
+    ) -> [BusinessDay] {
+        var frontier = asOf
+        if let lastOwnClose, lastOwnClose > frontier { frontier = lastOwnClose }
+        if let lastStoreDay, lastStoreDay > frontier { frontier = lastStoreDay }
+        var start = frontier.advanced(by: 1)
+        if let lastOwnClose {
+            start = max(lastOwnClose, asOf).advanced(by: 1)
+            start = max(start, frontier.advanced(by: 2 - targetsMax))
+        }
+        return (0...max(0, frontier - start + 1)).map { start.advanced(by: $0) }
+    }
+
+    /// The forecasts of every item for `target`, by item.
+    package func forecasts(
+        for target: BusinessDay, by predictor: some SeriesPredictor
+    ) -> [DayForecast] {
+        let window = predictor.spec.window
+        let recent = (0..<window).map { target.advanced(by: $0 - window) }
+        var complete = recent.allSatisfy { book.isComplete($0) }
+        if complete {
+            var day = predictor.asOf.advanced(by: 1)
+            while complete, day < target {
+                complete = book.isComplete(day)
+                day = day.advanced(by: 1)
+            }
+        }
+        var forecasts: [DayForecast] = []
+        for series in series(for: predictor) {
+            let start = series.start
+            let level = level(of: series, on: target.advanced(by: -1), predictor: predictor)
+            guard let level else { continue }
+            let days = recent.map { book.demand(for: start.item, on: $0) }
+            forecasts.append(
+                DayForecast(
+                    day: target, item: start.item,
+                    prediction: predictor.predict(
+                        index: series.index, level: level, recentDays: days, target: target),
+                    inputsAreComplete: complete))
+        }
+        return forecasts.sorted { $0.item < $1.item }
+    }
+
+    /// The checkpoints to keep after `day` was closed; empty while no recursion is long.
+    package func newCheckpoints(
+        closing day: BusinessDay, by predictor: some SeriesPredictor
+    ) -> [ItemID: LevelPoint] {
+        var oldest = predictor.asOf
+        for point in checkpoints.values where point.day > oldest { oldest = point.day }
+        guard day - oldest > Self.recursionDaysMax else { return [:] }
+        let at = day.advanced(by: -Self.checkpointAgeDays)
+        var points: [ItemID: LevelPoint] = [:]
+        for series in series(for: predictor) {
+            guard let level = level(of: series, on: at, predictor: predictor) else { continue }
+            points[series.start.item] = LevelPoint(level: level, day: at)
+        }
+        return points
+    }
+
+    private struct Series {
+        var start: SeriesStart
+        /// Nil: not one the package knows, its level comes from elsewhere.
+        var index: Int?
+    }
+
+    /// The package's items, then those it does not know, with profile 0.
+    private func series(for predictor: some SeriesPredictor) -> [Series] {
+        var all: [Series] = []
+        var known: [ItemID: Bool] = [:]
+        for (index, start) in predictor.starts.enumerated() {
+            known[start.item] = true
+            all.append(Series(start: start, index: index))
+        }
+        for item in book.items + [ItemID](hubLevels.keys) where known[item] == nil {
+            known[item] = true
+            all.append(
+                Series(
+                    start: SeriesStart(item: item, level: 0, scale: 1, profile: 0), index: nil))
+        }
+        return all
+    }
+
+    /// - Returns: nil while nothing is known of an item.
+    private func level(
+        of series: Series, on day: BusinessDay, predictor: some SeriesPredictor
+    ) -> Float? {
+        let start = series.start
+        var origin: LevelPoint
+        if series.index != nil {
+            origin = LevelPoint(level: start.level, day: predictor.asOf)
+        } else if let hub = hubLevels[start.item] {
+            origin = hub
+        } else if let first = book.firstSale(of: start.item), first <= day,
+            let units = book.demand(for: start.item, on: first).observedUnits
+        {
+            let factor =
+                predictor.spec.output == .logResidual
+                ? predictor.profile(start.profile).factor(on: first) : 1
+            origin = LevelPoint(level: units / factor, day: first)
+        } else {
+            return nil
+        }
+        if let checkpoint = checkpoints[start.item], checkpoint.day > origin.day,
+            checkpoint.day <= day
+        {
+            origin = checkpoint
+        }
+        let profile = predictor.profile(start.profile)
+        var state = SeriesState(level: origin.level, scale: start.scale)
+        var at = max(origin.day.advanced(by: 1), book.first)
+        while at <= day {
+            state.close(
+                day: at, demand: book.demand(for: start.item, on: at), profile: profile,
+                spec: predictor.spec)
+            at = at.advanced(by: 1)
+        }
+        return state.level
+    }
+}

@@ -1,0 +1,119 @@
+import CPosix
+
+extension AgentStore {
+    /// The database of `directory`, created or brought up to date. A damaged one is set aside, what can
+    /// still be read of it is taken over, and `openingNote` says so.
+    /// - Parameter checks: whether to read the whole file for damage first; worth it once a start.
+    package static func open(directory: String, checks: Bool) throws(StoreError) -> AgentStore {
+        let path = directory + "/" + fileName
+        do {
+            return try ready(path: path, directory: directory, checks: checks)
+        } catch {
+            guard error == .corrupt else { throw error }
+        }
+        let aside = try setAside(path)
+        let store = try ready(path: path, directory: directory, checks: false)
+        try store.salvage(from: aside)
+        return store
+    }
+
+    private static func ready(
+        path: String, directory: String, checks: Bool
+    ) throws(StoreError) -> AgentStore {
+        let database = try Database(path: path)
+        // WAL: readers and the writer do not wait for each other. FULL: what was acknowledged to a
+        // till survives a power cut.
+        try database.execute(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -512"
+        )
+        if checks {
+            let verdict = try database.first("PRAGMA quick_check(1)", columns: 1)?[0].bytes ?? []
+            guard verdict.elementsEqual("ok".utf8) else { throw .corrupt }
+        }
+        let version = Int(try database.first("PRAGMA user_version", columns: 1)?[0].integer ?? 0)
+        guard version <= Schema.migrations.count else { throw .newer(version: version) }
+        for step in version..<Schema.migrations.count {
+            try database.transaction { () throws(StoreError) in
+                try database.execute(Schema.migrations[step])
+                try database.execute("PRAGMA user_version = \(step + 1)")
+            }
+        }
+        let store = AgentStore(directory: directory, database: database)
+        if try store.integer(.generation) == nil { try store.set(.generation, .integer(1)) }
+        store.openingNote = nil
+        return store
+    }
+
+    /// Moves the damaged file away, with its log, and returns its new path.
+    private static func setAside(_ path: String) throws(StoreError) -> String {
+        var number = 1
+        while number < 9, shelfcast_file_bytes("\(path).corrupt-\(number)") >= 0 { number += 1 }
+        let aside = "\(path).corrupt-\(number)"
+        for suffix in ["", "-wal", "-shm"] {
+            let result = shelfcast_rename(path + suffix, aside + suffix)
+            guard result == 0 || (result == shelfcast_error_not_found() && !suffix.utf8.isEmpty)
+            else {
+                throw .failed(code: result, text: "cannot set the damaged database aside: " + errorText(result))
+            }
+        }
+        return aside
+    }
+
+    /// Takes over unsent records, references and own days up to the last good row of each table. The
+    /// hub then tells which numbers it has (`reconcile`): nothing is lost that could be read, and
+    /// nothing counted twice.
+    private func salvage(from aside: String) throws(StoreError) {
+        var complete = true
+        var generation: Int64 = 1
+        var confirmed: Int64 = 0
+        var unsent = 0
+        try transaction { () throws(StoreError) in
+            do throws(StoreError) {
+                let old = try Database(path: aside)
+                do throws(StoreError) {
+                    let damaged = AgentStore(directory: directory, database: old)
+                    generation = try damaged.integer(.generation) ?? 1
+                    confirmed = try damaged.integer(.confirmedGeneration) ?? 0
+                    if let next = try damaged.integer(.nextSequence) {
+                        try set(.nextSequence, .integer(next))
+                    }
+                } catch { complete = false }
+                for table in Schema.salvaged {
+                    var refused: StoreError?
+                    do throws(StoreError) {
+                        try old.query(table.read, columns: table.columns) { row in
+                            do throws(StoreError) {
+                                try database.run(table.write, row)
+                            } catch {
+                                refused = error
+                            }
+                            return refused == nil
+                        }
+                    } catch { complete = false }
+                    if let refused { throw refused }
+                }
+            } catch {
+                // Not even readable as a database: everything the hub has is safe, the rest is gone.
+                guard error == .corrupt else { throw error }
+                complete = false
+            }
+            unsent = try unsentCount()
+            let last = try database.first("SELECT max(sequence) FROM outbox", columns: 1)?[0].integer ?? 0
+            let next = max(try nextSequence(), last + 1)
+            try set(.nextSequence, .integer(next))
+            // Numbers given from here on are guesses until the hub has said where it is.
+            try set(.generation, .integer(generation + 1))
+            try set(.confirmedGeneration, .integer(max(confirmed, generation)))
+            let note =
+                "the database was damaged and set aside as \(aside); \(unsent) unsent records were taken over, "
+                + (complete ? "all of it could be read" : "what could not be read is lost on this device")
+            try set(.notice, note)
+            openingNote = note
+        }
+    }
+}
+
+/// The system's words for a negative result.
+func errorText(_ result: Int32) -> String {
+    String(cString: shelfcast_error_text(-result))
+}

@@ -1,0 +1,130 @@
+import AgentCore
+package import SyncProtocol
+
+extension AgentStore {
+    /// The number the next record gets.
+    package func nextSequence() throws(StoreError) -> Int64 {
+        try integer(.nextSequence) ?? 1
+    }
+
+    /// Which database of this device's life this is.
+    func generation() throws(StoreError) -> Int64 {
+        try integer(.generation) ?? 1
+    }
+
+    package func unsentCount() throws(StoreError) -> Int {
+        Int(try database.first("SELECT count(*) FROM outbox", columns: 1)?[0].integer ?? 0)
+    }
+
+    package func hasUnsent() throws(StoreError) -> Bool {
+        try database.first("SELECT 1 FROM outbox LIMIT 1", columns: 1) != nil
+    }
+
+    /// The oldest unsent records, at most `recordsMax` of them and about `bytesMax` in all; nil when there
+    /// are none.
+    package func nextUpload(bytesMax: Int) throws(StoreError) -> Upload? {
+        // A record takes at most 80 bytes on the wire: 32 of item and six numbers.
+        let recordsMax = min(Limit.recordsCount, max(1, bytesMax / 80))
+        var upload = Upload()
+        try database.query(
+            """
+            SELECT sequence, kind, day, item, units, isClosedAllDay, forecastUnits, networkOutput,
+                release, isComplete FROM outbox ORDER BY sequence LIMIT ?
+            """, [.integer(Int64(recordsMax))], columns: 10
+        ) { row in
+            let sequence = UInt64(bitPattern: row[0].integer)
+            if upload.records.isEmpty { upload.firstSequence = sequence }
+            // Numbers are contiguous; if ever not, the batch ends and reconciling mends it.
+            guard sequence == upload.firstSequence + UInt64(upload.records.count) else {
+                return false
+            }
+            upload.records.append(Self.record(row))
+            return true
+        }
+        return upload.records.isEmpty ? nil : upload
+    }
+
+    private static func record(_ row: [Value]) -> Record {
+        let day = Int32(truncatingIfNeeded: row[2].integer)
+        let item = String(decoding: row[3].bytes, as: UTF8.self)
+        switch row[1].integer {
+        case 1:
+            return .sale(
+                SaleRecord(day: day, item: item, units: UInt32(clamping: row[4].integer)))
+        case 2:
+            return .close(CloseRecord(day: day, closedAllDay: row[5].integer == 1))
+        default:
+            return .forecast(
+                ForecastRecord(
+                    day: day, item: item, forecastUnits: Float(row[6].real),
+                    networkOutput: Int32(truncatingIfNeeded: row[7].integer),
+                    release: UInt64(bitPattern: row[8].integer),
+                    actualUnits: UInt32(clamping: row[4].integer),
+                    inputsComplete: row[9].integer == 1))
+        }
+    }
+
+    /// The hub has stored everything up to here.
+    package func acknowledge(through sequence: UInt64) throws(StoreError) {
+        try database.run(
+            "DELETE FROM outbox WHERE sequence <= ?",
+            [.integer(Int64(clamping: sequence))])
+    }
+
+    /// Brings our numbers together with where the hub stands (`Numbering`). To be called when the hub
+    /// has said so and before anything is uploaded.
+    /// - Returns: how many unsent records got other numbers.
+    package func reconcile(storedThrough stored: UInt64) throws(StoreError) -> Int {
+        try transaction { () throws(StoreError) in
+            let generation = try generation()
+            let confirmed = try integer(.confirmedGeneration) ?? 0
+            // The ordinary case, without looking at every row.
+            let first = try database.first("SELECT min(sequence) FROM outbox", columns: 1)?[0]
+            let next = try nextSequence()
+            if confirmed == generation {
+                let expected = Int64(clamping: stored) + 1
+                if let first, !first.isNull, first.integer == expected { return 0 }
+                if first == nil || first == .null, next == expected { return 0 }
+            }
+            var entries: [Numbering.Entry] = []
+            try database.query(
+                "SELECT sequence, generation FROM outbox ORDER BY sequence", columns: 2
+            ) { row in
+                entries.append(
+                    Numbering.Entry(
+                        sequence: UInt64(bitPattern: row[0].integer),
+                        generation: UInt64(bitPattern: row[1].integer)))
+                return true
+            }
+            let plan = Numbering.reconcile(
+                unsent: entries, next: UInt64(bitPattern: next),
+                confirmedGeneration: UInt64(bitPattern: confirmed), stored: stored)
+            for sequence in plan.stored {
+                try database.run(
+                    "DELETE FROM outbox WHERE sequence = ?",
+                    [.integer(Int64(bitPattern: sequence))])
+            }
+            if !plan.renumbered.isEmpty {
+                // Out of each other's way first: the new numbers may be somebody's old ones.
+                let aside: Int64 = 1 << 60
+                try database.run("UPDATE outbox SET sequence = sequence + ?", [.integer(aside)])
+                var moved: [UInt64: UInt64] = [:]
+                for move in plan.renumbered { moved[move.from] = move.to }
+                let gone = Set(plan.stored)
+                for entry in entries where !gone.contains(entry.sequence) {
+                    try database.run(
+                        "UPDATE outbox SET sequence = ? WHERE sequence = ?",
+                        [
+                            .integer(Int64(bitPattern: moved[entry.sequence] ?? entry.sequence)),
+                            .integer(Int64(bitPattern: entry.sequence) + aside),
+                        ])
+                }
+            }
+            try set(.nextSequence, .integer(Int64(bitPattern: plan.next)))
+            // From here on every number is one the hub expects.
+            try database.run("UPDATE outbox SET generation = ?", [.integer(generation)])
+            try set(.confirmedGeneration, .integer(generation))
+            return plan.renumbered.count
+        }
+    }
+}

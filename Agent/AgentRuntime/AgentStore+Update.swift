@@ -1,0 +1,208 @@
+package import AgentCore
+package import SyncProtocol
+package import UpdateTrust
+
+/// A package as it lies in a slot.
+package struct StoredPackage: Equatable, Sendable {
+    package var candidate: Candidate
+    package var content: [UInt8]
+}
+
+extension AgentStore {
+    /// What this device takes as one package file.
+    package static let packageBytesMax: UInt64 = 4 << 20
+
+    /// Where the update stands. Statements were checked before they were stored, so they decode.
+    package func update() throws(StoreError) -> Update {
+        guard
+            let row = try database.first(
+                "SELECT phase, activeSlot, statement, signature, attempts FROM updateState",
+                columns: 5)
+        else { throw .corrupt }
+        let active = row[1].isNull ? nil : Slot(rawValue: UInt8(clamping: row[1].integer))
+        guard row[0].integer != 0 else { return Update(phase: .idle, active: active) }
+        guard let candidate = Self.candidate(statement: row[2].bytes, signature: row[3].bytes)
+        else { throw .corrupt }
+        let phase: Update.Phase =
+            switch row[0].integer {
+            case 1: .fetching(candidate)
+            case 2: .verified(candidate)
+            default: .trial(candidate, attempts: Int(row[4].integer))
+            }
+        return Update(phase: phase, active: active)
+    }
+
+    package func save(_ update: Update) throws(StoreError) {
+        let active = update.active.map { Value.integer(Int64($0.rawValue)) } ?? .null
+        var values: [Value]
+        switch update.phase {
+        case .idle: values = [.integer(0), active, .null, .null, .null, .integer(0)]
+        case .fetching(let candidate): values = Self.values(1, active, candidate, 0)
+        case .verified(let candidate): values = Self.values(2, active, candidate, 0)
+        case .trial(let candidate, let attempts):
+            values = Self.values(3, active, candidate, attempts)
+        }
+        try database.run(
+            "UPDATE updateState SET phase = ?, activeSlot = ?, digest = ?, statement = ?, signature = ?, attempts = ?",
+            values)
+    }
+
+    private static func values(
+        _ phase: Int64, _ active: Value, _ candidate: Candidate, _ attempts: Int
+    ) -> [Value] {
+        [
+            .integer(phase), active, .blob(candidate.stated.digest), .blob(candidate.statement),
+            .blob(candidate.signature), .integer(Int64(attempts)),
+        ]
+    }
+
+    /// The candidate a statement describes; nil when it is no statement. The caller vouches for its
+    /// signature.
+    package static func candidate(statement: [UInt8], signature: [UInt8]) -> Candidate? {
+        guard let decoded = try? PackageStatement(decoding: statement) else { return nil }
+        let stated = try? StatedPackage(
+            digest: decoded.digest, packageBytes: decoded.packageBytes,
+            arenaBytes: decoded.arenaBytes, release: decoded.release, family: decoded.family,
+            variant: decoded.variant, store: decoded.store)
+        guard let stated else { return nil }
+        return Candidate(stated: stated, statement: statement, signature: signature)
+    }
+
+    // MARK: Bytes on their way
+
+    /// How many bytes of the wanted package are here.
+    package func fetchedBytes() throws(StoreError) -> UInt64 {
+        let row = try database.first(
+            "SELECT coalesce(max(offset + length(content)), 0) FROM packageChunk", columns: 1)
+        return UInt64(clamping: row?[0].integer ?? 0)
+    }
+
+    package func append(chunk content: [UInt8], at offset: UInt64) throws(StoreError) {
+        try database.run(
+            "INSERT INTO packageChunk (offset, content) VALUES (?, ?)",
+            [.integer(Int64(clamping: offset)), .blob(content)])
+    }
+
+    package func fetchedContent() throws(StoreError) -> [UInt8] {
+        var content: [UInt8] = []
+        try database.query("SELECT content FROM packageChunk ORDER BY offset", columns: 1) { row in
+            content += row[0].bytes
+            return true
+        }
+        return content
+    }
+
+    package func discardFetched() throws(StoreError) {
+        try database.run("DELETE FROM packageChunk")
+    }
+
+    // MARK: Slots
+
+    package func package(in slot: Slot) throws(StoreError) -> StoredPackage? {
+        guard
+            let row = try database.first(
+                "SELECT statement, signature, content FROM packageSlot WHERE slot = ?",
+                [.integer(Int64(slot.rawValue))], columns: 3),
+            let candidate = Self.candidate(statement: row[0].bytes, signature: row[1].bytes)
+        else { return nil }
+        return StoredPackage(candidate: candidate, content: row[2].bytes)
+    }
+
+    package func put(
+        _ candidate: Candidate, content: [UInt8], in slot: Slot
+    ) throws(StoreError) {
+        try database.run(
+            "DELETE FROM packageSlot WHERE slot = ? OR digest = ?",
+            [.integer(Int64(slot.rawValue)), .blob(candidate.stated.digest)])
+        try database.run(
+            "INSERT INTO packageSlot (slot, digest, statement, signature, content) VALUES (?, ?, ?, ?, ?)",
+            [
+                .integer(Int64(slot.rawValue)), .blob(candidate.stated.digest),
+                .blob(candidate.statement), .blob(candidate.signature), .blob(content),
+            ])
+    }
+
+    package func rollbackGuard() throws(StoreError) -> RollbackGuard {
+        guard let release = try integer(.acceptedRelease), let digest = try text(.acceptedDigest)
+        else { return RollbackGuard() }
+        return RollbackGuard(
+            accepted: RollbackGuard.Accepted(
+                release: UInt64(bitPattern: release), digest: digest,
+                family: String(decoding: try text(.acceptedFamily) ?? [], as: UTF8.self),
+                variant: String(decoding: try text(.acceptedVariant) ?? [], as: UTF8.self)))
+    }
+
+    package func save(_ accepted: RollbackGuard.Accepted) throws(StoreError) {
+        try set(.acceptedRelease, .integer(Int64(bitPattern: accepted.release)))
+        try set(.acceptedDigest, .blob(accepted.digest))
+        try set(.acceptedFamily, accepted.family)
+        try set(.acceptedVariant, accepted.variant)
+    }
+
+    // MARK: Refusals and reports
+
+    package func refused(_ digest: [UInt8]) throws(StoreError) -> RefusedPackage? {
+        guard
+            let row = try database.first(
+                "SELECT reason, budgetBytes, downloads FROM refusedPackage WHERE digest = ?",
+                [.blob(digest)], columns: 3)
+        else { return nil }
+        return RefusedPackage(
+            reason: row[0].bytes, budgetBytes: row[1].isNull ? nil : Int(row[1].integer),
+            downloads: Int(row[2].integer))
+    }
+
+    package func remember(
+        refusalOf digest: [UInt8], reason: RefusalReason, budgetBytes: Int
+    ) throws(StoreError) {
+        let budget: Value
+        let downloads: Int64
+        switch reason {
+        case .download: (budget, downloads) = (.null, 1)
+        case .budget: (budget, downloads) = (.integer(Int64(budgetBytes)), 0)
+        case .package: (budget, downloads) = (.null, 0)
+        }
+        try database.run(
+            """
+            INSERT INTO refusedPackage (digest, reason, budgetBytes, downloads) VALUES (?1, ?2, ?3, ?4)
+            ON CONFLICT (digest) DO UPDATE
+                SET reason = ?2, budgetBytes = ?3, downloads = min(downloads + ?4, 1000)
+            """,
+            [.blob(digest), .text([UInt8](reason.text.utf8)), budget, .integer(downloads)])
+    }
+
+    package func queueReport(
+        digest: [UInt8], outcome: PackageOutcome, reason: String, arenaBytes: UInt64
+    ) throws(StoreError) {
+        try database.run(
+            """
+            INSERT INTO packageReport (digest, outcome, reason, arenaBytes) VALUES (?1, ?2, ?3, ?4)
+            ON CONFLICT (digest) DO UPDATE SET outcome = ?2, reason = ?3, arenaBytes = ?4
+            """,
+            [
+                .blob(digest), .integer(Int64(outcome.rawValue)), .text([UInt8](reason.utf8)),
+                .integer(Int64(clamping: arenaBytes)),
+            ])
+    }
+
+    package func hasReport() throws(StoreError) -> Bool {
+        try database.first("SELECT 1 FROM packageReport LIMIT 1", columns: 1) != nil
+    }
+
+    /// The next report to send, without `running`.
+    package func nextReport() throws(StoreError) -> PackageReport? {
+        guard
+            let row = try database.first(
+                "SELECT digest, outcome, reason, arenaBytes FROM packageReport LIMIT 1", columns: 4)
+        else { return nil }
+        return PackageReport(
+            digest: row[0].bytes,
+            outcome: PackageOutcome(rawValue: Int32(truncatingIfNeeded: row[1].integer)),
+            reason: String(decoding: row[2].bytes, as: UTF8.self),
+            arenaBytes: UInt64(clamping: row[3].integer), running: nil)
+    }
+
+    package func dropReport(_ digest: [UInt8]) throws(StoreError) {
+        try database.run("DELETE FROM packageReport WHERE digest = ?", [.blob(digest)])
+    }
+}

@@ -1,0 +1,414 @@
+package import AgentCore
+import CPosix
+import CSQLite
+package import Forecasting
+package import SyncProtocol
+
+/// What became of a sale that was handed in.
+package enum SaleOutcome: Equatable, Sendable {
+    case recorded
+    /// The same day and reference came before: nothing changed.
+    case repeated
+    /// The reference is taken by another sale of that day.
+    case conflict(item: [UInt8], units: Int64)
+}
+
+/// Everything a device remembers between two moments, in one SQLite file. One process at a time; every
+/// method is one transaction or part of the caller's, and throws without leaving half of anything.
+package final class AgentStore {
+    package static let fileName = "agent.sqlite"
+
+    package let directory: String
+    package let database: Database
+    /// What opening had to say: a database that was set aside.
+    package internal(set) var openingNote: String?
+
+    init(directory: String, database: Database) {
+        self.directory = directory
+        self.database = database
+    }
+
+    package func transaction<T>(_ body: () throws(StoreError) -> T) throws(StoreError) -> T {
+        try database.transaction(body)
+    }
+
+    // MARK: Settings
+
+    package func text(_ name: Setting) throws(StoreError) -> [UInt8]? {
+        try database.first(
+            "SELECT value FROM setting WHERE name = ?", [.text([UInt8](name.rawValue.utf8))],
+            columns: 1)?[0].bytes
+    }
+
+    package func integer(_ name: Setting) throws(StoreError) -> Int64? {
+        try database.first(
+            "SELECT value FROM setting WHERE name = ?", [.text([UInt8](name.rawValue.utf8))],
+            columns: 1)?[0].integer
+    }
+
+    package func set(_ name: Setting, _ value: Value) throws(StoreError) {
+        try database.run(
+            "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2",
+            [.text([UInt8](name.rawValue.utf8)), value])
+    }
+
+    package func clear(_ name: Setting) throws(StoreError) {
+        try database.run(
+            "DELETE FROM setting WHERE name = ?", [.text([UInt8](name.rawValue.utf8))])
+    }
+
+    package func set(_ name: Setting, _ text: String) throws(StoreError) {
+        try set(name, .text([UInt8](text.utf8)))
+    }
+
+    // MARK: Sales
+
+    /// Records `sales` in one transaction and queues them for the hub.
+    package func record(_ sales: [Sale]) throws(StoreError) -> [SaleOutcome] {
+        try transaction { () throws(StoreError) in
+            var outcomes: [SaleOutcome] = []
+            var next = try nextSequence()
+            let generation = try generation()
+            for sale in sales {
+                let outcome = try record(sale, sequence: next, generation: generation)
+                if outcome == .recorded { next += 1 }
+                outcomes.append(outcome)
+            }
+            try set(.nextSequence, .integer(next))
+            return outcomes
+        }
+    }
+
+    private func record(
+        _ sale: Sale, sequence: Int64, generation: Int64
+    ) throws(StoreError) -> SaleOutcome {
+        let day = Value.integer(Int64(sale.day.daysSince1970))
+        let item = Value.text(sale.item.utf8)
+        let units = Value.integer(Int64(sale.units))
+        if let reference = sale.reference {
+            let known = try database.first(
+                "SELECT item, units FROM saleReference WHERE day = ? AND reference = ?",
+                [day, .blob(reference)], columns: 2)
+            if let known {
+                return known[0].bytes == sale.item.utf8 && known[1].integer == Int64(sale.units)
+                    ? .repeated : .conflict(item: known[0].bytes, units: known[1].integer)
+            }
+            try database.run(
+                "INSERT INTO saleReference (day, reference, item, units) VALUES (?, ?, ?, ?)",
+                [day, .blob(reference), item, units])
+        }
+        try database.run(
+            "INSERT INTO outbox (sequence, generation, kind, day, item, units) VALUES (?, ?, 1, ?, ?, ?)",
+            [.integer(sequence), .integer(generation), day, item, units])
+        try database.run(
+            """
+            INSERT INTO ownDay (day, item, units) VALUES (?1, ?2, ?3)
+            ON CONFLICT (day, item) DO UPDATE SET units = units + ?3
+            """, [day, item, units])
+        // A sale that comes late for a day said to be without business: it had some after all.
+        try database.run(
+            "UPDATE ownClose SET isClosedAllDay = 0 WHERE day = ? AND isClosedAllDay = 1", [day])
+        return .recorded
+    }
+
+    // MARK: Days
+
+    package func isClosed(_ day: BusinessDay) throws(StoreError) -> Bool {
+        try database.first(
+            "SELECT 1 FROM ownClose WHERE day = ?", [.integer(Int64(day.daysSince1970))],
+            columns: 1) != nil
+    }
+
+    package func hasSales(on day: BusinessDay) throws(StoreError) -> Bool {
+        try database.first(
+            "SELECT 1 FROM ownDay WHERE day = ? LIMIT 1", [.integer(Int64(day.daysSince1970))],
+            columns: 1) != nil
+    }
+
+    package func lastOwnClose() throws(StoreError) -> BusinessDay? {
+        try lastDay("SELECT max(day) FROM ownClose")
+    }
+
+    package func lastStoreDay() throws(StoreError) -> BusinessDay? {
+        try lastDay("SELECT max(day) FROM storeDay")
+    }
+
+    private func lastDay(_ sql: StaticString) throws(StoreError) -> BusinessDay? {
+        guard let row = try database.first(sql, columns: 1), !row[0].isNull else { return nil }
+        return BusinessDay(daysSince1970: Int32(truncatingIfNeeded: row[0].integer))
+    }
+
+    /// Notes the day as closed and queues that and the day's forecasts beside what was sold.
+    /// - Parameter actual: an item's total of the day as the device knows it.
+    package func close(
+        _ day: BusinessDay, isClosedAllDay: Bool, actual: (ItemID) -> UInt32
+    ) throws(StoreError) {
+        try transaction { () throws(StoreError) in
+            let dayValue = Value.integer(Int64(day.daysSince1970))
+            try database.run(
+                "INSERT INTO ownClose (day, isClosedAllDay) VALUES (?, ?)",
+                [dayValue, .integer(isClosedAllDay ? 1 : 0)])
+            var next = try nextSequence()
+            let generation = Value.integer(try generation())
+            for forecast in try storedForecasts(of: day) {
+                try database.run(
+                    """
+                    INSERT INTO outbox (sequence, generation, kind, day, item, units, forecastUnits,
+                        networkOutput, release, isComplete) VALUES (?, ?, 3, ?, ?, ?, ?, ?, ?, ?)
+                    """,
+                    [
+                        .integer(next), generation, dayValue, .text(forecast.forecast.item.utf8),
+                        .integer(Int64(actual(forecast.forecast.item))),
+                        .real(Double(forecast.forecast.prediction.units)),
+                        .integer(Int64(forecast.forecast.prediction.networkOutput)),
+                        .integer(forecast.release),
+                        .integer(forecast.forecast.inputsAreComplete ? 1 : 0),
+                    ])
+                next += 1
+            }
+            // Last: when the hub has the close, it has everything of the day.
+            try database.run(
+                "INSERT INTO outbox (sequence, generation, kind, day, isClosedAllDay) VALUES (?, ?, 2, ?, ?)",
+                [.integer(next), generation, dayValue, .integer(isClosedAllDay ? 1 : 0)])
+            try set(.nextSequence, .integer(next + 1))
+        }
+    }
+
+    /// What is known of the days from `first` through `last`.
+    package func book(from first: BusinessDay, through last: BusinessDay) throws(StoreError) -> DayBook {
+        let range = [
+            Value.integer(Int64(first.daysSince1970)), .integer(Int64(last.daysSince1970)),
+        ]
+        var book = DayBook(first: first, through: last, ownShare: try ownShare())
+        try database.query(
+            "SELECT day, isClosedAllDay, isFinal FROM storeDay WHERE day BETWEEN ? AND ?", range,
+            columns: 3
+        ) { row in
+            book.note(
+                day: Self.day(row[0]),
+                .store(isClosedAllDay: row[1].integer == 1, isFinal: row[2].integer == 1))
+            return true
+        }
+        try database.query(
+            "SELECT day, isClosedAllDay FROM ownClose WHERE day BETWEEN ? AND ?", range, columns: 2
+        ) { row in
+            book.note(day: Self.day(row[0]), .own(isClosedAllDay: row[1].integer == 1))
+            return true
+        }
+        try database.query(
+            "SELECT day, item, units FROM storeItemDay WHERE day BETWEEN ? AND ?", range, columns: 3
+        ) { row in
+            if let item = Self.item(row[1]) {
+                book.noteStore(day: Self.day(row[0]), item: item, units: Self.units(row[2]))
+            }
+            return true
+        }
+        try database.query(
+            "SELECT day, item, units FROM ownDay WHERE day BETWEEN ? AND ?", range, columns: 3
+        ) { row in
+            if let item = Self.item(row[1]) {
+                book.noteOwn(day: Self.day(row[0]), item: item, units: Self.units(row[2]))
+            }
+            return true
+        }
+        return book
+    }
+
+    /// Own units of `day`, by item.
+    package func ownUnits(of day: BusinessDay) throws(StoreError) -> [ItemID: Int32] {
+        var units: [ItemID: Int32] = [:]
+        try database.query(
+            "SELECT item, units FROM ownDay WHERE day = ?", [.integer(Int64(day.daysSince1970))],
+            columns: 2
+        ) { row in
+            if let item = Self.item(row[0]) { units[item] = Self.units(row[1]) }
+            return true
+        }
+        return units
+    }
+
+    package func ownShare() throws(StoreError) -> Float {
+        Float(bitPattern: UInt32(truncatingIfNeeded: try integer(.ownShareBits) ?? 0))
+    }
+
+    /// Drops days before `day`: nothing computes from them any more.
+    package func prune(before day: BusinessDay) throws(StoreError) {
+        let limit = [Value.integer(Int64(day.daysSince1970))]
+        try transaction { () throws(StoreError) in
+            try database.run("DELETE FROM ownDay WHERE day < ?", limit)
+            try database.run("DELETE FROM ownClose WHERE day < ?", limit)
+            try database.run("DELETE FROM storeDay WHERE day < ?", limit)
+            try database.run("DELETE FROM storeItemDay WHERE day < ?", limit)
+            try database.run("DELETE FROM forecast WHERE day < ?", limit)
+            // A till may repeat a sale long after: references stay a year longer.
+            try database.run("DELETE FROM saleReference WHERE day < ? - 366", limit)
+        }
+    }
+
+    // MARK: What the hub says
+
+    /// Takes one Context frame: the hub's totals replace what it said of these days before.
+    package func take(_ context: Context) throws(StoreError) {
+        try transaction { () throws(StoreError) in
+            for day in context.days {
+                let dayValue = Value.integer(Int64(day.day))
+                try database.run(
+                    """
+                    INSERT INTO storeDay (day, isClosedAllDay, isFinal) VALUES (?1, ?2, ?3)
+                    ON CONFLICT (day) DO UPDATE SET isClosedAllDay = ?2, isFinal = ?3
+                    """,
+                    [
+                        dayValue, .integer(day.closedAllDay ? 1 : 0),
+                        .integer(day.final ? 1 : 0),
+                    ])
+                try database.run("DELETE FROM storeItemDay WHERE day = ?", [dayValue])
+                for sold in day.sold where sold.units > 0 {
+                    guard Int(sold.itemIndex) < context.items.count else { continue }
+                    try database.run(
+                        """
+                        INSERT INTO storeItemDay (day, item, units) VALUES (?1, ?2, ?3)
+                        ON CONFLICT (day, item) DO UPDATE SET units = ?3
+                        """,
+                        [
+                            dayValue, .text([UInt8](context.items[Int(sold.itemIndex)].utf8)),
+                            .integer(Int64(sold.units)),
+                        ])
+                }
+            }
+            for level in context.levels {
+                guard Int(level.itemIndex) < context.items.count, level.levelUnits.isFinite,
+                    level.levelUnits >= 0
+                else { continue }
+                try database.run(
+                    """
+                    INSERT INTO itemLevel (item, level, day) VALUES (?1, ?2, ?3)
+                    ON CONFLICT (item) DO UPDATE SET level = ?2, day = ?3
+                    """,
+                    [
+                        .text([UInt8](context.items[Int(level.itemIndex)].utf8)),
+                        .real(Double(level.levelUnits)), .integer(Int64(level.day)),
+                    ])
+            }
+            let share = context.ownShare
+            if share.isFinite, share >= 0, share <= 1 {
+                try set(.ownShareBits, .integer(Int64(share.bitPattern)))
+            }
+            // Only the last frame completes a revision: a cut in between asks for all of it again.
+            if !context.more {
+                try set(.contextRevision, .integer(Int64(bitPattern: context.revision)))
+            }
+        }
+    }
+
+    package func contextRevision() throws(StoreError) -> UInt64 {
+        UInt64(bitPattern: try integer(.contextRevision) ?? 0)
+    }
+
+    package func hubLevels() throws(StoreError) -> [ItemID: LevelPoint] {
+        var levels: [ItemID: LevelPoint] = [:]
+        try database.query("SELECT item, level, day FROM itemLevel", columns: 3) { row in
+            if let item = Self.item(row[0]) {
+                levels[item] = LevelPoint(level: Float(row[1].real), day: Self.day(row[2]))
+            }
+            return true
+        }
+        return levels
+    }
+
+    package func checkpoints(release: UInt64) throws(StoreError) -> [ItemID: LevelPoint] {
+        var points: [ItemID: LevelPoint] = [:]
+        try database.query(
+            "SELECT item, level, day FROM levelCheckpoint WHERE release = ?",
+            [.integer(Int64(bitPattern: release))], columns: 3
+        ) { row in
+            if let item = Self.item(row[0]) {
+                points[item] = LevelPoint(level: Float(row[1].real), day: Self.day(row[2]))
+            }
+            return true
+        }
+        return points
+    }
+
+    package func keep(
+        checkpoints: [ItemID: LevelPoint], release: UInt64
+    ) throws(StoreError) {
+        for (item, point) in checkpoints {
+            try database.run(
+                """
+                INSERT INTO levelCheckpoint (item, release, day, level) VALUES (?1, ?2, ?3, ?4)
+                ON CONFLICT (item) DO UPDATE SET release = ?2, day = ?3, level = ?4
+                """,
+                [
+                    .text(item.utf8), .integer(Int64(bitPattern: release)),
+                    .integer(Int64(point.day.daysSince1970)), .real(Double(point.level)),
+                ])
+        }
+    }
+
+    // MARK: Forecasts
+
+    package struct StoredForecast: Equatable, Sendable {
+        package var forecast: DayForecast
+        package var release: Int64
+    }
+
+    package func replace(
+        forecastsOf day: BusinessDay, by forecasts: [DayForecast], release: UInt64
+    ) throws(StoreError) {
+        let dayValue = Value.integer(Int64(day.daysSince1970))
+        try database.run("DELETE FROM forecast WHERE day = ?", [dayValue])
+        for forecast in forecasts {
+            try database.run(
+                """
+                INSERT INTO forecast (day, item, units, networkOutput, release, isComplete)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """,
+                [
+                    dayValue, .text(forecast.item.utf8), .real(Double(forecast.prediction.units)),
+                    .integer(Int64(forecast.prediction.networkOutput)),
+                    .integer(Int64(bitPattern: release)),
+                    .integer(forecast.inputsAreComplete ? 1 : 0),
+                ])
+        }
+    }
+
+    /// By item.
+    package func storedForecasts(of day: BusinessDay) throws(StoreError) -> [StoredForecast] {
+        var forecasts: [StoredForecast] = []
+        try database.query(
+            "SELECT item, units, networkOutput, release, isComplete FROM forecast WHERE day = ?",
+            [.integer(Int64(day.daysSince1970))], columns: 5
+        ) { row in
+            if let item = Self.item(row[0]) {
+                let prediction = Prediction(
+                    units: Float(row[1].real),
+                    networkOutput: Int32(truncatingIfNeeded: row[2].integer))
+                forecasts.append(
+                    StoredForecast(
+                        forecast: DayForecast(
+                            day: day, item: item, prediction: prediction,
+                            inputsAreComplete: row[4].integer == 1),
+                        release: row[3].integer))
+            }
+            return true
+        }
+        return forecasts.sorted { $0.forecast.item < $1.forecast.item }
+    }
+
+    package func lastForecastDay() throws(StoreError) -> BusinessDay? {
+        try lastDay("SELECT max(day) FROM forecast")
+    }
+
+    static func day(_ value: Value) -> BusinessDay {
+        BusinessDay(daysSince1970: Int32(truncatingIfNeeded: value.integer))
+    }
+
+    static func units(_ value: Value) -> Int32 {
+        Int32(clamping: value.integer)
+    }
+
+    /// Nil for what no checked path can have written: a row of a damaged database.
+    static func item(_ value: Value) -> ItemID? {
+        try? ItemID(utf8: value.bytes)
+    }
+}

@@ -1,0 +1,222 @@
+import CSQLite
+
+/// Why the agent's database did not do what was asked. Nothing of a failed transaction remains.
+package enum StoreError: Error, Equatable, Sendable {
+    /// No room on the disk (or the configured page limit is reached).
+    case full
+    /// The file is damaged: `AgentStore.open` sets it aside and starts a new one.
+    case corrupt
+    /// Another process writes.
+    case busy
+    /// Written by a newer agent.
+    case newer(version: Int)
+    case failed(code: Int32, text: String)
+    /// A test's simulated power cut.
+    case cut
+
+    package var text: String {
+        switch self {
+        case .full: return "the disk is full: nothing was recorded; free some space and repeat"
+        case .corrupt: return "the database is damaged; the next start sets it aside and begins a new one"
+        case .busy: return "the database is in use by another process; try again"
+        case .newer(let version):
+            return "the database was written by a newer agent (schema \(version)); install that version"
+        case .failed(let code, let text): return "database error \(code): \(text)"
+        case .cut: return "power cut"
+        }
+    }
+}
+
+/// One value of a row.
+package enum Value: Equatable, Sendable {
+    case null
+    case integer(Int64)
+    case real(Double)
+    case text([UInt8])
+    case blob([UInt8])
+
+    package var integer: Int64 { if case .integer(let value) = self { value } else { 0 } }
+    package var isNull: Bool { self == .null }
+    package var real: Double {
+        switch self {
+        case .real(let value): value
+        case .integer(let value): Double(value)
+        default: 0
+        }
+    }
+    package var bytes: [UInt8] {
+        switch self {
+        case .text(let bytes), .blob(let bytes): bytes
+        default: []
+        }
+    }
+}
+
+/// One SQLite connection: WAL, every commit on the disk before it returns. Not thread-safe.
+package final class Database {
+    private let handle: OpaquePointer
+    private var statements: [(sql: StaticString, statement: OpaquePointer)] = []
+    private var isInTransaction = false
+    /// For tests: the write (from 1) that a power cut prevents, with everything after it.
+    package var writesUntilCut: Int?
+
+    /// Opens or creates the file.
+    package init(path: String, readOnly: Bool = false) throws(StoreError) {
+        var opened: OpaquePointer?
+        let flags =
+            (readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
+            | SQLITE_OPEN_NOMUTEX
+        let result = sqlite3_open_v2(path, &opened, flags, nil)
+        guard result == SQLITE_OK, let opened else {
+            let error = Self.error(result, on: opened)
+            sqlite3_close_v2(opened)
+            throw error
+        }
+        handle = opened
+        sqlite3_extended_result_codes(handle, 1)
+        sqlite3_busy_timeout(handle, 2000)
+    }
+
+    deinit {
+        for entry in statements { sqlite3_finalize(entry.statement) }
+        sqlite3_close_v2(handle)
+    }
+
+    package var lastRowID: Int64 { sqlite3_last_insert_rowid(handle) }
+    /// Rows the last write changed.
+    package var changes: Int { Int(sqlite3_changes(handle)) }
+
+    /// Runs statements that need no values.
+    package func execute(_ sql: String) throws(StoreError) {
+        try countWrite()
+        let result = sqlite3_exec(handle, sql, nil, nil, nil)
+        guard result == SQLITE_OK else { throw Self.error(result, on: handle) }
+    }
+
+    /// Runs one write.
+    package func run(_ sql: StaticString, _ values: [Value] = []) throws(StoreError) {
+        try countWrite()
+        let statement = try prepared(sql)
+        defer { sqlite3_reset(statement) }
+        try bind(values, to: statement)
+        let result = sqlite3_step(statement)
+        guard result == SQLITE_DONE || result == SQLITE_ROW else {
+            throw Self.error(result, on: handle)
+        }
+    }
+
+    /// Calls `row` with each row's values, until it says false.
+    package func query(
+        _ sql: StaticString, _ values: [Value] = [], columns: Int, row: ([Value]) -> Bool
+    ) throws(StoreError) {
+        let statement = try prepared(sql)
+        defer { sqlite3_reset(statement) }
+        try bind(values, to: statement)
+        var read = [Value](repeating: .null, count: columns)
+        while true {
+            let result = sqlite3_step(statement)
+            if result == SQLITE_DONE { return }
+            guard result == SQLITE_ROW else { throw Self.error(result, on: handle) }
+            for column in 0..<columns { read[column] = Self.value(of: statement, at: Int32(column)) }
+            if !row(read) { return }
+        }
+    }
+
+    /// The first row, or nil.
+    package func first(
+        _ sql: StaticString, _ values: [Value] = [], columns: Int
+    ) throws(StoreError) -> [Value]? {
+        var found: [Value]?
+        try query(sql, values, columns: columns) { row in
+            found = row
+            return false
+        }
+        return found
+    }
+
+    /// All or nothing of `body`. Transactions do not nest: an inner one joins the outer.
+    package func transaction<T>(_ body: () throws(StoreError) -> T) throws(StoreError) -> T {
+        guard !isInTransaction else { return try body() }
+        try execute("BEGIN IMMEDIATE")
+        isInTransaction = true
+        defer { isInTransaction = false }
+        do {
+            let result = try body()
+            try execute("COMMIT")
+            return result
+        } catch {
+            // After a full disk SQLite may have rolled back already; then this says so and is done.
+            sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
+            throw error
+        }
+    }
+
+    private func countWrite() throws(StoreError) {
+        guard let left = writesUntilCut else { return }
+        guard left > 1 else {
+            writesUntilCut = 0
+            throw .cut
+        }
+        writesUntilCut = left - 1
+    }
+
+    /// Statements are few and written in this module, so a list found by address is enough.
+    private func prepared(_ sql: StaticString) throws(StoreError) -> OpaquePointer {
+        for entry in statements where entry.sql.utf8Start == sql.utf8Start { return entry.statement }
+        var statement: OpaquePointer?
+        let result = sqlite3_prepare_v3(
+            handle, UnsafeRawPointer(sql.utf8Start).assumingMemoryBound(to: CChar.self),
+            Int32(sql.utf8CodeUnitCount), UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+        guard result == SQLITE_OK, let statement else { throw Self.error(result, on: handle) }
+        statements.append((sql, statement))
+        return statement
+    }
+
+    private func bind(_ values: [Value], to statement: OpaquePointer) throws(StoreError) {
+        precondition(Int(sqlite3_bind_parameter_count(statement)) == values.count)
+        for (index, value) in values.enumerated() {
+            let at = Int32(index + 1)
+            let result: Int32
+            switch value {
+            case .null: result = sqlite3_bind_null(statement, at)
+            case .integer(let integer): result = sqlite3_bind_int64(statement, at, integer)
+            case .real(let real): result = sqlite3_bind_double(statement, at, real)
+            case .text(let bytes):
+                result = shelfcast_bind_text(statement, at, bytes, Int32(bytes.count))
+            case .blob(let bytes):
+                result = shelfcast_bind_blob(statement, at, bytes, Int32(bytes.count))
+            }
+            guard result == SQLITE_OK else { throw Self.error(result, on: handle) }
+        }
+    }
+
+    private static func value(of statement: OpaquePointer, at column: Int32) -> Value {
+        switch sqlite3_column_type(statement, column) {
+        case SQLITE_INTEGER: return .integer(sqlite3_column_int64(statement, column))
+        case SQLITE_FLOAT: return .real(sqlite3_column_double(statement, column))
+        case SQLITE_TEXT: return .text(bytes(of: statement, at: column))
+        case SQLITE_BLOB: return .blob(bytes(of: statement, at: column))
+        default: return .null
+        }
+    }
+
+    private static func bytes(of statement: OpaquePointer, at column: Int32) -> [UInt8] {
+        let start = sqlite3_column_blob(statement, column)
+        let count = Int(sqlite3_column_bytes(statement, column))
+        guard let start, count > 0 else { return [] }
+        return [UInt8](UnsafeRawBufferPointer(start: start, count: count))
+    }
+
+    private static func error(_ code: Int32, on handle: OpaquePointer?) -> StoreError {
+        switch code & 0xFF {
+        case SQLITE_FULL: return .full
+        case SQLITE_CORRUPT, SQLITE_NOTADB: return .corrupt
+        case SQLITE_BUSY, SQLITE_LOCKED: return .busy
+        default:
+            // The disk's own "no space" can surface as a failed write.
+            if let handle, sqlite3_system_errno(handle) == 28 { return .full }
+            let text = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "cannot open"
+            return .failed(code: code, text: text)
+        }
+    }
+}

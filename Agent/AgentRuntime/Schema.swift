@@ -1,0 +1,137 @@
+/// The tables of `agent.sqlite`. A migration that has shipped is never edited; the next one is appended.
+/// Days are days since 1970-01-01 in the store's calendar, items their own text, digests SHA-256.
+enum Schema {
+    static let migrations = [
+        """
+        CREATE TABLE setting (
+            name TEXT PRIMARY KEY NOT NULL,
+            value BLOB NOT NULL
+        ) WITHOUT ROWID;
+        -- What the hub must be told, in order. A row goes when the hub has acknowledged it.
+        -- kind: 1 sale, 2 close, 3 forecast. generation: of the database that numbered the row.
+        CREATE TABLE outbox (
+            sequence INTEGER PRIMARY KEY CHECK (sequence > 0),
+            generation INTEGER NOT NULL CHECK (generation > 0),
+            kind INTEGER NOT NULL,
+            day INTEGER NOT NULL,
+            item TEXT CHECK (item IS NULL OR length(item) BETWEEN 1 AND 32),
+            units INTEGER,
+            isClosedAllDay INTEGER CHECK (isClosedAllDay IN (0, 1)),
+            forecastUnits REAL CHECK (forecastUnits >= 0),
+            networkOutput INTEGER,
+            release INTEGER,
+            isComplete INTEGER CHECK (isComplete IN (0, 1)),
+            CHECK (
+                (kind = 1 AND item IS NOT NULL AND units BETWEEN 1 AND 1000000)
+                OR (kind = 2 AND isClosedAllDay IS NOT NULL)
+                OR (kind = 3 AND item IS NOT NULL AND units >= 0 AND forecastUnits IS NOT NULL
+                    AND networkOutput IS NOT NULL AND release IS NOT NULL
+                    AND isComplete IS NOT NULL))
+        );
+        CREATE TABLE saleReference (
+            day INTEGER NOT NULL,
+            reference BLOB NOT NULL CHECK (length(reference) BETWEEN 1 AND 64),
+            item TEXT NOT NULL,
+            units INTEGER NOT NULL CHECK (units > 0),
+            PRIMARY KEY (day, reference)
+        ) WITHOUT ROWID;
+        -- What this device itself saw.
+        CREATE TABLE ownDay (
+            day INTEGER NOT NULL,
+            item TEXT NOT NULL,
+            units INTEGER NOT NULL CHECK (units > 0),
+            PRIMARY KEY (day, item)
+        ) WITHOUT ROWID;
+        CREATE TABLE ownClose (
+            day INTEGER PRIMARY KEY,
+            isClosedAllDay INTEGER NOT NULL CHECK (isClosedAllDay IN (0, 1))
+        );
+        -- What the hub says of the whole store.
+        CREATE TABLE storeDay (
+            day INTEGER PRIMARY KEY,
+            isClosedAllDay INTEGER NOT NULL CHECK (isClosedAllDay IN (0, 1)),
+            isFinal INTEGER NOT NULL CHECK (isFinal IN (0, 1))
+        );
+        CREATE TABLE storeItemDay (
+            day INTEGER NOT NULL,
+            item TEXT NOT NULL,
+            units INTEGER NOT NULL CHECK (units > 0),
+            PRIMARY KEY (day, item)
+        ) WITHOUT ROWID;
+        CREATE TABLE itemLevel (
+            item TEXT PRIMARY KEY NOT NULL,
+            level REAL NOT NULL CHECK (level >= 0),
+            day INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        -- Where a level's recursion may start, so that older days can go.
+        CREATE TABLE levelCheckpoint (
+            item TEXT PRIMARY KEY NOT NULL,
+            release INTEGER NOT NULL,
+            day INTEGER NOT NULL,
+            level REAL NOT NULL CHECK (level > 0)
+        ) WITHOUT ROWID;
+        CREATE TABLE forecast (
+            day INTEGER NOT NULL,
+            item TEXT NOT NULL,
+            units REAL NOT NULL CHECK (units >= 0),
+            networkOutput INTEGER NOT NULL,
+            release INTEGER NOT NULL,
+            isComplete INTEGER NOT NULL CHECK (isComplete IN (0, 1)),
+            PRIMARY KEY (day, item)
+        ) WITHOUT ROWID;
+        CREATE TABLE packageSlot (
+            slot INTEGER PRIMARY KEY CHECK (slot IN (1, 2)),
+            digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
+            statement BLOB NOT NULL,
+            signature BLOB NOT NULL CHECK (length(signature) = 64),
+            content BLOB NOT NULL
+        );
+        -- One row: where the update stands. phase: 0 idle, 1 fetching, 2 verified, 3 trial.
+        CREATE TABLE updateState (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            phase INTEGER NOT NULL CHECK (phase BETWEEN 0 AND 3),
+            activeSlot INTEGER CHECK (activeSlot IN (1, 2)),
+            digest BLOB CHECK (digest IS NULL OR length(digest) = 32),
+            statement BLOB,
+            signature BLOB,
+            attempts INTEGER NOT NULL CHECK (attempts >= 0),
+            CHECK (phase = 0 OR (digest IS NOT NULL AND statement IS NOT NULL AND signature IS NOT NULL))
+        );
+        INSERT INTO updateState (id, phase, attempts) VALUES (1, 0, 0);
+        CREATE TABLE packageChunk (
+            offset INTEGER PRIMARY KEY CHECK (offset >= 0),
+            content BLOB NOT NULL CHECK (length(content) > 0)
+        );
+        -- Not tried again. budgetBytes: refused under this memory budget only. downloads: that did not
+        -- match their digest, of which a few are tried.
+        CREATE TABLE refusedPackage (
+            digest BLOB PRIMARY KEY NOT NULL CHECK (length(digest) = 32),
+            reason TEXT NOT NULL,
+            budgetBytes INTEGER,
+            downloads INTEGER NOT NULL DEFAULT 0
+        ) WITHOUT ROWID;
+        CREATE TABLE packageReport (
+            digest BLOB PRIMARY KEY NOT NULL CHECK (length(digest) = 32),
+            outcome INTEGER NOT NULL CHECK (outcome BETWEEN 1 AND 3),
+            reason TEXT NOT NULL,
+            arenaBytes INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        """
+    ]
+
+    /// What is copied out of a damaged database, table by table, as far as it can be read. Rows that
+    /// break a check are left behind.
+    static let salvaged: [(read: StaticString, write: StaticString, columns: Int)] = [
+        (
+            "SELECT * FROM outbox ORDER BY sequence",
+            "INSERT OR IGNORE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", 11
+        ),
+        ("SELECT * FROM saleReference", "INSERT OR IGNORE INTO saleReference VALUES (?, ?, ?, ?)", 4),
+        ("SELECT * FROM ownDay", "INSERT OR IGNORE INTO ownDay VALUES (?, ?, ?)", 3),
+        ("SELECT * FROM ownClose", "INSERT OR IGNORE INTO ownClose VALUES (?, ?)", 2),
+        (
+            "SELECT * FROM refusedPackage",
+            "INSERT OR IGNORE INTO refusedPackage VALUES (?, ?, ?, ?)", 4
+        ),
+    ]
+}

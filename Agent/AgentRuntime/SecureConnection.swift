@@ -1,0 +1,218 @@
+import CPosix
+import CTLS
+
+/// Whom a connection trusts and who it says it is.
+package struct Trust: Sendable {
+    /// SPEC 6.2: what a hub's certificate is for, whatever address was dialled.
+    package static let hubName = "shelfcast-hub"
+
+    package enum Anchor: Sendable {
+        /// The CA certificate of the hub this device joined, as DER.
+        case ca([UInt8])
+        /// Joining: the SHA-256 of the CA certificate, from the token.
+        case pinned([UInt8])
+    }
+
+    package var anchor: Anchor
+    package var certificate: [UInt8]
+    package var key: [UInt8]
+    /// Our clock is certainly behind: a certificate "from the future" is then no fault.
+    package var clockIsBehind: Bool
+
+    package init(
+        anchor: Anchor, certificate: [UInt8] = [], key: [UInt8] = [], clockIsBehind: Bool = false
+    ) {
+        self.anchor = anchor
+        self.certificate = certificate
+        self.key = key
+        self.clockIsBehind = clockIsBehind
+    }
+}
+
+/// Why there is no connection, or no longer. The text is for an operator.
+package struct ConnectionError: Error, Equatable, Sendable {
+    package enum Kind: Equatable, Sendable {
+        /// Nobody answers: the hub or the network is away.
+        case unreachable
+        /// Somebody answers who is not our hub, or does not take us.
+        case refused
+        /// It was there, and ended.
+        case broken
+    }
+
+    package var kind: Kind
+    package var text: String
+
+    package init(_ kind: Kind, _ text: String) {
+        self.kind = kind
+        self.text = text
+    }
+}
+
+/// One TLS 1.3 connection over TCP, never waiting: every step says what to wait for.
+package final class SecureConnection {
+    package enum Progress: Equatable, Sendable {
+        case done
+        case waitToRead
+        case waitToWrite
+    }
+
+    private enum Stage {
+        case connecting
+        case handshaking
+        case open
+    }
+
+    package let descriptor: Int32
+    private let address: String
+    private var tls: OpaquePointer?
+    private let trust: Trust
+    private var stage = Stage.connecting
+    private var outgoing: [UInt8] = []
+    private var outgoingSent = 0
+    private var buffer = [UInt8](repeating: 0, count: 16_384)
+
+    /// Starts to connect. The name is looked up here, which may take the resolver's time.
+    package init(host: String, port: UInt16, trust: Trust) throws(ConnectionError) {
+        address = "\(host):\(port)"
+        self.trust = trust
+        var lookupFailed: Int32 = 0
+        let result = shelfcast_connect_tcp(host, port, &lookupFailed)
+        guard result >= 0 else {
+            throw ConnectionError(
+                .unreachable,
+                lookupFailed == 1
+                    ? "the hub's name \(host) cannot be found"
+                    : "the hub at \(host):\(port) cannot be reached: \(errorText(result))")
+        }
+        descriptor = result
+    }
+
+    deinit {
+        if let tls {
+            if stage == .open { shelfcast_tls_close(tls) }
+            shelfcast_tls_free(tls)
+        }
+        _ = shelfcast_close(descriptor)
+    }
+
+    package var isOpen: Bool { stage == .open }
+    package var hasOutgoing: Bool { outgoingSent < outgoing.count }
+    /// Before the handshake is over the socket decides what to wait for.
+    package var wantsWrite: Bool { stage == .connecting || hasOutgoing }
+    /// The CA certificate that joining accepted.
+    package var joinedCA: [UInt8]? {
+        guard let tls else { return nil }
+        var count = 0
+        guard let bytes = shelfcast_tls_ca(tls, &count) else { return nil }
+        return [UInt8](UnsafeBufferPointer(start: bytes, count: count))
+    }
+
+    /// One step towards an open connection.
+    package func advance() throws(ConnectionError) -> Progress {
+        if case .connecting = stage {
+            let result = shelfcast_connect_result(descriptor)
+            guard result == 0 else {
+                throw ConnectionError(
+                    .unreachable, "the hub at \(address) cannot be reached: \(errorText(result))")
+            }
+            tls = try Self.open(descriptor, trust)
+            stage = .handshaking
+        }
+        guard case .handshaking = stage, let tls else { return .done }
+        switch Int(shelfcast_tls_handshake(tls)) {
+        case SHELFCAST_TLS_DONE:
+            stage = .open
+            return .done
+        case SHELFCAST_TLS_WANT_READ: return .waitToRead
+        case SHELFCAST_TLS_WANT_WRITE: return .waitToWrite
+        case SHELFCAST_TLS_CLOSED:
+            throw ConnectionError(.refused, "the hub at \(address) closed during the TLS handshake")
+        default: throw ConnectionError(.refused, errorOf(tls))
+        }
+    }
+
+    /// Queues bytes; `flush` sends them.
+    package func send(_ bytes: [UInt8]) {
+        if outgoingSent == outgoing.count {
+            outgoing = bytes
+            outgoingSent = 0
+        } else {
+            outgoing += bytes
+        }
+    }
+
+    /// Sends what the socket takes.
+    package func flush() throws(ConnectionError) {
+        guard stage == .open, let tls else { return }
+        while outgoingSent < outgoing.count {
+            let result = outgoing.withUnsafeBufferPointer { bytes in
+                Int(
+                    shelfcast_tls_write(
+                        tls, bytes.baseAddress! + outgoingSent,  // not empty: the loop's condition
+                        bytes.count - outgoingSent))
+            }
+            if result > 0 {
+                outgoingSent += result
+                continue
+            }
+            guard result != SHELFCAST_TLS_WANT_READ,
+                result != SHELFCAST_TLS_WANT_WRITE
+            else { return }
+            throw ConnectionError(.broken, errorOf(tls))
+        }
+        outgoing = []
+        outgoingSent = 0
+    }
+
+    /// What has arrived; empty while nothing more is there. Nil when the hub has closed.
+    package func receive() throws(ConnectionError) -> [UInt8]? {
+        guard stage == .open, let tls else { return [] }
+        let result = Int(shelfcast_tls_read(tls, &buffer, buffer.count))
+        if result > 0 { return [UInt8](buffer.prefix(result)) }
+        switch result {
+        case SHELFCAST_TLS_WANT_READ, SHELFCAST_TLS_WANT_WRITE:
+            return []
+        case SHELFCAST_TLS_CLOSED: return nil
+        default: throw ConnectionError(.broken, errorOf(tls))
+        }
+    }
+
+    private func errorOf(_ tls: OpaquePointer) -> String { String(cString: shelfcast_tls_error(tls)) }
+
+    private static func open(
+        _ descriptor: Int32, _ trust: Trust
+    ) throws(ConnectionError) -> OpaquePointer {
+        var (ca, pin): ([UInt8], [UInt8]) = ([], [])
+        switch trust.anchor {
+        case .ca(let der): ca = der
+        case .pinned(let digest): pin = digest
+        }
+        var error: Int32 = 0
+        // The C side copies all of it before it returns.
+        let opened = ca.withUnsafeBufferPointer { ca in
+            pin.withUnsafeBufferPointer { pin in
+                trust.certificate.withUnsafeBufferPointer { certificate in
+                    trust.key.withUnsafeBufferPointer { key in
+                        Trust.hubName.withCString { name in
+                            var plain = shelfcast_tls_trust(
+                                ca_der: ca.isEmpty ? nil : ca.baseAddress, ca_bytes: ca.count,
+                                pinned_sha256: pin.isEmpty ? nil : pin.baseAddress,
+                                certificate_der: certificate.isEmpty ? nil : certificate.baseAddress,
+                                certificate_bytes: certificate.count,
+                                key_der: key.isEmpty ? nil : key.baseAddress, key_bytes: key.count,
+                                server_name: name, clock_is_behind: trust.clockIsBehind ? 1 : 0)
+                            return shelfcast_tls_open(descriptor, &plain, &error)
+                        }
+                    }
+                }
+            }
+        }
+        guard let opened else {
+            throw ConnectionError(
+                .refused,
+                "this device's own certificate or key cannot be used (mbedTLS -\(-error)); join again")
+        }
+        return opened
+    }
+}

@@ -1,0 +1,29 @@
+/// The single values the database keeps.
+package enum Setting: String {
+    /// The number the next record for the hub gets.
+    case nextSequence
+    /// Which database of this device's life this is, from 1.
+    case generation
+    /// The newest generation whose numbers the hub has confirmed.
+    case confirmedGeneration
+    case contextRevision
+    /// Bit pattern of a Float.
+    case ownShareBits
+    /// Seconds since 1970 UTC that are certainly in the past.
+    case timeLowerBound
+    /// Milliseconds since 1970 UTC of the last complete exchange with the hub, by its clock.
+    case lastContact
+    case lastError
+    /// What the hub last said it wants, and why.
+    case desire
+    case desireReason
+    /// The rollback guard's accepted package.
+    case acceptedRelease
+    case acceptedDigest
+    case acceptedFamily
+    case acceptedVariant
+    /// What is left to tell an operator after a damaged database.
+    case notice
+    /// When the hub wants a visiting device back, in seconds since 1970 UTC.
+    case nextVisit
+}
