@@ -40,7 +40,9 @@ var targets: [Target] = [
     .target(
         name: "Forecasting", dependencies: ["Kernels"], path: "Sources/Forecasting",
         exclude: ["INTEGER.md"],
-        swiftSettings: device + numeric),
+        swiftSettings: device + numeric,
+        // A debug build calls sqrt instead of its instruction.
+        linkerSettings: [.linkedLibrary("m")]),
     .target(
         name: "SyncProtocol", path: "Protocol", exclude: ["SPEC.md", "sync.proto"],
         sources: ["SyncProtocol"], swiftSettings: device),
