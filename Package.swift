@@ -108,7 +108,7 @@ if !embedded {
         tests("UpdateTrustTests", ["UpdateTrust"]),
         tests("ModelPackageTests", ["ModelPackage", "Forecasting"]),
         tests("AgentCoreTests", ["AgentCore"]),
-        tests("AgentRuntimeTests", ["AgentRuntime", "AgentCore", "SyncProtocol", "UpdateTrust"]),
+        tests("AgentRuntimeTests", ["AgentRuntime", "AgentCore"]),
         tests("HubCoreTests", ["HubCore", "Forecasting"]),
         tests("TrainingTests", ["Training", "Forecasting"]),
         tests(
@@ -141,10 +141,11 @@ if !light {
         .target(
             name: "HubSync",
             dependencies: [
-                "HubStore", "HubCore", "SyncProtocol", "UpdateTrust", "ModelPackage",
+                "HubStore", "HubCore", "Forecasting", "SyncProtocol",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -165,7 +166,19 @@ if !light {
         tests(
             "HubStoreTests",
             ["HubStore", "HubCore", "Forecasting", .product(name: "GRDB", package: "GRDB.swift")]),
-        tests("HubSyncTests", ["HubSync", "HubStore", "HubCore", "SyncProtocol"]),
+        tests(
+            "HubSyncTests",
+            [
+                "HubSync", "HubStore", "HubCore", "Forecasting", "SyncProtocol",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "X509", package: "swift-certificates"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
         tests("HouseTests", []),
         tests("EndToEndTests", []),
     ]

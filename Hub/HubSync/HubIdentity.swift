@@ -59,8 +59,9 @@ package struct HubIdentity: Sendable {
         } catch {
             throw .unreadable(path: rootPath, reason: "not a certificate in PEM form")
         }
-        guard P256.Signing.PublicKey(root.publicKey)?.rawRepresentation
-            == key.publicKey.rawRepresentation
+        guard
+            P256.Signing.PublicKey(root.publicKey)?.rawRepresentation
+                == key.publicKey.rawRepresentation
         else {
             throw .unreadable(path: keyPath, reason: "it is not the key of \(rootPath)")
         }

@@ -54,7 +54,9 @@ enum PrivateFile {
         var content: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4096)
         while true {
-            let step = chunk.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
+            let step = chunk.withUnsafeMutableBytes {
+                Glibc.read(descriptor, $0.baseAddress, $0.count)
+            }
             if step < 0, errno == EINTR { continue }
             guard step >= 0 else { throw failure("read", path) }
             if step == 0 { return content }

@@ -1,0 +1,89 @@
+import Forecasting
+import HubCore
+import Logging
+import NIOCore
+import SyncProtocol
+
+/// Carries out one session on one connection: feeds it what arrives, sends what it says, and asks the
+/// desk what it asks. One task for each connection; frames are handled one after the other, and while
+/// one waits for the database the next ones wait in the socket.
+struct DeviceConnection: Sendable {
+    var channel: NIOAsyncChannel<ConnectionInput, Message>
+    var desk: DeviceDesk
+    var connected: ConnectedDevices
+    var limits: HubServerLimits
+    var logger: Logger
+
+    /// Returns when the connection is closed. Whatever a peer does ends here as a closed connection,
+    /// never as an error of the server.
+    func run() async {
+        do {
+            try await channel.executeThenClose { inbound, outbound in
+                var input = inbound.makeAsyncIterator()
+                guard case .opened(let peer) = try await input.next() else { return }
+                let clock = desk.clock
+                var session = DeviceSession(
+                    peer: peer, hubTimeMilliseconds: { clock.now().millisecondsSince1970 })
+                while !session.hasEnded, let next = try await input.next() {
+                    guard case .event(let event) = next else { return }
+                    try await carryOut(session.handle(event), of: &session, to: outbound)
+                }
+                guard session.hasEnded else { return }
+                await linger(&input)
+            }
+        } catch {
+            // A network that breaks, a TLS peer that leaves without its last word: ordinary endings.
+            logger.debug("connection broke", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func carryOut(
+        _ actions: [DeviceSession.Action], of session: inout DeviceSession,
+        to outbound: NIOAsyncChannelOutboundWriter<Message>
+    ) async throws {
+        // A question is always the last action, and its answer brings at most one more round of them.
+        var queue = actions[...]
+        while let action = queue.popFirst() {
+            switch action {
+            case .send(let message):
+                if case .refusal(let refusal) = message { log(refusal) }
+                try await outbound.write(message)
+            case .ask(let question):
+                let answer = await desk.answer(question)
+                queue += session.handle(.answered(answer))
+                await seat(question, answer)
+            case .close:
+                return
+            }
+        }
+    }
+
+    /// Pushes start once a registration is answered. Changes between the answer and this moment are
+    /// seen by the look that follows.
+    private func seat(_ question: DeviceSession.Ask, _ answer: DeviceSession.Answer) async {
+        guard case .register(let device, _) = question, case .standing = answer,
+            let store = await desk.home(of: device)
+        else { return }
+        connected.seat(device, of: store, on: channel.channel)
+        channel.channel.pipeline.fireUserInboundEventTriggered(ConnectionSignal.look)
+    }
+
+    /// Closing while bytes of the peer are unread would reset the connection and could take our last
+    /// word with it: so the peer gets a moment to close first.
+    private func linger(
+        _ input: inout NIOAsyncChannelInboundStream<ConnectionInput>.AsyncIterator
+    ) async {
+        let channel = channel.channel
+        let deadline = channel.eventLoop.scheduleTask(
+            in: .milliseconds(limits.lingerMilliseconds)
+        ) { channel.close(promise: nil) }
+        defer { deadline.cancel() }
+        // The stream ends, or breaks, when either side closes.
+        do { while try await input.next() != nil {} } catch {}
+    }
+
+    private func log(_ refusal: Refusal) {
+        logger.info(
+            "refused", metadata: ["code": "\(refusal.code)", "why": "\(refusal.message)"])
+    }
+}

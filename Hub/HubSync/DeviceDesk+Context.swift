@@ -1,0 +1,52 @@
+import Forecasting
+import HubCore
+import HubStore
+import SyncProtocol
+
+extension DeviceDesk {
+    /// The store's day totals that changed after the revision the device has.
+    func context(
+        of device: DeviceID, knownRevision: UInt64
+    ) async throws -> DeviceSession.Answer {
+        guard let record = try await store.device(device) else { return .refused(.unknown(device)) }
+        guard record.status == .approved else {
+            return .refused(record.status == .revoked ? .revoked(device) : .pending(device))
+        }
+        guard let home = try await store.store(record.store),
+            let lastDay = try await store.lastKnownDay(store: record.store)
+        else { return .context([Context()]) }
+        // A device that has more than there is knew the hub before it was restored from a backup.
+        let known = knownRevision > home.revision ? 0 : knownRevision
+        let first = StoreContext.firstDay(knownRevision: known, lastKnownDay: lastDay)
+        guard let ledger = try await store.ledger(store: record.store, from: first) else {
+            return .context([Context()])
+        }
+        let context = StoreContext.decide(ledger, device: device, knownRevision: known)
+        // One Context speaks of at most so many items; a store with more keeps the first ones by id.
+        let itemCount = min(context.items.count, Limit.itemsCount)
+        return .context(
+            ContextFrames.pack(
+                items: context.items.prefix(itemCount).map(\.text),
+                days: context.days.map { StoreDay($0, itemCount: itemCount) },
+                levels: context.levels.filter { $0.itemIndex < itemCount }.map(ItemLevel.init),
+                ownShare: context.ownShare, knownRevision: known, revision: context.revision))
+    }
+}
+
+extension StoreDay {
+    fileprivate init(_ day: StoreContext.Day, itemCount: Int) {
+        self.init(
+            day: day.day.daysSince1970, closedAllDay: day.closedAllDay, final: day.isFinal,
+            sold: day.sold.filter { $0.itemIndex < itemCount }.map {
+                ItemDay(itemIndex: UInt32($0.itemIndex), units: $0.units)
+            })
+    }
+}
+
+extension ItemLevel {
+    fileprivate init(_ level: StoreContext.Level) {
+        self.init(
+            itemIndex: UInt32(level.itemIndex), levelUnits: level.units,
+            day: level.day.daysSince1970)
+    }
+}

@@ -1,0 +1,218 @@
+import Forecasting
+import HubCore
+package import HubStore
+package import Logging
+import SyncProtocol
+import Synchronization
+
+/// Answers what device sessions ask, out of the store, the identity and the package files. Shared by
+/// all connections; it keeps nothing that a restart would lose.
+package struct DeviceDesk: Sendable {
+    let store: any HubStore
+    let identity: HubIdentity
+    let packageFiles: PackageFiles
+    let limits: HubServerLimits
+    package let clock: HubClock
+    let logger: Logger
+    let plan: FleetPlan
+    let joins: JoinGate
+    let changedStores: ChangedStores
+
+    package init(
+        store: any HubStore, identity: HubIdentity, dataDirectory: String,
+        limits: HubServerLimits = .init(), clock: HubClock = .system, logger: Logger
+    ) {
+        self.store = store
+        self.identity = identity
+        packageFiles = PackageFiles(dataDirectory: dataDirectory)
+        self.limits = limits
+        self.clock = clock
+        self.logger = logger
+        plan = FleetPlan(store: store)
+        joins = JoinGate(
+            JoinRateLimit(burstMax: limits.joinsBurstMax, perSecond: limits.joinsPerSecond))
+        changedStores = ChangedStores()
+    }
+
+    /// Never throws: what fails on our side is logged, and refused in words that tell the device to
+    /// come back.
+    package func answer(_ ask: DeviceSession.Ask) async -> DeviceSession.Answer {
+        do {
+            switch ask {
+            case .admit(let device): return try await admit(device)
+            case .join(let request): return try await join(request)
+            case .register(let device, let register):
+                return try await self.register(device, register)
+            case .store(let device, let upload): return try await storeUpload(upload, of: device)
+            case .context(let device, let revision):
+                return try await context(of: device, knownRevision: revision)
+            case .chunk(let device, let fetch): return try await chunk(fetch, for: device)
+            case .note(let device, let report): return try await note(report, of: device)
+            case .renew(let device, let request): return try await renew(request, of: device)
+            case .look(let device): return try await look(at: device)
+            case .nextContact(let device): return try await nextContact(of: device)
+            }
+        } catch HubStoreError.busy {
+            return .refused(
+                Refusal(.busy, "the hub's database is busy; come back shortly"))
+        } catch {
+            logger.error(
+                "a device was turned away by a failure of the hub", metadata: ["error": "\(error)"])
+            return .refused(
+                Refusal(.internal, "the hub failed, not the device; its log says why"))
+        }
+    }
+
+    /// Whom TLS let in still has to be somebody the database knows and has not revoked.
+    private func admit(_ device: DeviceID) async throws -> DeviceSession.Answer {
+        guard let record = try await store.device(device) else { return .refused(.unknown(device)) }
+        guard record.status != .revoked else { return .refused(.revoked(device)) }
+        return .admitted
+    }
+
+    private func register(
+        _ device: DeviceID, _ register: Register
+    ) async throws -> DeviceSession.Answer {
+        guard let before = try await store.device(device) else { return .refused(.unknown(device)) }
+        let now = clock.now()
+        let (labels, badLabels) = DeviceCapabilities.labels(of: register)
+        let capabilities = DeviceCapabilities(register)
+        guard
+            let record = try await store.registerDevice(
+                device, capabilities: capabilities, labels: labels,
+                running: register.running.map(HubCore.RunningPackage.init), at: now)
+        else { return .refused(.unknown(device)) }
+        var changes = capabilities.changes(since: before.capabilities)
+        changes += badLabels.map { "label ignored: \($0)" }
+        if !changes.isEmpty {
+            let text = changes.joined(separator: "; ")
+            logger.info("registered", metadata: ["device": "\(device.text)", "changed": "\(text)"])
+            try await store.addEvent(
+                DeviceEvent(
+                    at: now, kind: "registered",
+                    text: cut(text, bytesMax: DeviceEvent.textBytesMax)),
+                of: device)
+        }
+        return try await standing(of: record)
+    }
+
+    private func look(at device: DeviceID) async throws -> DeviceSession.Answer {
+        guard let record = try await store.device(device) else { return .refused(.unknown(device)) }
+        return try await standing(of: record)
+    }
+
+    /// What the device should run, decided now and noted where it differs from what was noted before.
+    private func standing(of device: DeviceRecord) async throws -> DeviceSession.Answer {
+        switch device.status {
+        case .revoked: return .refused(.revoked(device.id))
+        case .pending: return .refused(.pending(device.id))
+        case .approved: break
+        }
+        let revision = try await store.store(device.store)?.revision ?? 0
+        var desired = DesiredState()
+        desired.storedThroughSequence = device.throughSequence
+        guard let decision = try await plan.decide(for: device) else {
+            desired.desire = .stayAsYouAre
+            desired.reason = "nothing is assigned to this device"
+            return .standing(desired, contextRevision: revision)
+        }
+        desired.rollout = decision.rollout.id
+        desired.reason = cut(decision.choice.reason, bytesMax: Limit.textBytes)
+        var digest: [UInt8]?
+        switch decision.choice {
+        case .run(let package, _):
+            digest = package.digest
+            desired.desire = .run
+            desired.statement = package.statement
+            desired.signature = package.signature
+        case .noFit:
+            desired.desire = .noFit
+        }
+        let noted = try await store.assignment(of: device.id)
+        if noted?.rollout != decision.rollout.id || noted?.digest != digest
+            || noted?.reason != desired.reason
+        {
+            try await store.assign(
+                AssignmentRecord(
+                    device: device.id, rollout: decision.rollout.id, digest: digest,
+                    reason: desired.reason, decidedAt: clock.now()))
+            logger.info(
+                "assigned",
+                metadata: [
+                    "device": "\(device.id.text)", "rollout": "\(decision.rollout.id)",
+                    "why": "\(desired.reason)",
+                ])
+        }
+        return .standing(desired, contextRevision: revision)
+    }
+
+    /// The device's store; nil when the device or the database is gone, and then no push can reach it.
+    func home(of device: DeviceID) async -> StoreID? {
+        do {
+            return try await store.device(device)?.store
+        } catch {
+            logger.error("a device gets no pushes", metadata: ["error": "\(error)"])
+            return nil
+        }
+    }
+
+    private func nextContact(of device: DeviceID) async throws -> DeviceSession.Answer {
+        try await store.touchDevice(device, at: clock.now())
+        let every = limits.visitEverySeconds
+        let spread = every / 10
+        return .nextContact(seconds: clock.random((every - spread)...(every + spread)))
+    }
+}
+
+extension Refusal {
+    static func unknown(_ device: DeviceID) -> Refusal {
+        Refusal(
+            .revoked,
+            "this hub does not know device \(device.text): join again with a new token")
+    }
+
+    static func revoked(_ device: DeviceID) -> Refusal {
+        Refusal(
+            .revoked,
+            "device \(device.text) was revoked: if that was a mistake, join again with a new token")
+    }
+
+    static func pending(_ device: DeviceID) -> Refusal {
+        Refusal(
+            .notApproved,
+            "device \(device.text) waits for the operator: shelfcast-hub device approve \(device.text)"
+        )
+    }
+}
+
+/// The join rate limit, shared by all connections.
+final class JoinGate: Sendable {
+    private let limit: Mutex<JoinRateLimit>
+
+    init(_ limit: JoinRateLimit) { self.limit = Mutex(limit) }
+
+    /// Nil: go on. Else how many seconds to wait.
+    func admit(at now: Timestamp) -> UInt32? {
+        limit.withLock { limit in
+            limit.admit(atMilliseconds: now.millisecondsSince1970) ? nil : limit.retryAfterSeconds
+        }
+    }
+}
+
+/// Stores whose day totals this process has changed since the change watch last asked.
+final class ChangedStores: Sendable {
+    private let stores = Mutex<Set<StoreID>>([])
+
+    func insert(_ store: StoreID) { _ = stores.withLock { $0.insert(store) } }
+
+    /// Gives back what was taken and could not be acted on.
+    func formUnion(_ taken: Set<StoreID>) { stores.withLock { $0.formUnion(taken) } }
+
+    func take() -> Set<StoreID> {
+        stores.withLock { stores in
+            let taken = stores
+            stores = []
+            return taken
+        }
+    }
+}

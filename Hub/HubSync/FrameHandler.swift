@@ -1,0 +1,152 @@
+import Forecasting
+import NIOCore
+import NIOSSL
+import NIOTLS
+import SyncProtocol
+
+/// What reaches the task of one connection, in order.
+enum ConnectionInput: Sendable {
+    /// TLS is up. Always the first.
+    case opened(DeviceSession.Peer)
+    case event(DeviceSession.Event)
+}
+
+/// Asked of a connection from outside its event loop, as a user inbound event.
+enum ConnectionSignal: Sendable {
+    case look
+    case stop
+}
+
+/// Cuts the decrypted bytes of one connection into frames and back, watches its clock, and turns
+/// signals from elsewhere into input, so that one ordered stream reaches the session. Decides nothing
+/// about messages (SPEC 3 and 13).
+final class FrameHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ConnectionInput
+    typealias OutboundIn = Message
+    typealias OutboundOut = ByteBuffer
+
+    private let limits: HubServerLimits
+    private var decoder = FrameDecoder(
+        from: .device, payloadBytesMax: DeviceSession.frameBytesMax)
+    /// After bytes that are no frame there is no telling where the next one starts.
+    private var isDeaf = false
+    private var hasFrame = false
+    /// When TCP was accepted; then when the TLS handshake was complete.
+    private var openedAt = NIODeadline.now()
+    private var lastInbound = NIODeadline.now()
+    private var isIdleTold = false
+    /// Since when a frame is incomplete.
+    private var partialSince: NIODeadline?
+    private var timer: Scheduled<Void>?
+
+    init(limits: HubServerLimits) { self.limits = limits }
+
+    func channelActive(context: ChannelHandlerContext) {
+        lastInbound = .now()
+        schedule(context)
+        context.fireChannelActive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { timer?.cancel() }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        timer?.cancel()
+        context.fireChannelInactive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case let event as TLSUserEvent:
+            if case .handshakeCompleted = event { open(context) }
+        case ConnectionSignal.look:
+            emit(.event(.look), context)
+        case ConnectionSignal.stop:
+            emit(.event(.stopping), context)
+        default:
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        lastInbound = .now()
+        isIdleTold = false
+        guard !isDeaf else { return }
+        var buffer = unwrapInboundIn(data)
+        do throws(FrameError) {
+            decoder.push(buffer.readBytes(length: buffer.readableBytes) ?? [])
+            while let message = try decoder.next() {
+                hasFrame = true
+                partialSince = nil
+                emit(.event(.received(message)), context)
+            }
+            if decoder.bufferedBytes > 0 {
+                partialSince = partialSince ?? lastInbound
+            }
+        } catch {
+            hasFrame = true
+            isDeaf = true
+            emit(.event(.undecodable(error)), context)
+        }
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        let frame = encodeFrame(unwrapOutboundIn(data))
+        let buffer = context.channel.allocator.buffer(bytes: frame)
+        context.write(wrapOutboundOut(buffer), promise: promise)
+    }
+
+    private func open(_ context: ChannelHandlerContext) {
+        openedAt = .now()
+        do {
+            let tls = try context.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)
+            guard let certificate = tls.peerCertificate else {
+                decoder.payloadBytesMax = DeviceSession.strangerFrameBytesMax
+                return emit(.opened(.anonymous), context)
+            }
+            let name = CertificateAuthority.commonName(
+                ofCertificateDER: try certificate.toDERBytes())
+            guard let name else { return context.close(promise: nil) }
+            emit(.opened(.device(try DeviceID(name))), context)
+        } catch {
+            // Only we issue certificates that get so far, each with a device id: this one is not a
+            // device's.
+            context.close(promise: nil)
+        }
+    }
+
+    /// One timer at a time, for the next moment at which silence may mean something.
+    private func schedule(_ context: ChannelHandlerContext) {
+        let idle = TimeAmount.milliseconds(limits.idleMilliseconds)
+        var next =
+            hasFrame
+            ? lastInbound
+                + (isIdleTold ? .milliseconds(limits.silenceMilliseconds) : idle)
+            : openedAt + .milliseconds(limits.openingMilliseconds)
+        if let partialSince { next = min(next, partialSince + idle) }
+        timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: next) {
+            self.clockTicked(context)
+        }
+    }
+
+    private func clockTicked(_ context: ChannelHandlerContext) {
+        let now = NIODeadline.now()
+        let idle = TimeAmount.milliseconds(limits.idleMilliseconds)
+        let isOver =
+            hasFrame
+            ? now >= lastInbound + .milliseconds(limits.silenceMilliseconds)
+            : now >= openedAt + .milliseconds(limits.openingMilliseconds)
+        if isOver || partialSince.map({ now >= $0 + idle }) == true {
+            return context.close(promise: nil)
+        }
+        if hasFrame, !isIdleTold, now >= lastInbound + idle {
+            isIdleTold = true
+            emit(.event(.idle), context)
+        }
+        schedule(context)
+    }
+
+    private func emit(_ input: ConnectionInput, _ context: ChannelHandlerContext) {
+        context.fireChannelRead(wrapInboundOut(input))
+    }
+}

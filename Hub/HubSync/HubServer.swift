@@ -1,0 +1,192 @@
+import FoundationEssentials
+import HubCore
+package import HubStore
+package import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+import ServiceLifecycle
+import SyncProtocol
+
+/// Why the listener could not be opened.
+package enum HubServerError: Error, Equatable, Sendable, CustomStringConvertible {
+    case portInUse(host: String, port: Int)
+    case addressUnusable(host: String, port: Int, reason: String)
+
+    package var description: String {
+        switch self {
+        case .portInUse(let host, let port):
+            "port \(port) of \(host) is in use: another hub may be running; stop it or choose"
+                + " another port with --port"
+        case .addressUnusable(let host, let port, let reason):
+            "cannot listen on \(host) port \(port): \(reason)"
+        }
+    }
+}
+
+/// The door for devices: accepts TLS connections and gives each a `DeviceConnection`; watches the
+/// database and nudges the devices that a change concerns.
+///
+/// Nothing that was acknowledged lives only here: the process may be killed at any moment.
+package struct HubServer: Service {
+    private let host: String
+    private let port: Int
+    private let limits: HubServerLimits
+    private let desk: DeviceDesk
+    private let connected: ConnectedDevices
+    private let tls: ListenerTLS
+    private let logger: Logger
+    private let onListening: @Sendable (_ port: Int) -> Void
+
+    /// - Parameters:
+    ///   - port: 0 takes a free one.
+    ///   - onListening: called once, with the port, when devices can connect.
+    package init(
+        host: String, port: Int, dataDirectory: String, identity: HubIdentity,
+        store: any HubStore, limits: HubServerLimits = .init(), clock: HubClock = .system,
+        logger: Logger, onListening: @escaping @Sendable (_ port: Int) -> Void
+    ) throws {
+        self.host = host
+        self.port = port
+        self.limits = limits
+        self.logger = logger
+        self.onListening = onListening
+        connected = ConnectedDevices(connectionsMax: limits.connectionsMax)
+        tls = try ListenerTLS(authority: identity.authority, now: clock.now().date)
+        desk = DeviceDesk(
+            store: store, identity: identity, dataDirectory: dataDirectory, limits: limits,
+            clock: clock, logger: logger)
+    }
+
+    /// Serves until its graceful shutdown is triggered or the task is cancelled.
+    package func run() async throws {
+        let listener = try await bind()
+        let boundPort = listener.channel.localAddress?.port ?? port
+        onListening(boundPort)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await cancelWhenGracefulShutdown {
+                    await watchChanges()
+                }
+            }
+            group.addTask {
+                await cancelWhenGracefulShutdown {
+                    await renewCertificate()
+                }
+            }
+            try await withGracefulShutdownHandler {
+                try await accept(from: listener)
+            } onGracefulShutdown: {
+                listener.channel.close(promise: nil)
+                connected.stopAll()
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func accept(
+        from listener: NIOAsyncChannel<NIOAsyncChannel<ConnectionInput, Message>, Never>
+    ) async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            try await listener.executeThenClose { clients in
+                for try await client in clients {
+                    guard connected.enter(client.channel) else {
+                        logger.warning(
+                            "too many connections",
+                            metadata: ["max": "\(limits.connectionsMax)"])
+                        client.channel.close(promise: nil)
+                        continue
+                    }
+                    group.addTask {
+                        var logger = logger
+                        logger[metadataKey: "peer"] =
+                            "\(client.channel.remoteAddress?.description ?? "unknown")"
+                        await DeviceConnection(
+                            channel: client, desk: desk, connected: connected, limits: limits,
+                            logger: logger
+                        ).run()
+                        connected.leave(client.channel)
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension HubServer {
+    private typealias Client = NIOAsyncChannel<ConnectionInput, Message>
+
+    private func bind() async throws -> NIOAsyncChannel<Client, Never> {
+        let (tls, limits) = (tls, limits)
+        do {
+            return try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .serverChannelOption(.backlog, value: 1024)
+                // A restarted hub takes its port back at once.
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .bind(host: host, port: port) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandlers([
+                            NIOSSLServerHandler(context: tls.context), FrameHandler(limits: limits),
+                        ])
+                        return try Client(
+                            wrappingChannelSynchronously: channel,
+                            configuration: .init(
+                                backPressureStrategy: .init(lowWatermark: 2, highWatermark: 8),
+                                inboundType: ConnectionInput.self, outboundType: Message.self))
+                    }
+                }
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            throw HubServerError.portInUse(host: host, port: port)
+        } catch {
+            throw HubServerError.addressUnusable(host: host, port: port, reason: "\(error)")
+        }
+    }
+
+    /// Every so often asks whether the database changed, and lets the devices concerned look.
+    private func watchChanges() async {
+        var watch = ChangeWatch(store: desk.store)
+        var isFailing = false
+        while await pause(milliseconds: limits.changePollMilliseconds) {
+            let changed = desk.changedStores.take()
+            do {
+                switch try await watch.look(changedHere: changed) {
+                case .nobody: break
+                case .stores(let stores): connected.look { stores.contains($1) }
+                case .everybody: connected.look { _, _ in true }
+                }
+                isFailing = false
+            } catch {
+                desk.changedStores.formUnion(changed)
+                // Said once: it is asked again ten times a second, and sessions log their own failures.
+                if !isFailing {
+                    logger.error("cannot watch the database", metadata: ["error": "\(error)"])
+                }
+                isFailing = true
+            }
+        }
+    }
+
+    private func renewCertificate() async {
+        while await pause(milliseconds: Int64(ListenerTLS.renewAfterSeconds * 1000)) {
+            do {
+                try tls.renew(now: desk.clock.now().date)
+                logger.info("the listener has a new certificate")
+            } catch {
+                // The old one is good for twice as long again.
+                logger.error(
+                    "cannot renew the listener's certificate", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// False when the server is going down.
+    private func pause(milliseconds: Int64) async -> Bool {
+        do {
+            try await Task.sleep(for: .milliseconds(milliseconds))
+            return true
+        } catch {
+            return false
+        }
+    }
+}

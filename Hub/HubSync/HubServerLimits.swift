@@ -1,0 +1,23 @@
+/// What one hub process grants the network. Every bound a stranger can reach is here.
+package struct HubServerLimits: Sendable {
+    /// Open connections; one more is closed before its TLS handshake.
+    package var connectionsMax = 10_000
+    // SPEC 13.
+    /// For the TLS handshake, and again for the first frame.
+    package var openingMilliseconds: Int64 = 10_000
+    /// Without a byte from a device for so long, a visit is over and a connection that stays is
+    /// pinged. A frame that has begun must be whole in the same time.
+    package var idleMilliseconds: Int64 = 30_000
+    /// Without a byte for so long a connection is closed, whatever it waits for.
+    package var silenceMilliseconds: Int64 = 90_000
+    /// After its last word the hub waits so long for the device to close, so that the word arrives.
+    package var lingerMilliseconds: Int64 = 1_000
+    /// How often the database is asked whether something changed.
+    package var changePollMilliseconds: Int64 = 100
+    package var joinsBurstMax = 200
+    package var joinsPerSecond = 20
+    /// When a visiting device should come back, before jitter of a tenth either way.
+    package var visitEverySeconds: UInt32 = 900
+
+    package init() {}
+}
