@@ -108,7 +108,7 @@ if !embedded {
         tests("UpdateTrustTests", ["UpdateTrust"]),
         tests("ModelPackageTests", ["ModelPackage", "Forecasting"]),
         tests("AgentCoreTests", ["AgentCore"]),
-        tests("AgentRuntimeTests", ["AgentRuntime", "AgentCore"]),
+        tests("AgentRuntimeTests", ["AgentRuntime", "AgentCore", "SyncProtocol", "UpdateTrust"]),
         tests("HubCoreTests", ["HubCore", "Forecasting"]),
         tests("TrainingTests", ["Training", "Forecasting"]),
         tests(
