@@ -2,80 +2,81 @@ package import Forecasting
 
 /// What the hub wants one device to run, with the reason that operator and device both read.
 package enum VariantChoice: Hashable, Sendable {
-  case run(PackageRecord, reason: String)
-  /// Something is assigned, and nothing of it can run on the device: it stays as it is.
-  case noFit(reason: String)
+    case run(PackageRecord, reason: String)
+    /// Something is assigned, and nothing of it can run on the device: it stays as it is.
+    case noFit(reason: String)
 
-  package var reason: String {
-    switch self {
-    case .run(_, let reason), .noFit(let reason): reason
+    package var reason: String {
+        switch self {
+        case .run(_, let reason), .noFit(let reason): reason
+        }
     }
-  }
 
-  /// The newest rollout that selects `device`, or nil: nothing is assigned.
-  package static func rollout(
-    for device: DeviceRecord, among rollouts: some Sequence<RolloutRecord>
-  ) -> RolloutRecord? {
-    rollouts.filter { $0.selector.matches(device) }.max { $0.id < $1.id }
-  }
+    /// The newest rollout that selects `device`, or nil: nothing is assigned.
+    package static func rollout(
+        for device: DeviceRecord, among rollouts: some Sequence<RolloutRecord>
+    ) -> RolloutRecord? {
+        rollouts.filter { $0.selector.matches(device) }.max { $0.id < $1.id }
+    }
 
-  /// The most accurate package of `family` that the device can run.
-  ///
-  /// Considered are, of the family's newest release, the packages for the device's own store; where the
-  /// family has none for that store, those for any store. Of these count the ones whose features the device has and whose arena
-  /// fits its budget; among them the least evaluation WAPE, then the smaller arena, then the lower digest.
-  package static func choose(
-    family: String, store: StoreID, capabilities: DeviceCapabilities?,
-    among packages: some Sequence<PackageRecord>
-  ) -> VariantChoice {
-    guard let capabilities else {
-      return .noFit(reason: "the device has not registered yet: its memory budget is unknown")
+    /// The most accurate package of `family` that the device can run.
+    ///
+    /// Considered are, of the family's newest release, the packages for the device's own store;
+    /// where the family has none for that store, those for any store. Of these count the ones whose
+    /// features the device has and whose arena fits its budget; among them the least evaluation
+    /// WAPE, then the smaller arena, then the lower digest.
+    package static func choose(
+        family: String, store: StoreID, capabilities: DeviceCapabilities?,
+        among packages: some Sequence<PackageRecord>
+    ) -> VariantChoice {
+        guard let capabilities else {
+            return .noFit(reason: "the device has not registered yet: its memory budget is unknown")
+        }
+        let ofFamily = packages.filter { $0.family == family }
+        let own = ofFamily.filter { $0.store == store }
+        let scope = own.isEmpty ? ofFamily.filter { $0.store == nil } : own
+        guard let newest = scope.map(\.release).max() else {
+            return .noFit(reason: "family \(family) has no package for store \(store.text)")
+        }
+        let candidates = scope.filter { $0.release == newest }
+        let features = Set(capabilities.runtimeFeatures)
+        let runnable = candidates.filter { features.isSuperset(of: $0.requiredFeatures) }
+        guard let smallest = runnable.map(\.arenaBytes).min() else {
+            let missing = candidates.flatMap(\.requiredFeatures).filter { !features.contains($0) }
+            return .noFit(
+                reason: "every package of \(family) needs what the device lacks: "
+                    + Array(Set(missing)).sorted().joined(separator: ", "))
+        }
+        let budget = capabilities.modelMemoryBudgetBytes
+        let fitting = runnable.filter { UInt64($0.arenaBytes) <= budget }
+        let best = fitting.min { a, b in
+            if a.wape != b.wape { return a.wape < b.wape }
+            if a.arenaBytes != b.arenaBytes { return a.arenaBytes < b.arenaBytes }
+            return a.digest.lexicographicallyPrecedes(b.digest)
+        }
+        guard let best else {
+            return .noFit(
+                reason: "no package of \(family) fits: the smallest arena is \(smallest) bytes, "
+                    + "the device's model memory budget is \(budget) bytes")
+        }
+        return .run(
+            best,
+            reason: "\(best.variant) is the most accurate (WAPE \(Figure.percent(best.wape))) of "
+                + "\(fitting.count) of \(candidates.count) packages that fit: "
+                + "arena \(best.arenaBytes) of \(budget) bytes")
     }
-    let ofFamily = packages.filter { $0.family == family }
-    let own = ofFamily.filter { $0.store == store }
-    let scope = own.isEmpty ? ofFamily.filter { $0.store == nil } : own
-    guard let newest = scope.map(\.release).max() else {
-      return .noFit(reason: "family \(family) has no package for store \(store.text)")
-    }
-    let candidates = scope.filter { $0.release == newest }
-    let features = Set(capabilities.runtimeFeatures)
-    let runnable = candidates.filter { features.isSuperset(of: $0.requiredFeatures) }
-    guard let smallest = runnable.map(\.arenaBytes).min() else {
-      let missing = candidates.flatMap(\.requiredFeatures).filter { !features.contains($0) }
-      return .noFit(
-        reason: "every package of \(family) needs what the device lacks: "
-          + Array(Set(missing)).sorted().joined(separator: ", "))
-    }
-    let budget = capabilities.modelMemoryBudgetBytes
-    let fitting = runnable.filter { UInt64($0.arenaBytes) <= budget }
-    let best = fitting.min { a, b in
-      if a.wape != b.wape { return a.wape < b.wape }
-      if a.arenaBytes != b.arenaBytes { return a.arenaBytes < b.arenaBytes }
-      return a.digest.lexicographicallyPrecedes(b.digest)
-    }
-    guard let best else {
-      return .noFit(
-        reason: "no package of \(family) fits: the smallest arena is \(smallest) bytes, "
-          + "the device's model memory budget is \(budget) bytes")
-    }
-    return .run(
-      best,
-      reason: "\(best.variant) is the most accurate (WAPE \(Percent(best.wape).text)) of "
-        + "\(fitting.count) of \(candidates.count) packages that fit: "
-        + "arena \(best.arenaBytes) of \(budget) bytes")
-  }
 
-  /// Rollout and package in one: what `serve` evaluates for one device when it reports.
-  package static func decide(
-    for device: DeviceRecord, rollouts: some Sequence<RolloutRecord>,
-    packages: (_ family: String) throws -> [PackageRecord]
-  ) rethrows -> (rollout: RolloutRecord, choice: VariantChoice)? {
-    guard let rollout = rollout(for: device, among: rollouts) else { return nil }
-    return (
-      rollout,
-      choose(
-        family: rollout.family, store: device.store, capabilities: device.capabilities,
-        among: try packages(rollout.family))
-    )
-  }
+    /// Rollout and package in one: what `serve` evaluates for one device when it reports.
+    package static func decide(
+        for device: DeviceRecord, rollouts: some Sequence<RolloutRecord>,
+        packages: (_ family: String) throws -> [PackageRecord]
+    ) rethrows -> (rollout: RolloutRecord, choice: VariantChoice)? {
+        guard let rollout = rollout(for: device, among: rollouts) else { return nil }
+        return (
+            rollout,
+            choose(
+                family: rollout.family, store: device.store, capabilities: device.capabilities,
+                among: try packages(rollout.family))
+        )
+    }
 }

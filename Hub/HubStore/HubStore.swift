@@ -1,176 +1,185 @@
 package import Forecasting
 package import HubCore
 
-/// All that a hub remembers. Any process may be killed at any moment: each call is one transaction, durable
-/// when it returns, and undone when it throws. Several processes may share one store.
+/// All that a hub remembers. Any process may be killed at any moment: each call is one transaction,
+/// durable when it returns, and undone when it throws. Several processes may share one store.
 ///
 /// One contract suite (`HubStoreContract` in the tests) describes every implementation.
-/// Every call throws `HubStoreError` only, except that `importSales` also lets through what its `feed` throws.
+/// Every call throws `HubStoreError` only, except that `importSales` also lets through what its
+/// `feed` throws.
 package protocol HubStore: Sendable {
-  // MARK: Changes
+    // MARK: Changes
 
-  /// Changes whenever another process commits; what it is means nothing. Cheap enough for every 100 ms.
-  func changeCounter() async throws -> Int64
+    /// Changes whenever another process commits; what it is means nothing. Cheap enough for every
+    /// 100 ms.
+    func changeCounter() async throws -> Int64
 
-  // MARK: Stores and sales
+    // MARK: Stores and sales
 
-  func stores() async throws -> [StoreRecord]
-  /// Nil for a store nobody has named yet.
-  func store(_ id: StoreID) async throws -> StoreRecord?
-  /// Makes the store if it is new. `timeZone` is an IANA name, 1 to 64 bytes; the caller has checked it.
-  func setTimeZone(_ timeZone: String, of store: StoreID) async throws
+    func stores() async throws -> [StoreRecord]
+    /// Nil for a store nobody has named yet.
+    func store(_ id: StoreID) async throws -> StoreRecord?
+    /// Makes the store if it is new. `timeZone` is an IANA name, 1 to 64 bytes; the caller has
+    /// checked it.
+    func setTimeZone(_ timeZone: String, of store: StoreID) async throws
 
-  /// Upserts imported day totals by series and day, everything `feed` writes in one transaction.
-  /// When `feed` throws nothing is changed and its error is rethrown.
-  func importSales(
-    _ feed: @escaping @Sendable (any SalesSink) throws -> Void
-  ) async throws -> ImportOutcome
+    /// Upserts imported day totals by series and day, everything `feed` writes in one transaction.
+    /// When `feed` throws nothing is changed and its error is rethrown.
+    func importSales(
+        _ feed: @escaping @Sendable (any SalesSink) throws -> Void
+    ) async throws -> ImportOutcome
 
-  /// By store, then item.
-  func seriesSummaries() async throws -> [SeriesSummary]
+    /// By store, then item.
+    func seriesSummaries() async throws -> [SeriesSummary]
 
-  /// The history of each series of one store up to `last` (nil: all), from the series' first known day, by item.
-  /// All series end on the same day: the store's last known one within the bound.
-  func histories(store: StoreID, through last: BusinessDay?) async throws -> [SeriesHistory]
+    /// The history of each series of one store up to `last` (nil: all), from the series' first
+    /// known day, by item. All series end on the same day: the store's last known one within the
+    /// bound.
+    func histories(store: StoreID, through last: BusinessDay?) async throws -> [SeriesHistory]
 
-  /// What the context of a store is decided from: the days from `first` on that some device has closed or an import
-  /// has filled.
-  func ledger(store: StoreID, from first: BusinessDay?) async throws -> StoreLedger?
-  /// The latest day of the store that some device has closed or an import has filled.
-  func lastKnownDay(store: StoreID) async throws -> BusinessDay?
+    /// What the context of a store is decided from: the days from `first` on that some device has
+    /// closed or an import has filled.
+    func ledger(store: StoreID, from first: BusinessDay?) async throws -> StoreLedger?
+    /// The latest day of the store that some device has closed or an import has filled.
+    func lastKnownDay(store: StoreID) async throws -> BusinessDay?
 
-  // MARK: Tokens and devices
+    // MARK: Tokens and devices
 
-  /// Makes the store of the token too if it is new, in time zone "UTC".
-  func createToken(_ token: TokenRecord) async throws -> TokenRecord
-  func tokens() async throws -> [TokenRecord]
-  /// - Returns: false when there is no such token.
-  func revokeToken(_ id: Int64, at: Timestamp) async throws -> Bool
+    /// Makes the store of the token too if it is new, in time zone "UTC".
+    func createToken(_ token: TokenRecord) async throws -> TokenRecord
+    func tokens() async throws -> [TokenRecord]
+    /// - Returns: false when there is no such token.
+    func revokeToken(_ id: Int64, at: Timestamp) async throws -> Bool
 
-  /// Checks the token and, if it is accepted, uses it once and adds the device: one transaction, so that
-  /// two devices cannot share a last use.
-  func joinDevice(
-    _ id: DeviceID, tokenSecretSHA256: [UInt8], at: Timestamp
-  ) async throws -> JoinOutcome
+    /// Checks the token and, if it is accepted, uses it once and adds the device: one transaction,
+    /// so that two devices cannot share a last use.
+    func joinDevice(
+        _ id: DeviceID, tokenSecretSHA256: [UInt8], at: Timestamp
+    ) async throws -> JoinOutcome
 
-  /// By store, then id.
-  func devices(store: StoreID?) async throws -> [DeviceRecord]
-  func device(_ id: DeviceID) async throws -> DeviceRecord?
-  /// A revoked device stays revoked. Changes what is final on the store's latest days, so the store's revision grows.
-  /// - Returns: the device as it now is; nil when there is none.
-  func setStatus(
-    _ status: DeviceStatus, of device: DeviceID, at: Timestamp
-  ) async throws -> DeviceRecord?
-  func setCertificate(
-    sha256: [UInt8], expiresAt: Timestamp, of device: DeviceID
-  ) async throws
-  /// Notes that the device was in touch, and, where given, what it said of itself and what it runs.
-  /// - Returns: the device as it now is; nil when there is none.
-  func registerDevice(
-    _ device: DeviceID, capabilities: DeviceCapabilities, labels: [DeviceLabel],
-    running: RunningPackage?, at: Timestamp
-  ) async throws -> DeviceRecord?
-  func touchDevice(_ device: DeviceID, at: Timestamp) async throws
+    /// By store, then id.
+    func devices(store: StoreID?) async throws -> [DeviceRecord]
+    func device(_ id: DeviceID) async throws -> DeviceRecord?
+    /// A revoked device stays revoked. Changes what is final on the store's latest days, so the
+    /// store's revision grows.
+    /// - Returns: the device as it now is; nil when there is none.
+    func setStatus(
+        _ status: DeviceStatus, of device: DeviceID, at: Timestamp
+    ) async throws -> DeviceRecord?
+    func setCertificate(
+        sha256: [UInt8], expiresAt: Timestamp, of device: DeviceID
+    ) async throws
+    /// Notes that the device was in touch, and, where given, what it said of itself and what it
+    /// runs.
+    /// - Returns: the device as it now is; nil when there is none.
+    func registerDevice(
+        _ device: DeviceID, capabilities: DeviceCapabilities, labels: [DeviceLabel],
+        running: RunningPackage?, at: Timestamp
+    ) async throws -> DeviceRecord?
+    func touchDevice(_ device: DeviceID, at: Timestamp) async throws
 
-  /// Kept: the latest `DeviceEvent.keptPerDeviceMax` of each device.
-  func addEvent(_ event: DeviceEvent, of device: DeviceID) async throws
-  /// Newest first.
-  func events(of device: DeviceID, countMax: Int) async throws -> [DeviceEvent]
+    /// Kept: the latest `DeviceEvent.keptPerDeviceMax` of each device.
+    func addEvent(_ event: DeviceEvent, of device: DeviceID) async throws
+    /// Newest first.
+    func events(of device: DeviceID, countMax: Int) async throws -> [DeviceEvent]
 
-  // MARK: Uploads
+    // MARK: Uploads
 
-  /// Stores a batch exactly once, whole or not at all.
-  func storeUpload(_ batch: UploadBatch, at: Timestamp) async throws -> UploadOutcome
+    /// Stores a batch exactly once, whole or not at all.
+    func storeUpload(_ batch: UploadBatch, at: Timestamp) async throws -> UploadOutcome
 
-  // MARK: Families, packages, rollouts
+    // MARK: Families, packages, rollouts
 
-  /// - Throws: `alreadyExists` for a name in use.
-  func saveFamily(_ family: FamilyRecord) async throws
-  /// Newest first, without `trained`, which may be large.
-  func families() async throws -> [FamilyRecord]
-  func family(_ name: String) async throws -> FamilyRecord?
+    /// - Throws: `alreadyExists` for a name in use.
+    func saveFamily(_ family: FamilyRecord) async throws
+    /// Newest first, without `trained`, which may be large.
+    func families() async throws -> [FamilyRecord]
+    func family(_ name: String) async throws -> FamilyRecord?
 
-  /// A number higher than any before, for one `package build`. Never given twice, even if the build fails.
-  func takeRelease() async throws -> UInt64
-  /// All or none. A digest that is known already is left as it is.
-  func savePackages(_ packages: [PackageRecord]) async throws
-  /// By release, variant and store. Nil: of every family.
-  func packages(family: String?) async throws -> [PackageRecord]
-  func package(digest: [UInt8]) async throws -> PackageRecord?
+    /// A number higher than any before, for one `package build`. Never given twice, even if the
+    /// build fails.
+    func takeRelease() async throws -> UInt64
+    /// All or none. A digest that is known already is left as it is.
+    func savePackages(_ packages: [PackageRecord]) async throws
+    /// By release, variant and store. Nil: of every family.
+    func packages(family: String?) async throws -> [PackageRecord]
+    func package(digest: [UInt8]) async throws -> PackageRecord?
 
-  /// - Throws: `notFound` for a family without packages.
-  func createRollout(_ rollout: RolloutRecord) async throws -> RolloutRecord
-  /// Newest first.
-  func rollouts() async throws -> [RolloutRecord]
-  /// Replaces the device's assignment. Where rollout and digest are as before, only the reason changes: a known outcome stays.
-  func assign(_ assignment: AssignmentRecord) async throws
-  func assignment(of device: DeviceID) async throws -> AssignmentRecord?
-  func assignments(rollout: UInt64?) async throws -> [AssignmentRecord]
-  /// What a device said became of package `digest`, and what it runs now. Noted on its assignment if that still
-  /// is the same package, on the device and in its events in any case.
-  func reportOutcome(
-    _ outcome: PackageOutcome, digest: [UInt8], reason: String, running: RunningPackage?,
-    device: DeviceID, at: Timestamp
-  ) async throws
+    /// - Throws: `notFound` for a family without packages.
+    func createRollout(_ rollout: RolloutRecord) async throws -> RolloutRecord
+    /// Newest first.
+    func rollouts() async throws -> [RolloutRecord]
+    /// Replaces the device's assignment. Where rollout and digest are as before, only the reason
+    /// changes: a known outcome stays.
+    func assign(_ assignment: AssignmentRecord) async throws
+    func assignment(of device: DeviceID) async throws -> AssignmentRecord?
+    func assignments(rollout: UInt64?) async throws -> [AssignmentRecord]
+    /// What a device said became of package `digest`, and what it runs now. Noted on its assignment
+    /// if that still is the same package, on the device and in its events in any case.
+    func reportOutcome(
+        _ outcome: PackageOutcome, digest: [UInt8], reason: String, running: RunningPackage?,
+        device: DeviceID, at: Timestamp
+    ) async throws
 
-  // MARK: Report
+    // MARK: Report
 
-  /// Every forecast of the store's devices within the days, by device, item, day.
-  func observations(
-    store: StoreID, from first: BusinessDay?, through last: BusinessDay?
-  ) async throws -> [ForecastObservation]
-  /// Days that the store's devices reported, within the days.
-  func deviceDays(
-    store: StoreID, from first: BusinessDay?, through last: BusinessDay?
-  ) async throws -> [DeviceDay]
-  /// The items of the store's series.
-  func items(store: StoreID) async throws -> [ItemID]
+    /// Every forecast of the store's devices within the days, by device, item, day.
+    func observations(
+        store: StoreID, from first: BusinessDay?, through last: BusinessDay?
+    ) async throws -> [ForecastObservation]
+    /// Days that the store's devices reported, within the days.
+    func deviceDays(
+        store: StoreID, from first: BusinessDay?, through last: BusinessDay?
+    ) async throws -> [DeviceDay]
+    /// The items of the store's series.
+    func items(store: StoreID) async throws -> [ItemID]
 }
 
 /// Where an import writes to, within its one transaction.
 package protocol SalesSink: AnyObject {
-  /// The number of a series, made if it is new. Ask once for each series.
-  func series(store: StoreID, item: ItemID) throws -> Int32
-  /// Days within `BusinessDay.storable`, units from 0 up. A later row replaces an earlier one.
-  func upsert(_ rows: UnsafeBufferPointer<SalesRow>) throws
+    /// The number of a series, made if it is new. Ask once for each series.
+    func series(store: StoreID, item: ItemID) throws -> Int32
+    /// Days within `BusinessDay.storable`, units from 0 up. A later row replaces an earlier one.
+    func upsert(_ rows: UnsafeBufferPointer<SalesRow>) throws
 }
 
 /// What became of a request to join.
 package enum JoinOutcome: Hashable, Sendable {
-  case joined(DeviceRecord, StoreRecord)
-  /// Never `.accepted`.
-  case refused(TokenCheck)
+    case joined(DeviceRecord, StoreRecord)
+    /// Never `.accepted`.
+    case refused(TokenCheck)
 }
 
 /// Why the store could not do what was asked.
 package enum HubStoreError: Error, Equatable, Sendable, CustomStringConvertible {
-  case notInitialised(path: String)
-  case alreadyInitialised(path: String)
-  /// Another process holds the database for long: try again.
-  case busy
-  case diskFull
-  case corrupt(reason: String)
-  /// Written by a newer version of this program.
-  case newerSchema
-  case alreadyExists(what: String)
-  case notFound(what: String)
-  /// A rule of the schema was broken: a fault of this program.
-  case constraint(reason: String)
-  case failed(reason: String)
+    case notInitialised(path: String)
+    case alreadyInitialised(path: String)
+    /// Another process holds the database for long: try again.
+    case busy
+    case diskFull
+    case corrupt(reason: String)
+    /// Written by a newer version of this program.
+    case newerSchema
+    case alreadyExists(what: String)
+    case notFound(what: String)
+    /// A rule of the schema was broken: a fault of this program.
+    case constraint(reason: String)
+    case failed(reason: String)
 
-  package var description: String {
-    switch self {
-    case .notInitialised(let path):
-      "there is no hub in \(path): run 'shelfcast-hub init --data \(path)' first"
-    case .alreadyInitialised(let path): "there is a hub in \(path) already"
-    case .busy: "the database is in use by another process; try again"
-    case .diskFull: "the disk with the database is full; nothing was changed"
-    case .corrupt(let reason): "the database is damaged (\(reason)); restore it from a backup"
-    case .newerSchema: "the database was written by a newer shelfcast-hub; use that one"
-    case .alreadyExists(let what): "\(what) exists already"
-    case .notFound(let what): "there is no \(what)"
-    case .constraint(let reason): "the database refused a change that breaks its rules: \(reason)"
-    case .failed(let reason): "the database failed: \(reason)"
+    package var description: String {
+        switch self {
+        case .notInitialised(let path):
+            "there is no hub in \(path): run 'shelfcast-hub init --data \(path)' first"
+        case .alreadyInitialised(let path): "there is a hub in \(path) already"
+        case .busy: "the database is in use by another process; try again"
+        case .diskFull: "the disk with the database is full; nothing was changed"
+        case .corrupt(let reason): "the database is damaged (\(reason)); restore it from a backup"
+        case .newerSchema: "the database was written by a newer shelfcast-hub; use that one"
+        case .alreadyExists(let what): "\(what) exists already"
+        case .notFound(let what): "there is no \(what)"
+        case .constraint(let reason):
+            "the database refused a change that breaks its rules: \(reason)"
+        case .failed(let reason): "the database failed: \(reason)"
+        }
     }
-  }
 }

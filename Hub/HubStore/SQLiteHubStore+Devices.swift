@@ -4,242 +4,243 @@ import GRDB
 package import HubCore
 
 extension SQLiteHubStore {
-  // MARK: Tokens
+    // MARK: Tokens
 
-  package func createToken(_ token: TokenRecord) async throws -> TokenRecord {
-    try await write { db in
-      let store = try Self.storeRow(db, token.store)
-      try db.execute(
-        sql: """
-          INSERT INTO token (secretSHA256, storeID, labels, createdAt, expiresAt, usesMax,
-              uses, approves) VALUES (?, ?, ?, ?, ?, ?, 0, ?)
-          """,
-        arguments: [
-          Data(token.secretSHA256), store, token.labels.columnText,
-          token.createdAt.millisecondsSince1970, token.expiresAt.millisecondsSince1970,
-          token.usesMax, token.approves,
-        ])
-      var stored = token
-      stored.id = db.lastInsertedRowID
-      stored.uses = 0
-      return stored
-    }
-  }
-
-  package func tokens() async throws -> [TokenRecord] {
-    try await read { db in
-      try Row.fetchAll(db, sql: TokenRecord.sql + " ORDER BY token.id")
-        .map(TokenRecord.init(row:))
-    }
-  }
-
-  package func revokeToken(_ id: Int64, at: Timestamp) async throws -> Bool {
-    try await write { db in
-      try db.execute(
-        sql: "UPDATE token SET revokedAt = coalesce(revokedAt, ?) WHERE id = ?",
-        arguments: [at.millisecondsSince1970, id])
-      return db.changesCount > 0
-    }
-  }
-
-  // MARK: Devices
-
-  package func joinDevice(
-    _ id: DeviceID, tokenSecretSHA256: [UInt8], at: Timestamp
-  ) async throws -> JoinOutcome {
-    try await write { db in
-      let token = try Row.fetchOne(
-        db, sql: TokenRecord.sql + " WHERE secretSHA256 = ?",
-        arguments: [Data(tokenSecretSHA256)]
-      ).map(TokenRecord.init(row:))
-      let check = TokenCheck.decide(token, now: at)
-      guard check == .accepted, let token else { return .refused(check) }
-      try db.execute(
-        sql: "UPDATE token SET uses = uses + 1 WHERE id = ?", arguments: [token.id])
-      let status: DeviceStatus = token.approves ? .approved : .pending
-      try db.execute(
-        sql: """
-          INSERT INTO device (name, storeID, status, labels, tokenID, joinedAt)
-          VALUES (?, ?, ?, ?, ?, ?)
-          """,
-        arguments: [
-          id.text, try Self.storeRow(db, token.store), status.rawValue,
-          token.labels.columnText, token.id, at.millisecondsSince1970,
-        ])
-      try Self.addEvent(
-        db, device: db.lastInsertedRowID,
-        DeviceEvent(at: at, kind: "joined", text: "with token \(token.id), \(status)"))
-      guard let device = try Self.fetchDevice(db, id),
-        let store = try Self.fetchStore(db, token.store)
-      else { throw HubStoreError.notFound(what: "device \(id.text)") }
-      return .joined(device, store)
-    }
-  }
-
-  package func devices(store: StoreID?) async throws -> [DeviceRecord] {
-    try await read { db in
-      let rows =
-        if let store {
-          try Row.fetchAll(
-            db, sql: DeviceRecord.sql + " WHERE store.name = ?",
-            arguments: [store.text])
-        } else {
-          try Row.fetchAll(db, sql: DeviceRecord.sql)
+    package func createToken(_ token: TokenRecord) async throws -> TokenRecord {
+        try await write { db in
+            let store = try Self.storeRow(db, token.store)
+            try db.execute(
+                sql: """
+                    INSERT INTO token (secretSHA256, storeID, labels, createdAt, expiresAt, usesMax,
+                        uses, approves) VALUES (?, ?, ?, ?, ?, ?, 0, ?)
+                    """,
+                arguments: [
+                    Data(token.secretSHA256), store, token.labels.columnText,
+                    token.createdAt.millisecondsSince1970, token.expiresAt.millisecondsSince1970,
+                    token.usesMax, token.approves,
+                ])
+            var stored = token
+            stored.id = db.lastInsertedRowID
+            stored.uses = 0
+            return stored
         }
-      return try rows.map(DeviceRecord.init(row:)).sorted {
-        ($0.store, $0.id) < ($1.store, $1.id)
-      }
     }
-  }
 
-  package func device(_ id: DeviceID) async throws -> DeviceRecord? {
-    try await read { db in try Self.fetchDevice(db, id) }
-  }
-
-  package func setStatus(
-    _ status: DeviceStatus, of device: DeviceID, at: Timestamp
-  ) async throws -> DeviceRecord? {
-    try await write { db in
-      guard let row = try Self.deviceRow(db, device) else { return nil }
-      try db.execute(
-        sql: "UPDATE device SET status = ? WHERE id = ? AND status NOT IN (?, 'revoked')",
-        arguments: [status.rawValue, row.id, status.rawValue])
-      if db.changesCount > 0 {
-        try Self.addEvent(db, device: row.id, DeviceEvent(at: at, kind: "\(status)", text: ""))
-        try Self.touchLatestDays(db, store: row.storeID)
-      }
-      return try Self.fetchDevice(db, device)
+    package func tokens() async throws -> [TokenRecord] {
+        try await read { db in
+            try Row.fetchAll(db, sql: TokenRecord.sql + " ORDER BY token.id")
+                .map(TokenRecord.init(row:))
+        }
     }
-  }
 
-  package func setCertificate(
-    sha256: [UInt8], expiresAt: Timestamp, of device: DeviceID
-  ) async throws {
-    try await write { db in
-      try db.execute(
-        sql: """
-          UPDATE device SET certificateSHA256 = ?, certificateExpiresAt = ? WHERE name = ?
-          """,
-        arguments: [Data(sha256), expiresAt.millisecondsSince1970, device.text])
-      guard db.changesCount > 0 else {
-        throw HubStoreError.notFound(what: "device \(device.text)")
-      }
+    package func revokeToken(_ id: Int64, at: Timestamp) async throws -> Bool {
+        try await write { db in
+            try db.execute(
+                sql: "UPDATE token SET revokedAt = coalesce(revokedAt, ?) WHERE id = ?",
+                arguments: [at.millisecondsSince1970, id])
+            return db.changesCount > 0
+        }
     }
-  }
 
-  package func registerDevice(
-    _ device: DeviceID, capabilities: DeviceCapabilities, labels: [DeviceLabel],
-    running: RunningPackage?, at: Timestamp
-  ) async throws -> DeviceRecord? {
-    try await write { db in
-      guard let row = try Self.deviceRow(db, device) else { return nil }
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = .sortedKeys
-      let json = String(decoding: try encoder.encode(capabilities), as: UTF8.self)
-      let before = try String.fetchOne(
-        db, sql: "SELECT capabilities FROM device WHERE id = ?", arguments: [row.id])
-      try db.execute(
-        sql: """
-          UPDATE device SET capabilities = ?, reportedLabels = ?, lastSeenAt = ?
-          WHERE id = ?
-          """,
-        arguments: [
-          json, labels.columnText, at.millisecondsSince1970, row.id,
-        ])
-      try Self.setRunning(db, device: row.id, running, at: at)
-      let previous = try before.map {
-        try JSONDecoder().decode(DeviceCapabilities.self, from: Data($0.utf8))
-      }
-      if previous?.modelMemoryBudgetBytes != capabilities.modelMemoryBudgetBytes {
-        // The one capability that changes what the device can run from one day to the next.
-        try Self.addEvent(
-          db, device: row.id,
-          DeviceEvent(
-            at: at, kind: "registered",
-            text: "model memory budget \(capabilities.modelMemoryBudgetBytes) bytes"))
-      }
-      return try Self.fetchDevice(db, device)
+    // MARK: Devices
+
+    package func joinDevice(
+        _ id: DeviceID, tokenSecretSHA256: [UInt8], at: Timestamp
+    ) async throws -> JoinOutcome {
+        try await write { db in
+            let token = try Row.fetchOne(
+                db, sql: TokenRecord.sql + " WHERE secretSHA256 = ?",
+                arguments: [Data(tokenSecretSHA256)]
+            ).map(TokenRecord.init(row:))
+            let check = TokenCheck.decide(token, now: at)
+            guard check == .accepted, let token else { return .refused(check) }
+            try db.execute(
+                sql: "UPDATE token SET uses = uses + 1 WHERE id = ?", arguments: [token.id])
+            let status: DeviceStatus = token.approves ? .approved : .pending
+            try db.execute(
+                sql: """
+                    INSERT INTO device (name, storeID, status, labels, tokenID, joinedAt)
+                    VALUES (?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [
+                    id.text, try Self.storeRow(db, token.store), status.rawValue,
+                    token.labels.columnText, token.id, at.millisecondsSince1970,
+                ])
+            try Self.addEvent(
+                db, device: db.lastInsertedRowID,
+                DeviceEvent(at: at, kind: "joined", text: "with token \(token.id), \(status)"))
+            guard let device = try Self.fetchDevice(db, id),
+                let store = try Self.fetchStore(db, token.store)
+            else { throw HubStoreError.notFound(what: "device \(id.text)") }
+            return .joined(device, store)
+        }
     }
-  }
 
-  package func touchDevice(_ device: DeviceID, at: Timestamp) async throws {
-    try await write { db in
-      try db.execute(
-        sql: "UPDATE device SET lastSeenAt = ? WHERE name = ?",
-        arguments: [at.millisecondsSince1970, device.text])
+    package func devices(store: StoreID?) async throws -> [DeviceRecord] {
+        try await read { db in
+            let rows =
+                if let store {
+                    try Row.fetchAll(
+                        db, sql: DeviceRecord.sql + " WHERE store.name = ?",
+                        arguments: [store.text])
+                } else {
+                    try Row.fetchAll(db, sql: DeviceRecord.sql)
+                }
+            return try rows.map(DeviceRecord.init(row:)).sorted {
+                ($0.store, $0.id) < ($1.store, $1.id)
+            }
+        }
     }
-  }
 
-  package func addEvent(_ event: DeviceEvent, of device: DeviceID) async throws {
-    try await write { db in
-      guard let row = try Self.deviceRow(db, device) else {
-        throw HubStoreError.notFound(what: "device \(device.text)")
-      }
-      try Self.addEvent(db, device: row.id, event)
+    package func device(_ id: DeviceID) async throws -> DeviceRecord? {
+        try await read { db in try Self.fetchDevice(db, id) }
     }
-  }
 
-  package func events(of device: DeviceID, countMax: Int) async throws -> [DeviceEvent] {
-    try await read { db in
-      try Row.fetchAll(
-        db,
-        sql: """
-          SELECT at, kind, text FROM deviceEvent
-          WHERE deviceID = (SELECT id FROM device WHERE name = ?)
-          ORDER BY id DESC LIMIT ?
-          """, arguments: [device.text, max(0, countMax)]
-      ).map { DeviceEvent(at: $0.timestamp("at"), kind: $0["kind"], text: $0["text"]) }
+    package func setStatus(
+        _ status: DeviceStatus, of device: DeviceID, at: Timestamp
+    ) async throws -> DeviceRecord? {
+        try await write { db in
+            guard let row = try Self.deviceRow(db, device) else { return nil }
+            try db.execute(
+                sql: "UPDATE device SET status = ? WHERE id = ? AND status NOT IN (?, 'revoked')",
+                arguments: [status.rawValue, row.id, status.rawValue])
+            if db.changesCount > 0 {
+                try Self.addEvent(
+                    db, device: row.id, DeviceEvent(at: at, kind: "\(status)", text: ""))
+                try Self.touchLatestDays(db, store: row.storeID)
+            }
+            return try Self.fetchDevice(db, device)
+        }
     }
-  }
 
-  // MARK: Within a transaction
+    package func setCertificate(
+        sha256: [UInt8], expiresAt: Timestamp, of device: DeviceID
+    ) async throws {
+        try await write { db in
+            try db.execute(
+                sql: """
+                    UPDATE device SET certificateSHA256 = ?, certificateExpiresAt = ? WHERE name = ?
+                    """,
+                arguments: [Data(sha256), expiresAt.millisecondsSince1970, device.text])
+            guard db.changesCount > 0 else {
+                throw HubStoreError.notFound(what: "device \(device.text)")
+            }
+        }
+    }
 
-  static func fetchDevice(_ db: Database, _ id: DeviceID) throws -> DeviceRecord? {
-    try Row.fetchOne(db, sql: DeviceRecord.sql + " WHERE device.name = ?", arguments: [id.text])
-      .map(DeviceRecord.init(row:))
-  }
+    package func registerDevice(
+        _ device: DeviceID, capabilities: DeviceCapabilities, labels: [DeviceLabel],
+        running: RunningPackage?, at: Timestamp
+    ) async throws -> DeviceRecord? {
+        try await write { db in
+            guard let row = try Self.deviceRow(db, device) else { return nil }
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = .sortedKeys
+            let json = String(decoding: try encoder.encode(capabilities), as: UTF8.self)
+            let before = try String.fetchOne(
+                db, sql: "SELECT capabilities FROM device WHERE id = ?", arguments: [row.id])
+            try db.execute(
+                sql: """
+                    UPDATE device SET capabilities = ?, reportedLabels = ?, lastSeenAt = ?
+                    WHERE id = ?
+                    """,
+                arguments: [
+                    json, labels.columnText, at.millisecondsSince1970, row.id,
+                ])
+            try Self.setRunning(db, device: row.id, running, at: at)
+            let previous = try before.map {
+                try JSONDecoder().decode(DeviceCapabilities.self, from: Data($0.utf8))
+            }
+            if previous?.modelMemoryBudgetBytes != capabilities.modelMemoryBudgetBytes {
+                // The one capability that changes what the device can run from one day to the next.
+                try Self.addEvent(
+                    db, device: row.id,
+                    DeviceEvent(
+                        at: at, kind: "registered",
+                        text: "model memory budget \(capabilities.modelMemoryBudgetBytes) bytes"))
+            }
+            return try Self.fetchDevice(db, device)
+        }
+    }
 
-  static func deviceRow(_ db: Database, _ id: DeviceID) throws -> (id: Int64, storeID: Int64)? {
-    try Row.fetchOne(
-      db, sql: "SELECT id, storeID FROM device WHERE name = ?", arguments: [id.text]
-    ).map { ($0["id"], $0["storeID"]) }
-  }
+    package func touchDevice(_ device: DeviceID, at: Timestamp) async throws {
+        try await write { db in
+            try db.execute(
+                sql: "UPDATE device SET lastSeenAt = ? WHERE name = ?",
+                arguments: [at.millisecondsSince1970, device.text])
+        }
+    }
 
-  /// Keeps the log bounded in the same transaction.
-  static func addEvent(_ db: Database, device: Int64, _ event: DeviceEvent) throws {
-    try db.execute(
-      sql: "INSERT INTO deviceEvent (deviceID, at, kind, text) VALUES (?, ?, ?, ?)",
-      arguments: [
-        device, event.at.millisecondsSince1970, event.kind,
-        String(event.text.unicodeScalars.prefix(DeviceEvent.textBytesMax)),
-      ])
-    try db.execute(
-      sql: """
-        DELETE FROM deviceEvent WHERE deviceID = ?1 AND id <= (
-            SELECT id FROM deviceEvent WHERE deviceID = ?1
-            ORDER BY id DESC LIMIT 1 OFFSET ?2)
-        """, arguments: [device, DeviceEvent.keptPerDeviceMax])
-  }
+    package func addEvent(_ event: DeviceEvent, of device: DeviceID) async throws {
+        try await write { db in
+            guard let row = try Self.deviceRow(db, device) else {
+                throw HubStoreError.notFound(what: "device \(device.text)")
+            }
+            try Self.addEvent(db, device: row.id, event)
+        }
+    }
 
-  /// Notes what runs, and from when on forecasts are expected of the device.
-  static func setRunning(
-    _ db: Database, device: Int64, _ running: RunningPackage?, at: Timestamp
-  ) throws {
-    try db.execute(
-      sql: """
-        UPDATE device SET runningDigest = ?, runningRelease = ?, runningArenaBytes = ?
-        WHERE id = ?
-        """,
-      arguments: [
-        running.map { Data($0.digest) }, running.map { Int64(bitPattern: $0.release) },
-        running.map { Int64(clamping: $0.arenaBytes) }, device,
-      ])
-    guard running != nil else { return }
-    try db.execute(
-      sql: """
-        UPDATE device SET activeSince = ?1, forecastsExpectedAfter = (
-            SELECT max(day) FROM deviceDay WHERE deviceID = ?2 AND closedAllDay IS NOT NULL)
-        WHERE id = ?2 AND activeSince IS NULL
-        """, arguments: [at.millisecondsSince1970, device])
-  }
+    package func events(of device: DeviceID, countMax: Int) async throws -> [DeviceEvent] {
+        try await read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT at, kind, text FROM deviceEvent
+                    WHERE deviceID = (SELECT id FROM device WHERE name = ?)
+                    ORDER BY id DESC LIMIT ?
+                    """, arguments: [device.text, max(0, countMax)]
+            ).map { DeviceEvent(at: $0.timestamp("at"), kind: $0["kind"], text: $0["text"]) }
+        }
+    }
+
+    // MARK: Within a transaction
+
+    static func fetchDevice(_ db: Database, _ id: DeviceID) throws -> DeviceRecord? {
+        try Row.fetchOne(db, sql: DeviceRecord.sql + " WHERE device.name = ?", arguments: [id.text])
+            .map(DeviceRecord.init(row:))
+    }
+
+    static func deviceRow(_ db: Database, _ id: DeviceID) throws -> (id: Int64, storeID: Int64)? {
+        try Row.fetchOne(
+            db, sql: "SELECT id, storeID FROM device WHERE name = ?", arguments: [id.text]
+        ).map { ($0["id"], $0["storeID"]) }
+    }
+
+    /// Keeps the log bounded in the same transaction.
+    static func addEvent(_ db: Database, device: Int64, _ event: DeviceEvent) throws {
+        try db.execute(
+            sql: "INSERT INTO deviceEvent (deviceID, at, kind, text) VALUES (?, ?, ?, ?)",
+            arguments: [
+                device, event.at.millisecondsSince1970, event.kind,
+                String(event.text.unicodeScalars.prefix(DeviceEvent.textBytesMax)),
+            ])
+        try db.execute(
+            sql: """
+                DELETE FROM deviceEvent WHERE deviceID = ?1 AND id <= (
+                    SELECT id FROM deviceEvent WHERE deviceID = ?1
+                    ORDER BY id DESC LIMIT 1 OFFSET ?2)
+                """, arguments: [device, DeviceEvent.keptPerDeviceMax])
+    }
+
+    /// Notes what runs, and from when on forecasts are expected of the device.
+    static func setRunning(
+        _ db: Database, device: Int64, _ running: RunningPackage?, at: Timestamp
+    ) throws {
+        try db.execute(
+            sql: """
+                UPDATE device SET runningDigest = ?, runningRelease = ?, runningArenaBytes = ?
+                WHERE id = ?
+                """,
+            arguments: [
+                running.map { Data($0.digest) }, running.map { Int64(bitPattern: $0.release) },
+                running.map { Int64(clamping: $0.arenaBytes) }, device,
+            ])
+        guard running != nil else { return }
+        try db.execute(
+            sql: """
+                UPDATE device SET activeSince = ?1, forecastsExpectedAfter = (
+                    SELECT max(day) FROM deviceDay WHERE deviceID = ?2 AND closedAllDay IS NOT NULL)
+                WHERE id = ?2 AND activeSince IS NULL
+                """, arguments: [at.millisecondsSince1970, device])
+    }
 }

@@ -4,217 +4,217 @@ import GRDB
 package import HubCore
 
 extension SQLiteHubStore {
-  // MARK: Families
+    // MARK: Families
 
-  package func saveFamily(_ family: FamilyRecord) async throws {
-    try await write { db in
-      let exists = try Bool.fetchOne(
-        db, sql: "SELECT 1 FROM family WHERE name = ?", arguments: [family.name])
-      guard exists == nil else {
-        throw HubStoreError.alreadyExists(what: "family \(family.name)")
-      }
-      try db.execute(
-        sql: """
-          INSERT INTO family (name, createdAt, form, snapshotDigest, seed, asOf, summary,
-              trained) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-          """,
-        arguments: [
-          family.name, family.createdAt.millisecondsSince1970, family.form,
-          family.snapshotDigest, Int64(bitPattern: family.seed),
-          Int64(family.asOf.daysSince1970), family.summary, Data(family.trained),
-        ])
-    }
-  }
-
-  package func families() async throws -> [FamilyRecord] {
-    try await read { db in
-      try Row.fetchAll(
-        db,
-        sql: """
-          SELECT name, createdAt, form, snapshotDigest, seed, asOf, summary, x'' AS trained
-          FROM family ORDER BY createdAt DESC, name DESC
-          """
-      ).map(FamilyRecord.init(row:))
-    }
-  }
-
-  package func family(_ name: String) async throws -> FamilyRecord? {
-    try await read { db in
-      try Row.fetchOne(db, sql: "SELECT * FROM family WHERE name = ?", arguments: [name])
-        .map(FamilyRecord.init(row:))
-    }
-  }
-
-  // MARK: Packages
-
-  package func takeRelease() async throws -> UInt64 {
-    try await write { db in
-      try db.execute(
-        sql: """
-          INSERT INTO meta (key, value) VALUES ('release', 1)
-          ON CONFLICT (key) DO UPDATE SET value = value + 1
-          """)
-      let release = try Int64.fetchOne(
-        db, sql: "SELECT value FROM meta WHERE key = 'release'")
-      return UInt64(release ?? 1)
-    }
-  }
-
-  package func savePackages(_ packages: [PackageRecord]) async throws {
-    try await write { db in
-      for package in packages {
-        try db.execute(
-          sql: """
-            INSERT INTO package (digest, family, variant, storeID, release,
-                packageBytes, arenaBytes, parameterCount, requiredFeatures, wape, mape,
-                bias, floatWAPE, floatMAPE, statement, signature, createdAt)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (digest) DO NOTHING
-            """,
-          arguments: [
-            Data(package.digest), package.family, package.variant,
-            try package.store.map { try Self.storeRow(db, $0) },
-            Int64(package.release), package.packageBytes, package.arenaBytes,
-            package.parameterCount, package.requiredFeatures.joined(separator: " "),
-            package.wape, package.mape, package.bias, package.floatWAPE,
-            package.floatMAPE, Data(package.statement), Data(package.signature),
-            package.createdAt.millisecondsSince1970,
-          ])
-      }
-    }
-  }
-
-  package func packages(family: String?) async throws -> [PackageRecord] {
-    try await read { db in
-      let rows =
-        if let family {
-          try Row.fetchAll(
-            db, sql: PackageRecord.sql + " WHERE family = ?", arguments: [family])
-        } else {
-          try Row.fetchAll(db, sql: PackageRecord.sql)
+    package func saveFamily(_ family: FamilyRecord) async throws {
+        try await write { db in
+            let exists = try Bool.fetchOne(
+                db, sql: "SELECT 1 FROM family WHERE name = ?", arguments: [family.name])
+            guard exists == nil else {
+                throw HubStoreError.alreadyExists(what: "family \(family.name)")
+            }
+            try db.execute(
+                sql: """
+                    INSERT INTO family (name, createdAt, form, snapshotDigest, seed, asOf, summary,
+                        trained) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [
+                    family.name, family.createdAt.millisecondsSince1970, family.form,
+                    family.snapshotDigest, Int64(bitPattern: family.seed),
+                    Int64(family.asOf.daysSince1970), family.summary, Data(family.trained),
+                ])
         }
-      return try rows.map(PackageRecord.init(row:)).sorted(by: Self.inListOrder)
     }
-  }
 
-  /// By release, variant, then store with any-store first.
-  private static func inListOrder(_ a: PackageRecord, _ b: PackageRecord) -> Bool {
-    if a.release != b.release { return a.release < b.release }
-    if a.variant != b.variant { return a.variant < b.variant }
-    switch (a.store, b.store) {
-    case (nil, .some): return true
-    case (.some(let storeA), .some(let storeB)): return storeA < storeB
-    case (_, nil): return false
-    }
-  }
-
-  package func package(digest: [UInt8]) async throws -> PackageRecord? {
-    try await read { db in
-      try Row.fetchOne(
-        db, sql: PackageRecord.sql + " WHERE digest = ?", arguments: [Data(digest)]
-      ).map(PackageRecord.init(row:))
-    }
-  }
-
-  // MARK: Rollouts
-
-  package func createRollout(_ rollout: RolloutRecord) async throws -> RolloutRecord {
-    try await write { db in
-      let packed = try Bool.fetchOne(
-        db, sql: "SELECT 1 FROM package WHERE family = ? LIMIT 1",
-        arguments: [rollout.family])
-      guard packed != nil else {
-        throw HubStoreError.notFound(what: "package of family \(rollout.family)")
-      }
-      try db.execute(
-        sql: "INSERT INTO rollout (family, selector, createdAt) VALUES (?, ?, ?)",
-        arguments: [
-          rollout.family, rollout.selector.text, rollout.createdAt.millisecondsSince1970,
-        ])
-      var stored = rollout
-      stored.id = UInt64(db.lastInsertedRowID)
-      return stored
-    }
-  }
-
-  package func rollouts() async throws -> [RolloutRecord] {
-    try await read { db in
-      try Row.fetchAll(db, sql: "SELECT * FROM rollout ORDER BY id DESC")
-        .map(RolloutRecord.init(row:))
-    }
-  }
-
-  package func assign(_ assignment: AssignmentRecord) async throws {
-    try await write { db in
-      guard let row = try Self.deviceRow(db, assignment.device) else {
-        throw HubStoreError.notFound(what: "device \(assignment.device.text)")
-      }
-      let digest = assignment.digest.map { Data($0) }
-      try db.execute(
-        sql: """
-          UPDATE assignment SET reason = ? WHERE deviceID = ? AND rolloutID = ?
-          AND digest IS ?
-          """,
-        arguments: [assignment.reason, row.id, Int64(assignment.rollout), digest])
-      guard db.changesCount == 0 else { return }
-      try db.execute(
-        sql: """
-          INSERT OR REPLACE INTO assignment
-              (deviceID, rolloutID, digest, reason, decidedAt) VALUES (?, ?, ?, ?, ?)
-          """,
-        arguments: [
-          row.id, Int64(assignment.rollout), digest, assignment.reason,
-          assignment.decidedAt.millisecondsSince1970,
-        ])
-      try Self.addEvent(
-        db, device: row.id,
-        DeviceEvent(
-          at: assignment.decidedAt, kind: digest == nil ? "no-fit" : "assigned",
-          text: "rollout \(assignment.rollout): \(assignment.reason)"))
-    }
-  }
-
-  package func assignment(of device: DeviceID) async throws -> AssignmentRecord? {
-    try await read { db in
-      try Row.fetchOne(
-        db, sql: AssignmentRecord.sql + " WHERE device.name = ?", arguments: [device.text]
-      ).map(AssignmentRecord.init(row:))
-    }
-  }
-
-  package func assignments(rollout: UInt64?) async throws -> [AssignmentRecord] {
-    try await read { db in
-      let rows =
-        if let rollout {
-          try Row.fetchAll(
-            db, sql: AssignmentRecord.sql + " WHERE rolloutID = ?",
-            arguments: [Int64(bitPattern: rollout)])
-        } else {
-          try Row.fetchAll(db, sql: AssignmentRecord.sql)
+    package func families() async throws -> [FamilyRecord] {
+        try await read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT name, createdAt, form, snapshotDigest, seed, asOf, summary, x'' AS trained
+                    FROM family ORDER BY createdAt DESC, name DESC
+                    """
+            ).map(FamilyRecord.init(row:))
         }
-      return try rows.map(AssignmentRecord.init(row:)).sorted { $0.device < $1.device }
     }
-  }
 
-  package func reportOutcome(
-    _ outcome: PackageOutcome, digest: [UInt8], reason: String, running: RunningPackage?,
-    device: DeviceID, at: Timestamp
-  ) async throws {
-    try await write { db in
-      guard let row = try Self.deviceRow(db, device) else {
-        throw HubStoreError.notFound(what: "device \(device.text)")
-      }
-      try db.execute(
-        sql: """
-          UPDATE assignment SET outcome = ?, outcomeReason = ?, outcomeAt = ?
-          WHERE deviceID = ? AND digest = ?
-          """,
-        arguments: [
-          outcome.rawValue, reason, at.millisecondsSince1970, row.id, Data(digest),
-        ])
-      try Self.setRunning(db, device: row.id, running, at: at)
-      try Self.addEvent(
-        db, device: row.id, DeviceEvent(at: at, kind: "\(outcome)", text: reason))
+    package func family(_ name: String) async throws -> FamilyRecord? {
+        try await read { db in
+            try Row.fetchOne(db, sql: "SELECT * FROM family WHERE name = ?", arguments: [name])
+                .map(FamilyRecord.init(row:))
+        }
     }
-  }
+
+    // MARK: Packages
+
+    package func takeRelease() async throws -> UInt64 {
+        try await write { db in
+            try db.execute(
+                sql: """
+                    INSERT INTO meta (key, value) VALUES ('release', 1)
+                    ON CONFLICT (key) DO UPDATE SET value = value + 1
+                    """)
+            let release = try Int64.fetchOne(
+                db, sql: "SELECT value FROM meta WHERE key = 'release'")
+            return UInt64(release ?? 1)
+        }
+    }
+
+    package func savePackages(_ packages: [PackageRecord]) async throws {
+        try await write { db in
+            for package in packages {
+                try db.execute(
+                    sql: """
+                        INSERT INTO package (digest, family, variant, storeID, release,
+                            packageBytes, arenaBytes, parameterCount, requiredFeatures, wape, mape,
+                            bias, floatWAPE, floatMAPE, statement, signature, createdAt)
+                        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                        ON CONFLICT (digest) DO NOTHING
+                        """,
+                    arguments: [
+                        Data(package.digest), package.family, package.variant,
+                        try package.store.map { try Self.storeRow(db, $0) },
+                        Int64(package.release), package.packageBytes, package.arenaBytes,
+                        package.parameterCount, package.requiredFeatures.joined(separator: " "),
+                        package.wape, package.mape, package.bias, package.floatWAPE,
+                        package.floatMAPE, Data(package.statement), Data(package.signature),
+                        package.createdAt.millisecondsSince1970,
+                    ])
+            }
+        }
+    }
+
+    package func packages(family: String?) async throws -> [PackageRecord] {
+        try await read { db in
+            let rows =
+                if let family {
+                    try Row.fetchAll(
+                        db, sql: PackageRecord.sql + " WHERE family = ?", arguments: [family])
+                } else {
+                    try Row.fetchAll(db, sql: PackageRecord.sql)
+                }
+            return try rows.map(PackageRecord.init(row:)).sorted(by: Self.inListOrder)
+        }
+    }
+
+    /// By release, variant, then store with any-store first.
+    private static func inListOrder(_ a: PackageRecord, _ b: PackageRecord) -> Bool {
+        if a.release != b.release { return a.release < b.release }
+        if a.variant != b.variant { return a.variant < b.variant }
+        switch (a.store, b.store) {
+        case (nil, .some): return true
+        case (.some(let storeA), .some(let storeB)): return storeA < storeB
+        case (_, nil): return false
+        }
+    }
+
+    package func package(digest: [UInt8]) async throws -> PackageRecord? {
+        try await read { db in
+            try Row.fetchOne(
+                db, sql: PackageRecord.sql + " WHERE digest = ?", arguments: [Data(digest)]
+            ).map(PackageRecord.init(row:))
+        }
+    }
+
+    // MARK: Rollouts
+
+    package func createRollout(_ rollout: RolloutRecord) async throws -> RolloutRecord {
+        try await write { db in
+            let packed = try Bool.fetchOne(
+                db, sql: "SELECT 1 FROM package WHERE family = ? LIMIT 1",
+                arguments: [rollout.family])
+            guard packed != nil else {
+                throw HubStoreError.notFound(what: "package of family \(rollout.family)")
+            }
+            try db.execute(
+                sql: "INSERT INTO rollout (family, selector, createdAt) VALUES (?, ?, ?)",
+                arguments: [
+                    rollout.family, rollout.selector.text, rollout.createdAt.millisecondsSince1970,
+                ])
+            var stored = rollout
+            stored.id = UInt64(db.lastInsertedRowID)
+            return stored
+        }
+    }
+
+    package func rollouts() async throws -> [RolloutRecord] {
+        try await read { db in
+            try Row.fetchAll(db, sql: "SELECT * FROM rollout ORDER BY id DESC")
+                .map(RolloutRecord.init(row:))
+        }
+    }
+
+    package func assign(_ assignment: AssignmentRecord) async throws {
+        try await write { db in
+            guard let row = try Self.deviceRow(db, assignment.device) else {
+                throw HubStoreError.notFound(what: "device \(assignment.device.text)")
+            }
+            let digest = assignment.digest.map { Data($0) }
+            try db.execute(
+                sql: """
+                    UPDATE assignment SET reason = ? WHERE deviceID = ? AND rolloutID = ?
+                    AND digest IS ?
+                    """,
+                arguments: [assignment.reason, row.id, Int64(assignment.rollout), digest])
+            guard db.changesCount == 0 else { return }
+            try db.execute(
+                sql: """
+                    INSERT OR REPLACE INTO assignment
+                        (deviceID, rolloutID, digest, reason, decidedAt) VALUES (?, ?, ?, ?, ?)
+                    """,
+                arguments: [
+                    row.id, Int64(assignment.rollout), digest, assignment.reason,
+                    assignment.decidedAt.millisecondsSince1970,
+                ])
+            try Self.addEvent(
+                db, device: row.id,
+                DeviceEvent(
+                    at: assignment.decidedAt, kind: digest == nil ? "no-fit" : "assigned",
+                    text: "rollout \(assignment.rollout): \(assignment.reason)"))
+        }
+    }
+
+    package func assignment(of device: DeviceID) async throws -> AssignmentRecord? {
+        try await read { db in
+            try Row.fetchOne(
+                db, sql: AssignmentRecord.sql + " WHERE device.name = ?", arguments: [device.text]
+            ).map(AssignmentRecord.init(row:))
+        }
+    }
+
+    package func assignments(rollout: UInt64?) async throws -> [AssignmentRecord] {
+        try await read { db in
+            let rows =
+                if let rollout {
+                    try Row.fetchAll(
+                        db, sql: AssignmentRecord.sql + " WHERE rolloutID = ?",
+                        arguments: [Int64(bitPattern: rollout)])
+                } else {
+                    try Row.fetchAll(db, sql: AssignmentRecord.sql)
+                }
+            return try rows.map(AssignmentRecord.init(row:)).sorted { $0.device < $1.device }
+        }
+    }
+
+    package func reportOutcome(
+        _ outcome: PackageOutcome, digest: [UInt8], reason: String, running: RunningPackage?,
+        device: DeviceID, at: Timestamp
+    ) async throws {
+        try await write { db in
+            guard let row = try Self.deviceRow(db, device) else {
+                throw HubStoreError.notFound(what: "device \(device.text)")
+            }
+            try db.execute(
+                sql: """
+                    UPDATE assignment SET outcome = ?, outcomeReason = ?, outcomeAt = ?
+                    WHERE deviceID = ? AND digest = ?
+                    """,
+                arguments: [
+                    outcome.rawValue, reason, at.millisecondsSince1970, row.id, Data(digest),
+                ])
+            try Self.setRunning(db, device: row.id, running, at: at)
+            try Self.addEvent(
+                db, device: row.id, DeviceEvent(at: at, kind: "\(outcome)", text: reason))
+        }
+    }
 }

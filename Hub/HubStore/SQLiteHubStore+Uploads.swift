@@ -3,193 +3,195 @@ import GRDB
 package import HubCore
 
 extension SQLiteHubStore {
-  /// How many items a store may get from its devices' uploads, so that one broken device cannot fill the disk with names.
-  static let uploadedItemsPerStoreMax = 65_536
+    /// How many items a store may get from its devices' uploads, so that one broken device cannot
+    /// fill the disk with names.
+    static let uploadedItemsPerStoreMax = 65_536
 
-  package func storeUpload(_ batch: UploadBatch, at: Timestamp) async throws -> UploadOutcome {
-    for (index, record) in batch.records.enumerated() {
-      if let fault = record.fault { return .invalid(index: index, reason: fault) }
-    }
-    do {
-      return try await storeValid(batch, at: at)
-    } catch HubStoreError.failed(reason: Self.tooManyItems) {
-      return .invalid(index: nil, reason: Self.tooManyItems)
-    }
-  }
-
-  private static let tooManyItems =
-    "the store has \(uploadedItemsPerStoreMax) items already, no further ones are taken from devices"
-
-  private func storeValid(_ batch: UploadBatch, at: Timestamp) async throws -> UploadOutcome {
-    try await write { db in
-      guard
-        let device = try Row.fetchOne(
-          db,
-          sql: "SELECT id, storeID, status, throughSequence FROM device WHERE name = ?",
-          arguments: [batch.device.text])
-      else { return .notAllowed(nil) }
-      let status: DeviceStatus = try device.value("status")
-      guard status == .approved else { return .notAllowed(status) }
-      let through = device.unsigned("throughSequence")
-      let acceptance = UploadAcceptance.decide(
-        firstSequence: batch.firstSequence, recordCount: batch.records.count,
-        through: through)
-      switch acceptance {
-      case .invalid(let reason): return .invalid(index: nil, reason: reason)
-      case .gap(let expected): return .gap(expectedSequence: expected)
-      case .store(let skipping):
-        let fresh = batch.records.dropFirst(skipping)
-        guard !fresh.isEmpty else { return .stored(throughSequence: through, new: 0) }
-        var writer = UploadWriter(
-          db: db, device: device["id"], store: device["storeID"])
-        for (index, record) in fresh.enumerated() {
-          do {
-            try writer.write(record, sequence: through + 1 + UInt64(index))
-          } catch is SeriesLimitReached {
-            throw HubStoreError.failed(reason: Self.tooManyItems)
-          }
+    package func storeUpload(_ batch: UploadBatch, at: Timestamp) async throws -> UploadOutcome {
+        for (index, record) in batch.records.enumerated() {
+            if let fault = record.fault { return .invalid(index: index, reason: fault) }
         }
-        try writer.finish()
-        let reached = through + UInt64(fresh.count)
-        try db.execute(
-          sql: "UPDATE device SET throughSequence = ?, lastSeenAt = ? WHERE id = ?",
-          arguments: [Int64(reached), at.millisecondsSince1970, device["id"] as Int64])
-        return .stored(throughSequence: reached, new: fresh.count)
-      }
+        do {
+            return try await storeValid(batch, at: at)
+        } catch HubStoreError.failed(reason: Self.tooManyItems) {
+            return .invalid(index: nil, reason: Self.tooManyItems)
+        }
     }
-  }
+
+    private static let tooManyItems =
+        "the store has \(uploadedItemsPerStoreMax) items already, no further ones are taken from devices"
+
+    private func storeValid(_ batch: UploadBatch, at: Timestamp) async throws -> UploadOutcome {
+        try await write { db in
+            guard
+                let device = try Row.fetchOne(
+                    db,
+                    sql: "SELECT id, storeID, status, throughSequence FROM device WHERE name = ?",
+                    arguments: [batch.device.text])
+            else { return .notAllowed(nil) }
+            let status: DeviceStatus = try device.value("status")
+            guard status == .approved else { return .notAllowed(status) }
+            let through = device.unsigned("throughSequence")
+            let acceptance = UploadAcceptance.decide(
+                firstSequence: batch.firstSequence, recordCount: batch.records.count,
+                through: through)
+            switch acceptance {
+            case .invalid(let reason): return .invalid(index: nil, reason: reason)
+            case .gap(let expected): return .gap(expectedSequence: expected)
+            case .store(let skipping):
+                let fresh = batch.records.dropFirst(skipping)
+                guard !fresh.isEmpty else { return .stored(throughSequence: through, new: 0) }
+                var writer = UploadWriter(
+                    db: db, device: device["id"], store: device["storeID"])
+                for (index, record) in fresh.enumerated() {
+                    do {
+                        try writer.write(record, sequence: through + 1 + UInt64(index))
+                    } catch is SeriesLimitReached {
+                        throw HubStoreError.failed(reason: Self.tooManyItems)
+                    }
+                }
+                try writer.finish()
+                let reached = through + UInt64(fresh.count)
+                try db.execute(
+                    sql: "UPDATE device SET throughSequence = ?, lastSeenAt = ? WHERE id = ?",
+                    arguments: [Int64(reached), at.millisecondsSince1970, device["id"] as Int64])
+                return .stored(throughSequence: reached, new: fresh.count)
+            }
+        }
+    }
 }
 
-/// Writes one batch's records and keeps the ledger's totals in step, within the caller's transaction.
+/// Writes one batch's records and keeps the ledger's totals in step, within the caller's
+/// transaction.
 private struct UploadWriter {
-  let db: Database
-  let device: Int64
-  let store: Int64
-  private var itemRows: [ItemID: Int64] = [:]
-  private var seriesRows: [ItemID: Int64] = [:]
-  /// Days whose totals grew.
-  private var soldDays: Set<Int32> = []
-  private var closedDays: Set<Int32> = []
+    let db: Database
+    let device: Int64
+    let store: Int64
+    private var itemRows: [ItemID: Int64] = [:]
+    private var seriesRows: [ItemID: Int64] = [:]
+    /// Days whose totals grew.
+    private var soldDays: Set<Int32> = []
+    private var closedDays: Set<Int32> = []
 
-  init(db: Database, device: Int64, store: Int64) {
-    self.db = db
-    self.device = device
-    self.store = store
-  }
-
-  mutating func write(_ record: UploadRecord, sequence: UInt64) throws {
-    switch record {
-    case .sale(let day, let item, let units):
-      try keep(sequence, kind: 1, day: day, item: try itemRow(item), units: Int64(units))
-      try addSale(day: day, item: item, units: units)
-    case .close(let day, let closedAllDay):
-      try keep(sequence, kind: 2, day: day, item: nil, units: closedAllDay ? 1 : 0)
-      try close(day: day, closedAllDay: closedAllDay)
-    case .forecast(let forecast):
-      let item = try itemRow(forecast.item)
-      try keep(sequence, kind: 3, day: forecast.day, item: item, units: nil)
-      // A day forecast twice (the device lost its notes of the first): the later word counts.
-      try db.cachedStatement(
-        sql: """
-          INSERT OR REPLACE INTO forecast (deviceID, itemID, day, units, networkOutput,
-              release, actualUnits, inputsComplete) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-          """
-      ).execute(arguments: [
-        device, item, Int64(forecast.day.daysSince1970), Double(forecast.units),
-        Int64(forecast.networkOutput), Int64(bitPattern: forecast.release),
-        forecast.actualUnits, forecast.inputsComplete,
-      ])
+    init(db: Database, device: Int64, store: Int64) {
+        self.db = db
+        self.device = device
+        self.store = store
     }
-  }
 
-  /// Gives each changed day that devices may see the store's next revision.
-  mutating func finish() throws {
-    // A close changes who is expected on the following days, and so what is final there.
-    let affected = closedDays.flatMap { day in
-      day...day + Int32(StoreContext.expectedWithinDays)
+    mutating func write(_ record: UploadRecord, sequence: UInt64) throws {
+        switch record {
+        case .sale(let day, let item, let units):
+            try keep(sequence, kind: 1, day: day, item: try itemRow(item), units: Int64(units))
+            try addSale(day: day, item: item, units: units)
+        case .close(let day, let closedAllDay):
+            try keep(sequence, kind: 2, day: day, item: nil, units: closedAllDay ? 1 : 0)
+            try close(day: day, closedAllDay: closedAllDay)
+        case .forecast(let forecast):
+            let item = try itemRow(forecast.item)
+            try keep(sequence, kind: 3, day: forecast.day, item: item, units: nil)
+            // A day forecast twice (the device lost its notes of the first): the later word counts.
+            try db.cachedStatement(
+                sql: """
+                    INSERT OR REPLACE INTO forecast (deviceID, itemID, day, units, networkOutput,
+                        release, actualUnits, inputsComplete) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                    """
+            ).execute(arguments: [
+                device, item, Int64(forecast.day.daysSince1970), Double(forecast.units),
+                Int64(forecast.networkOutput), Int64(bitPattern: forecast.release),
+                forecast.actualUnits, forecast.inputsComplete,
+            ])
+        }
     }
-    let days = soldDays.union(affected)
-    guard !days.isEmpty else { return }
-    let next = try SQLiteHubStore.revision(db, store: store) + 1
-    var changed = false
-    for day in days {
-      try db.cachedStatement(
-        sql: "UPDATE storeDay SET revision = ? WHERE storeID = ? AND day = ?"
-      ).execute(arguments: [next, store, Int64(day)])
-      changed = changed || db.changesCount > 0
+
+    /// Gives each changed day that devices may see the store's next revision.
+    mutating func finish() throws {
+        // A close changes who is expected on the following days, and so what is final there.
+        let affected = closedDays.flatMap { day in
+            day...day + Int32(StoreContext.expectedWithinDays)
+        }
+        let days = soldDays.union(affected)
+        guard !days.isEmpty else { return }
+        let next = try SQLiteHubStore.revision(db, store: store) + 1
+        var changed = false
+        for day in days {
+            try db.cachedStatement(
+                sql: "UPDATE storeDay SET revision = ? WHERE storeID = ? AND day = ?"
+            ).execute(arguments: [next, store, Int64(day)])
+            changed = changed || db.changesCount > 0
+        }
+        if changed { try SQLiteHubStore.setRevision(db, store: store, next) }
     }
-    if changed { try SQLiteHubStore.setRevision(db, store: store, next) }
-  }
 
-  private func keep(
-    _ sequence: UInt64, kind: Int, day: BusinessDay, item: Int64?, units: Int64?
-  ) throws {
-    try db.cachedStatement(
-      sql: """
-        INSERT INTO uploadRecord (deviceID, sequence, kind, day, itemID, units)
-        VALUES (?, ?, ?, ?, ?, ?)
-        """
-    ).execute(arguments: [
-      device, Int64(sequence), kind, Int64(day.daysSince1970), item, units,
-    ])
-  }
+    private func keep(
+        _ sequence: UInt64, kind: Int, day: BusinessDay, item: Int64?, units: Int64?
+    ) throws {
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO uploadRecord (deviceID, sequence, kind, day, itemID, units)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: [
+            device, Int64(sequence), kind, Int64(day.daysSince1970), item, units,
+        ])
+    }
 
-  private mutating func addSale(day: BusinessDay, item: ItemID, units: Int32) throws {
-    try db.cachedStatement(
-      sql: """
-        INSERT INTO dailySales (seriesID, day, uploadedUnits) VALUES (?, ?, ?)
-        ON CONFLICT (seriesID, day) DO UPDATE
-        SET uploadedUnits = coalesce(uploadedUnits, 0) + excluded.uploadedUnits
-        """
-    ).execute(arguments: [try seriesRow(item), Int64(day.daysSince1970), Int64(units)])
-    try db.cachedStatement(
-      sql: """
-        INSERT INTO deviceDay (deviceID, day, units) VALUES (?, ?, ?)
-        ON CONFLICT (deviceID, day) DO UPDATE SET units = units + excluded.units
-        """
-    ).execute(arguments: [device, Int64(day.daysSince1970), Int64(units)])
-    soldDays.insert(day.daysSince1970)
-  }
+    private mutating func addSale(day: BusinessDay, item: ItemID, units: Int32) throws {
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO dailySales (seriesID, day, uploadedUnits) VALUES (?, ?, ?)
+                ON CONFLICT (seriesID, day) DO UPDATE
+                SET uploadedUnits = coalesce(uploadedUnits, 0) + excluded.uploadedUnits
+                """
+        ).execute(arguments: [try seriesRow(item), Int64(day.daysSince1970), Int64(units)])
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO deviceDay (deviceID, day, units) VALUES (?, ?, ?)
+                ON CONFLICT (deviceID, day) DO UPDATE SET units = units + excluded.units
+                """
+        ).execute(arguments: [device, Int64(day.daysSince1970), Int64(units)])
+        soldDays.insert(day.daysSince1970)
+    }
 
-  private mutating func close(day: BusinessDay, closedAllDay: Bool) throws {
-    let dayNumber = Int64(day.daysSince1970)
-    let before = try Row.fetchOne(
-      db.cachedStatement(
-        sql: "SELECT closedAllDay FROM deviceDay WHERE deviceID = ? AND day = ?"),
-      arguments: [device, dayNumber])
-    let closedBefore = before.flatMap { $0["closedAllDay"] as Bool? }
-    try db.cachedStatement(
-      sql: """
-        INSERT INTO deviceDay (deviceID, day, closedAllDay) VALUES (?, ?, ?)
-        ON CONFLICT (deviceID, day) DO UPDATE SET closedAllDay = excluded.closedAllDay
-        """
-    ).execute(arguments: [device, dayNumber, closedAllDay])
-    let closers = closedBefore == nil ? 1 : 0
-    let allDay = (closedAllDay ? 1 : 0) - (closedBefore == true ? 1 : 0)
-    try db.cachedStatement(
-      sql: """
-        INSERT INTO storeDay (storeID, day, revision, closers, closersAllDay)
-        VALUES (?1, ?2, 0, ?3, max(?4, 0))
-        ON CONFLICT (storeID, day) DO UPDATE
-        SET closers = closers + ?3, closersAllDay = closersAllDay + ?4
-        """
-    ).execute(arguments: [store, dayNumber, closers, allDay])
-    closedDays.insert(day.daysSince1970)
-  }
+    private mutating func close(day: BusinessDay, closedAllDay: Bool) throws {
+        let dayNumber = Int64(day.daysSince1970)
+        let before = try Row.fetchOne(
+            db.cachedStatement(
+                sql: "SELECT closedAllDay FROM deviceDay WHERE deviceID = ? AND day = ?"),
+            arguments: [device, dayNumber])
+        let closedBefore = before.flatMap { $0["closedAllDay"] as Bool? }
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO deviceDay (deviceID, day, closedAllDay) VALUES (?, ?, ?)
+                ON CONFLICT (deviceID, day) DO UPDATE SET closedAllDay = excluded.closedAllDay
+                """
+        ).execute(arguments: [device, dayNumber, closedAllDay])
+        let closers = closedBefore == nil ? 1 : 0
+        let allDay = (closedAllDay ? 1 : 0) - (closedBefore == true ? 1 : 0)
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO storeDay (storeID, day, revision, closers, closersAllDay)
+                VALUES (?1, ?2, 0, ?3, max(?4, 0))
+                ON CONFLICT (storeID, day) DO UPDATE
+                SET closers = closers + ?3, closersAllDay = closersAllDay + ?4
+                """
+        ).execute(arguments: [store, dayNumber, closers, allDay])
+        closedDays.insert(day.daysSince1970)
+    }
 
-  private mutating func itemRow(_ item: ItemID) throws -> Int64 {
-    if let known = itemRows[item] { return known }
-    let row = try SQLiteHubStore.itemRow(db, item)
-    itemRows[item] = row
-    return row
-  }
+    private mutating func itemRow(_ item: ItemID) throws -> Int64 {
+        if let known = itemRows[item] { return known }
+        let row = try SQLiteHubStore.itemRow(db, item)
+        itemRows[item] = row
+        return row
+    }
 
-  private mutating func seriesRow(_ item: ItemID) throws -> Int64 {
-    if let known = seriesRows[item] { return known }
-    let itemRow = try itemRow(item)
-    let row = try SQLiteHubStore.seriesRow(
-      db, store: store, item: itemRow, countMax: SQLiteHubStore.uploadedItemsPerStoreMax)
-    seriesRows[item] = row
-    return row
-  }
+    private mutating func seriesRow(_ item: ItemID) throws -> Int64 {
+        if let known = seriesRows[item] { return known }
+        let itemRow = try itemRow(item)
+        let row = try SQLiteHubStore.seriesRow(
+            db, store: store, item: itemRow, countMax: SQLiteHubStore.uploadedItemsPerStoreMax)
+        seriesRows[item] = row
+        return row
+    }
 }

@@ -2,105 +2,106 @@ import Foundation
 import GRDB
 import HubCore
 
-/// The hub's database in one SQLite file: WAL, so that readers never wait for the writer; `synchronous`
-/// FULL, because an acknowledged upload must outlive a power cut. Several processes may open it.
+/// The hub's database in one SQLite file: WAL, so that readers never wait for the writer;
+/// `synchronous` FULL, because an acknowledged upload must outlive a power cut. Several processes
+/// may open it.
 package final class SQLiteHubStore: HubStore {
-  package static let fileName = "hub.sqlite"
-  /// How long a write waits for another process before it is `busy`.
-  static let busySeconds = 15.0
+    package static let fileName = "hub.sqlite"
+    /// How long a write waits for another process before it is `busy`.
+    static let busySeconds = 15.0
 
-  let pool: DatabasePool
+    let pool: DatabasePool
 
-  private init(pool: DatabasePool) { self.pool = pool }
+    private init(pool: DatabasePool) { self.pool = pool }
 
-  /// Makes the database file in an existing directory, readable by its owner only.
-  /// - Throws: `HubStoreError.alreadyInitialised` when there is one.
-  @discardableResult
-  package static func create(in directory: String) throws -> SQLiteHubStore {
-    let path = Self.path(in: directory)
-    guard !FileManager.default.fileExists(atPath: path) else {
-      throw HubStoreError.alreadyInitialised(path: directory)
+    /// Makes the database file in an existing directory, readable by its owner only.
+    /// - Throws: `HubStoreError.alreadyInitialised` when there is one.
+    @discardableResult
+    package static func create(in directory: String) throws -> SQLiteHubStore {
+        let path = Self.path(in: directory)
+        guard !FileManager.default.fileExists(atPath: path) else {
+            throw HubStoreError.alreadyInitialised(path: directory)
+        }
+        // Made before SQLite opens it: its -wal and -shm files take over the mode.
+        guard
+            FileManager.default.createFile(
+                atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
+        else { throw HubStoreError.failed(reason: "cannot create \(path)") }
+        return try open(path: path)
     }
-    // Made before SQLite opens it: its -wal and -shm files take over the mode.
-    guard
-      FileManager.default.createFile(
-        atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
-    else { throw HubStoreError.failed(reason: "cannot create \(path)") }
-    return try open(path: path)
-  }
 
-  /// Opens what `create` made, and brings an older schema up to date.
-  package static func open(in directory: String) throws -> SQLiteHubStore {
-    let path = Self.path(in: directory)
-    guard FileManager.default.fileExists(atPath: path) else {
-      throw HubStoreError.notInitialised(path: directory)
+    /// Opens what `create` made, and brings an older schema up to date.
+    package static func open(in directory: String) throws -> SQLiteHubStore {
+        let path = Self.path(in: directory)
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw HubStoreError.notInitialised(path: directory)
+        }
+        return try open(path: path)
     }
-    return try open(path: path)
-  }
 
-  package static func path(in directory: String) -> String { directory + "/" + fileName }
+    package static func path(in directory: String) -> String { directory + "/" + fileName }
 
-  private static func open(path: String) throws -> SQLiteHubStore {
-    do {
-      var configuration = Configuration()
-      configuration.busyMode = .timeout(busySeconds)
-      configuration.label = "hub"
-      let pool = try DatabasePool(path: path, configuration: configuration)
-      // After GRDB's own set-up, which chooses NORMAL.
-      try pool.writeWithoutTransaction { db in
-        try db.execute(sql: "PRAGMA synchronous = FULL")
-      }
-      let migrator = Self.migrator
-      if try pool.read(migrator.hasBeenSuperseded) { throw HubStoreError.newerSchema }
-      if try !pool.read(migrator.hasCompletedMigrations) { try migrator.migrate(pool) }
-      return SQLiteHubStore(pool: pool)
-    } catch {
-      throw HubStoreError(wrapping: error)
+    private static func open(path: String) throws -> SQLiteHubStore {
+        do {
+            var configuration = Configuration()
+            configuration.busyMode = .timeout(busySeconds)
+            configuration.label = "hub"
+            let pool = try DatabasePool(path: path, configuration: configuration)
+            // After GRDB's own set-up, which chooses NORMAL.
+            try pool.writeWithoutTransaction { db in
+                try db.execute(sql: "PRAGMA synchronous = FULL")
+            }
+            let migrator = Self.migrator
+            if try pool.read(migrator.hasBeenSuperseded) { throw HubStoreError.newerSchema }
+            if try !pool.read(migrator.hasCompletedMigrations) { try migrator.migrate(pool) }
+            return SQLiteHubStore(pool: pool)
+        } catch {
+            throw HubStoreError(wrapping: error)
+        }
     }
-  }
 
-  func write<Value: Sendable>(
-    _ body: @escaping @Sendable (Database) throws -> Value
-  ) async throws -> Value {
-    do { return try await pool.write(body) } catch { throw HubStoreError(wrapping: error) }
-  }
-
-  func read<Value: Sendable>(
-    _ body: @escaping @Sendable (Database) throws -> Value
-  ) async throws -> Value {
-    do { return try await pool.read(body) } catch { throw HubStoreError(wrapping: error) }
-  }
-
-  package func changeCounter() async throws -> Int64 {
-    do {
-      // The counter belongs to a connection, so it is always the same one that is asked.
-      return try await pool.writeWithoutTransaction { db in
-        try Int64.fetchOne(db, sql: "PRAGMA data_version") ?? 0
-      }
-    } catch {
-      throw HubStoreError(wrapping: error)
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws -> Value {
+        do { return try await pool.write(body) } catch { throw HubStoreError(wrapping: error) }
     }
-  }
+
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws -> Value {
+        do { return try await pool.read(body) } catch { throw HubStoreError(wrapping: error) }
+    }
+
+    package func changeCounter() async throws -> Int64 {
+        do {
+            // The counter belongs to a connection, so it is always the same one that is asked.
+            return try await pool.writeWithoutTransaction { db in
+                try Int64.fetchOne(db, sql: "PRAGMA data_version") ?? 0
+            }
+        } catch {
+            throw HubStoreError(wrapping: error)
+        }
+    }
 }
 
 extension HubStoreError {
-  /// No error of GRDB's leaves this module.
-  init(wrapping error: any Error) {
-    if let error = error as? HubStoreError {
-      self = error
-      return
+    /// No error of GRDB's leaves this module.
+    init(wrapping error: any Error) {
+        if let error = error as? HubStoreError {
+            self = error
+            return
+        }
+        guard let error = error as? DatabaseError else {
+            self = .failed(reason: "\(error)")
+            return
+        }
+        let reason = error.message ?? "SQLite error \(error.resultCode.rawValue)"
+        switch error.resultCode {
+        case .SQLITE_BUSY, .SQLITE_LOCKED: self = .busy
+        case .SQLITE_FULL: self = .diskFull
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .corrupt(reason: reason)
+        case .SQLITE_CONSTRAINT: self = .constraint(reason: reason)
+        default: self = .failed(reason: reason)
+        }
     }
-    guard let error = error as? DatabaseError else {
-      self = .failed(reason: "\(error)")
-      return
-    }
-    let reason = error.message ?? "SQLite error \(error.resultCode.rawValue)"
-    switch error.resultCode {
-    case .SQLITE_BUSY, .SQLITE_LOCKED: self = .busy
-    case .SQLITE_FULL: self = .diskFull
-    case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .corrupt(reason: reason)
-    case .SQLITE_CONSTRAINT: self = .constraint(reason: reason)
-    default: self = .failed(reason: reason)
-    }
-  }
 }
