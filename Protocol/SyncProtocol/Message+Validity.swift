@@ -64,24 +64,28 @@ extension Chunk {
 }
 
 extension Upload {
-    /// A record that breaks a rule is named by field 2 and the rule; its place is not told.
     func validate() throws(WireError) {
-        try check(firstSequence > 0, 1, .range)
-        try check(firstSequence <= UInt64(Int64.max), 1, .range)
+        try check(firstSequence > 0 && firstSequence <= UInt64(Int64.max), 1, .range)
         try check(!records.isEmpty, 2, .length)
-        for record in records {
-            switch record {
-            case .sale(let sale):
-                try checkDay(sale.day, 2)
-                try checkIdentifier(sale.item, 2)
-                try check(sale.units > 0 && sale.units <= Limit.saleUnits, 2, .range)
-            case .close(let close): try checkDay(close.day, 2)
-            case .forecast(let forecast):
-                try checkDay(forecast.day, 2)
-                try checkIdentifier(forecast.item, 2)
-                try checkAmount(forecast.forecastUnits, 2)
-            case .unknown: throw .valueInvalid(field: 2, rule: .choice)
-            }
+        for (index, record) in records.enumerated() {
+            if let rule = record.brokenRule { throw .recordInvalid(index: index, rule: rule) }
+        }
+    }
+}
+
+extension Record {
+    var brokenRule: ValueRule? {
+        switch self {
+        case .sale(let sale):
+            if !isDay(sale.day) { return .range }
+            if !isIdentifier(sale.item) { return .identifier }
+            return sale.units > 0 && sale.units <= Limit.saleUnits ? nil : .range
+        case .close(let close): return isDay(close.day) ? nil : .range
+        case .forecast(let forecast):
+            if !isDay(forecast.day) { return .range }
+            if !isIdentifier(forecast.item) { return .identifier }
+            return isAmount(forecast.forecastUnits) ? nil : .finite
+        case .unknown: return .choice
         }
     }
 }
@@ -108,23 +112,32 @@ private func check(_ holds: Bool, _ field: Int, _ rule: ValueRule) throws(WireEr
 }
 
 private func checkDay(_ day: Int32, _ field: Int) throws(WireError) {
-    try check(day >= 0 && day <= Limit.dayMax, field, .range)
+    try check(isDay(day), field, .range)
 }
 
 private func checkAmount(_ amount: Float, _ field: Int) throws(WireError) {
-    try check(amount.isFinite && amount >= 0, field, .finite)
+    try check(isAmount(amount), field, .finite)
 }
 
-/// SPEC 2: 1 to 32 printable ASCII characters without space, comma, quotes and backslash.
 private func checkIdentifier(_ text: String, _ field: Int) throws(WireError) {
+    try check(isIdentifier(text), field, .identifier)
+}
+
+private func isDay(_ day: Int32) -> Bool { day >= 0 && day <= Limit.dayMax }
+
+private func isAmount(_ amount: Float) -> Bool { amount.isFinite && amount >= 0 }
+
+/// SPEC 2: 1 to 32 printable ASCII characters without space, comma, quotes and backslash.
+private func isIdentifier(_ text: String) -> Bool {
     let utf8 = text.utf8
-    try check(!utf8.isEmpty && utf8.count <= Limit.identifierBytes, field, .identifier)
+    guard !utf8.isEmpty, utf8.count <= Limit.identifierBytes else { return false }
     for byte in utf8 {
         switch byte {
         case UInt8(ascii: ","), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "\\"):
-            throw .valueInvalid(field: field, rule: .identifier)
+            return false
         case 0x21...0x7E: break
-        default: throw .valueInvalid(field: field, rule: .identifier)
+        default: return false
         }
     }
+    return true
 }

@@ -15,6 +15,8 @@ extension WireError {
             "field \(field) has more than \(countMax) elements"
         case .textNotUTF8(let field): "the text of field \(field) is not UTF-8"
         case .valueInvalid(let field, let rule): "field \(field) " + rule.explanation
+        case .recordInvalid(let index, let rule):
+            "record \(index + 1) of the upload has a value that " + rule.explanation
         }
     }
 }
@@ -53,7 +55,7 @@ extension FrameError {
         switch self {
         case .payloadTooLarge: .tooLarge
         case .kindFromWrongSide: .outOfOrder
-        case .payloadMalformed(.upload, .valueInvalid(field: 2, rule: _)): .recordInvalid
+        case .payloadMalformed(_, .recordInvalid): .recordInvalid
         case .kindUnknown, .payloadMalformed, .truncated: .malformed
         }
     }

@@ -24,6 +24,8 @@ package enum WireError: Error, Equatable, Sendable {
     case textNotUTF8(field: Int)
     /// Well formed, and not allowed by SPEC 4: the rule it breaks.
     case valueInvalid(field: Int, rule: ValueRule)
+    /// The same of one record of an Upload, counted from 0.
+    case recordInvalid(index: Int, rule: ValueRule)
 }
 
 /// What SPEC 4.3 asks of a value beyond its type.

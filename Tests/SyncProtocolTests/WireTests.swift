@@ -101,10 +101,32 @@ struct WireTests {
         }
     }
 
+    @Test(
+        "with a record against SPEC 4.3 is refused, and the refusal names the record",
+        arguments: invalidRecords)
+    func invalidRecord(_ row: InvalidRecord) throws {
+        let upload = Upload(
+            firstSequence: 1, records: [GoldenFrames.sale, GoldenFrames.sale, row.record])
+        let error = FrameError.payloadMalformed(
+            .upload, .recordInvalid(index: 2, rule: row.rule))
+        #expect(throws: error) { try decode(encodeFrame(.upload(upload)), from: .device) }
+        #expect(error.explanation.contains("record 3 "))
+    }
+
+    struct InvalidRecord: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var record: Record
+        var rule: ValueRule
+
+        init(_ name: String, _ record: Record, _ rule: ValueRule) {
+            (self.testDescription, self.record, self.rule) = (name, record, rule)
+        }
+    }
+
     @Test("breaks off with the code that SPEC 4.3 and 11 name")
     func codes() throws {
         let malformed = FrameError.payloadMalformed(.hello, .truncated(field: 1))
-        let record = FrameError.payloadMalformed(.upload, .valueInvalid(field: 2, rule: .range))
+        let record = FrameError.payloadMalformed(.upload, .recordInvalid(index: 0, rule: .range))
         let first = FrameError.payloadMalformed(.upload, .valueInvalid(field: 1, rule: .range))
         #expect(malformed.refusalCode == .malformed)
         #expect(record.refusalCode == .recordInvalid)
@@ -127,7 +149,7 @@ private func name(of error: WireError) -> String {
     case .bytesTooMany: "too-long"
     case .elementsTooMany: "too-many"
     case .textNotUTF8: "not-utf8"
-    case .valueInvalid: "invalid"
+    case .valueInvalid, .recordInvalid: "invalid"
     }
 }
 
@@ -137,7 +159,7 @@ private func field(of error: WireError) -> Int {
         .wireTypeUnexpected(let field, _), .bytesTooMany(let field, _, _),
         .elementsTooMany(let field, _), .textNotUTF8(let field), .valueInvalid(let field, _):
         field
-    case .fieldNumberInvalid: 0
+    case .fieldNumberInvalid, .recordInvalid: 0
     }
 }
 
@@ -148,16 +170,12 @@ func frame(kind: UInt8, payload: [UInt8]) -> [UInt8] {
 private let digest = GoldenFrames.digest
 private let short = [UInt8](digest.dropLast())
 
-private func upload(_ record: Record) -> Message {
-    .upload(Upload(firstSequence: 1, records: [record]))
+private func sale(day: Int32 = 1, item: String = "1", units: UInt32 = 1) -> Record {
+    .sale(SaleRecord(day: day, item: item, units: units))
 }
 
-private func sale(day: Int32 = 1, item: String = "1", units: UInt32 = 1) -> Message {
-    upload(.sale(SaleRecord(day: day, item: item, units: units)))
-}
-
-private func forecast(_ units: Float, day: Int32 = 1, item: String = "1") -> Message {
-    upload(.forecast(ForecastRecord(day: day, item: item, forecastUnits: units)))
+private func forecast(_ units: Float, day: Int32 = 1, item: String = "1") -> Record {
+    .forecast(ForecastRecord(day: day, item: item, forecastUnits: units))
 }
 
 private func joinReply(_ change: (inout JoinReply) -> Void) -> Message {
@@ -217,25 +235,6 @@ private let invalidMessages: [WireTests.Invalid] = [
         "record number above 63 bits",
         .upload(Upload(firstSequence: 1 << 63, records: [GoldenFrames.sale])), 1, .range),
     .init("empty upload", .upload(Upload(firstSequence: 1)), 2, .length),
-    .init("record of nothing", upload(.unknown), 2, .choice),
-    .init("sale of 0", sale(units: 0), 2, .range),
-    .init("sale of 1,000,001", sale(units: 1_000_001), 2, .range),
-    .init("sale before 1970", sale(day: -1), 2, .range),
-    .init("sale after 2199", sale(day: 84_006), 2, .range),
-    .init("sale of no item", sale(item: ""), 2, .identifier),
-    .init("item with a comma", sale(item: "a,b"), 2, .identifier),
-    .init("item with a quote", sale(item: "a\"b"), 2, .identifier),
-    .init("item with an apostrophe", sale(item: "a'b"), 2, .identifier),
-    .init("item with a backslash", sale(item: "a\\b"), 2, .identifier),
-    .init("item with a tab", sale(item: "a\tb"), 2, .identifier),
-    .init("item with a DEL", sale(item: "a\u{7F}b"), 2, .identifier),
-    .init("item beyond ASCII", sale(item: "ä"), 2, .identifier),
-    .init("close before 1970", upload(.close(CloseRecord(day: .min))), 2, .range),
-    .init("forecast that is no number", forecast(.nan), 2, .finite),
-    .init("forecast without end", forecast(.infinity), 2, .finite),
-    .init("forecast below 0", forecast(-0.5), 2, .finite),
-    .init("forecast after 2199", forecast(1, day: .max), 2, .range),
-    .init("forecast of no item", forecast(1, item: ""), 2, .identifier),
     .init("context item with a space", context { $0.items = [" "] }, 2, .identifier),
     .init("context day before 1970", context { $0.days = [StoreDay(day: -1)] }, 3, .range),
     .init(
@@ -248,4 +247,26 @@ private let invalidMessages: [WireTests.Invalid] = [
     .init("share above 1", context { $0.ownShare = 1.5 }, 5, .range),
     .init("empty renewal", .renewRequest(RenewRequest()), 1, .length),
     .init("renewed to nothing", .renewReply(RenewReply()), 1, .length),
+]
+
+private let invalidRecords: [WireTests.InvalidRecord] = [
+    .init("record of nothing", .unknown, .choice),
+    .init("sale of 0", sale(units: 0), .range),
+    .init("sale of 1,000,001", sale(units: 1_000_001), .range),
+    .init("sale before 1970", sale(day: -1), .range),
+    .init("sale after 2199", sale(day: 84_006), .range),
+    .init("sale of no item", sale(item: ""), .identifier),
+    .init("item with a comma", sale(item: "a,b"), .identifier),
+    .init("item with a quote", sale(item: "a\"b"), .identifier),
+    .init("item with an apostrophe", sale(item: "a'b"), .identifier),
+    .init("item with a backslash", sale(item: "a\\b"), .identifier),
+    .init("item with a tab", sale(item: "a\tb"), .identifier),
+    .init("item with a DEL", sale(item: "a\u{7F}b"), .identifier),
+    .init("item beyond ASCII", sale(item: "ä"), .identifier),
+    .init("close before 1970", .close(CloseRecord(day: .min)), .range),
+    .init("forecast that is no number", forecast(.nan), .finite),
+    .init("forecast without end", forecast(.infinity), .finite),
+    .init("forecast below 0", forecast(-0.5), .finite),
+    .init("forecast after 2199", forecast(1, day: .max), .range),
+    .init("forecast of no item", forecast(1, item: ""), .identifier),
 ]
