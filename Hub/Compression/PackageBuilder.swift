@@ -9,8 +9,6 @@ package struct BuiltPackage: Sendable {
     package var bytes: [UInt8]
     /// Of the integer network on the family's evaluated days, for this package's store or for all.
     package var accuracy: Accuracy
-    /// Of the float network on the same days.
-    package var floatAccuracy: Accuracy
 }
 
 /// Makes a family's packages: family × variant × store, and for any store.
@@ -92,7 +90,7 @@ package final class PackageBuilder {
         package.manifest.arenaBytes = Engine.arenaBytes(for: package)
         do throws(EngineError) {
             let engine = try Engine(package, budgetBytes: .max)
-            let (accuracy, floatAccuracy) = evaluate(engine, variant: variant, store: store)
+            let accuracy = evaluate(engine, store: store)
             package.manifest.evaluation = PackageEvaluation(accuracy)
             package.goldenVectors = goldenVectors(engine, package: package)
             let bytes = package.encode()
@@ -106,7 +104,7 @@ package final class PackageBuilder {
             let proof = try Engine(delivered, budgetBytes: package.manifest.arenaBytes)
             try proof.proveGoldenVectors(of: delivered)
             return BuiltPackage(
-                package: delivered, bytes: bytes, accuracy: accuracy, floatAccuracy: floatAccuracy)
+                package: delivered, bytes: bytes, accuracy: accuracy)
         } catch {
             throw .notRunnable(error)
         }
@@ -144,13 +142,34 @@ package final class PackageBuilder {
         return (renumbered, kept.map { family.profiles[$0].rounded })
     }
 
-    /// Forecasts the evaluated days with the device's engine, and with the float network beside it. Levels start
-    /// where the replay has them and are moved on by the engine, day by day.
-    private func evaluate(
-        _ engine: Engine, variant: Int, store: StoreID?
-    ) -> (integer: Accuracy, float: Accuracy) {
+    /// What a variant reaches on the family's evaluated days: as every store's own package, and as the float network on
+    /// the same days.
+    /// - Throws: `CompressionError`.
+    package func accuracies(
+        variant: Int
+    ) throws(CompressionError) -> (integer: Accuracy, float: Accuracy) {
+        var integer = Accuracy()
+        for store in family.starts {
+            integer.merge(try build(variant: variant, store: store.store, release: 0).accuracy)
+        }
         let model = family.model(variant: variant)
-        var (integer, float) = (Accuracy(), Accuracy())
+        var float = Accuracy()
+        for series in 0..<replay.seriesCount {
+            for day in replay.evaluatedDays(series: series) {
+                guard let units = day.recordedUnits else { continue }
+                let forecast = model.forecast(
+                    state: day.state, profile: UInt16(day.profile), recentDays: day.recentDays,
+                    target: day.target)
+                float.add(actual: Double(units), forecast: Double(forecast))
+            }
+        }
+        return (integer, float)
+    }
+
+    /// Forecasts the evaluated days with the device's engine. Levels start where the replay has them and are moved on
+    /// by the engine, day by day.
+    private func evaluate(_ engine: Engine, store: StoreID?) -> Accuracy {
+        var accuracy = Accuracy()
         for series in 0..<replay.seriesCount {
             let days = replay.evaluatedDays(series: series)
             guard let first = days.first, store == nil || first.store == store else { continue }
@@ -158,19 +177,14 @@ package final class PackageBuilder {
             var level = first.state.level
             for day in days {
                 if let units = day.recordedUnits {
-                    let actual = Double(units)
                     let forecast = engine.forecast(
                         index: index, level: level, recentDays: day.recentDays, target: day.target)
-                    integer.add(actual: actual, forecast: Double(forecast.units))
-                    let reference = model.forecast(
-                        state: day.state, profile: UInt16(day.profile), recentDays: day.recentDays,
-                        target: day.target)
-                    float.add(actual: actual, forecast: Double(reference))
+                    accuracy.add(actual: Double(units), forecast: Double(forecast.units))
                 }
                 level = engine.level(level, index: index, after: day.demand, on: day.target)
             }
         }
-        return (integer, float)
+        return accuracy
     }
 
     /// Two ordinary days, and one with everything odd in it, of an item the package does not know.

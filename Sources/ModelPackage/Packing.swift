@@ -10,12 +10,11 @@ enum Packing: UInt8, CaseIterable {
     /// Belongs to format version 1: a changed byte is a new version. The likeliest text stands last.
     static let dictionary: [UInt8] = [UInt8](
         """
-        2013-01-01 2014-12-31 2015-06-30 2016-12-31 2017-12-31 2025-12-31 2026-06-30 snapshot sha256: seed=42 \
-        seed 1 seed=1, days rows series stores items epochs window 14, percentile 99.9 minimum maximum min-max \
-        calibrated on 256 windows, per-row symmetric int8, post-training quantization, lstm-64 lstm-32 lstm-16 \
-        lstm-8 lstm-4 lstm-2 lstm-1 units calendar-64 calendar-32 calendar-16 calendar-8 calendar-4 plain-64 \
-        plain-32 plain-16 plain-8 profile-16 profile-8 profile-4 profile-2 plain calendar profile \
-        \u{1}\u{C}lstm-int8-v1
+        2013-01-01 2014-12-31 2015-06-30 2016-12-31 2017-12-31 2025-12-31 2026-06-30 sha256:0123456789abcdef \
+        days rows series stores items epochs percentile 99.9 quantization-aware training, pruned, distilled, \
+        lstm-64 lstm-32 lstm-16 lstm-8 lstm-4 lstm-2 lstm-1 units window calendar-64 calendar-32 calendar-16 \
+        calendar-8 calendar-4 plain-64 plain-32 plain-16 plain-8 profile-16 profile-8 profile-4 profile-2 \
+        \u{1}\u{C}lstm-int8-v1post-training int8, per-row symmetric, calibrated on 256 windowssnapshot , seed 1
         """.utf8)
 
     /// The smallest of the three; the earlier one when two are equal.

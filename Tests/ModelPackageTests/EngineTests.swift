@@ -1,0 +1,189 @@
+import Forecasting
+import ModelPackage
+import Testing
+
+@Suite("The engine")
+struct EngineTests {
+    @Test("A package runs within exactly its arena and not within a byte less")
+    func budget() throws {
+        let package = try PackageFixtures.package(.calendar, units: 4)
+        let bytes = package.manifest.arenaBytes
+        #expect(try Engine(package, budgetBytes: bytes).arenaBytes == bytes)
+        #expect(throws: EngineError.overBudget(arenaBytes: bytes, budgetBytes: bytes - 1)) {
+            try Engine(package, budgetBytes: bytes - 1)
+        }
+        #expect(throws: EngineError.overBudget(arenaBytes: bytes, budgetBytes: 0)) {
+            try Engine(package, budgetBytes: 0)
+        }
+    }
+
+    @Test("A package that states one byte too few or too many is refused", arguments: [-1, 1])
+    func arenaLie(difference: Int) throws {
+        var package = try PackageFixtures.package(.profile, units: 2)
+        let computed = package.manifest.arenaBytes
+        package.manifest.arenaBytes += difference
+        // Through the file, as a lie would come.
+        let delivered = try ModelPackage.decode(package.encode())
+        #expect(
+            throws: EngineError.arenaMisstated(
+                statedBytes: computed + difference, computedBytes: computed)
+        ) { try Engine(delivered, budgetBytes: .max) }
+    }
+
+    @Test("A feature this runtime does not have is refused by name")
+    func feature() throws {
+        var package = try PackageFixtures.package(.profile, units: 2)
+        package.manifest.requiredFeatures.append("lstm-int4-v1")
+        #expect(throws: EngineError.missingFeature("lstm-int4-v1")) {
+            try Engine(package, budgetBytes: .max)
+        }
+    }
+
+    static let damage: [(String, @Sendable (inout ModelPackage) -> Void)] = [
+        ("another output", { $0.goldenVectors[1].networkOutput += 1 }),
+        ("other units", { $0.goldenVectors[0].units = $0.goldenVectors[0].units.nextUp }),
+        ("another level", { $0.goldenVectors[0].level += 1 }),
+        ("another day", { $0.goldenVectors[2].recentDays[13] = DemandDay(units: 0) }),
+        ("another bias", { $0.network.denseBias += 1 }),
+        ("another weight", { $0.network.denseKernel[0] = $0.network.denseKernel[0] == 9 ? 90 : 9 }),
+        ("another scale", { $0.network.outputScale *= 2 }),
+        ("another profile", { $0.profiles[0].month[2] = 7 }),
+    ]
+
+    @Test(
+        "Golden vectors prove a sound package and refuse a changed one", arguments: damage.indices)
+    func goldenVectors(row: Int) throws {
+        var package = try PackageFixtures.package(.profile, units: 3)
+        // The fixtures' golden days lie in March.
+        try Engine(package, budgetBytes: .max).proveGoldenVectors(of: package)
+        Self.damage[row].1(&package)
+        let engine = try Engine(package, budgetBytes: .max)
+        #expect(throws: EngineError.self, "\(Self.damage[row].0)") {
+            try engine.proveGoldenVectors(of: package)
+        }
+    }
+
+    @Test("A package without golden vectors has not proved itself")
+    func noGoldenVectors() throws {
+        var package = try PackageFixtures.package(.profile, units: 3)
+        package.goldenVectors = []
+        let engine = try Engine(package, budgetBytes: .max)
+        #expect(throws: EngineError.noGoldenVectors) {
+            try engine.proveGoldenVectors(of: package)
+        }
+    }
+
+    @Test("Values that are no package are refused before any memory is taken")
+    func invalid() throws {
+        var package = try PackageFixtures.package(.profile, units: 3)
+        package.network.bias.removeLast()
+        #expect(
+            throws: EngineError.invalid(.network(.count(.bias, found: 11, expected: 12)))
+        ) { try Engine(package, budgetBytes: .max) }
+    }
+
+    @Test("Items are found by name, and only whole names are", arguments: [0, 1, 12, 300])
+    func index(items: Int) throws {
+        let package = try PackageFixtures.package(.profile, units: 1, items: items, profiles: 3)
+        let engine = try Engine(package, budgetBytes: .max)
+        #expect(engine.itemCount == items)
+        for (index, start) in package.starts.enumerated() {
+            #expect(engine.index(of: start.item) == index)
+            #expect(engine.startLevel(index: index) == start.level)
+        }
+        for absent in ["0", "01", "301", "11111", "a"] {
+            #expect(engine.index(of: try ItemID(absent)) == nil)
+        }
+    }
+
+    @Test(
+        "A forecast is features, integer network and units, for items with a start and without",
+        arguments: ModelForm.allCases)
+    func forecast(form: ModelForm) throws {
+        let package = try PackageFixtures.package(form, units: 3, profiles: 2)
+        let engine = try Engine(package, budgetBytes: .max)
+        var numbers = TestNumbers(seed: 3)
+        let counts = ArenaLayout.Counts(
+            shape: package.network.shape, window: 14, profiles: 0, starts: 0, identifierBytes: 0)
+        let lstm = IntegerLSTM(package.network, in: Arena(ArenaLayout(counts)))
+        for _ in 0..<50 {
+            let item = try ItemID("\(Int.random(in: 1...12, using: &numbers))")
+            let start = package.starts.first { $0.item == item }
+            let level = Float.random(in: 1...100, using: &numbers)
+            let target = PackageFixtures.asOf.advanced(by: .random(in: 1...900, using: &numbers))
+            let days = (0..<14).map { _ in
+                Bool.random(using: &numbers)
+                    ? DemandDay(units: .random(in: 0...200, using: &numbers)) : .closed
+            }
+            let features = FeatureWindow(
+                spec: package.manifest.spec,
+                state: SeriesState(level: level, scale: start?.scale ?? level * 0.25),
+                profile: package.profiles[Int(start?.profile ?? 0)], target: target)
+            var window = lstm.window.mutableSpan
+            features.write(days.span, into: &window)
+            let output = lstm.run()
+            let forecast = engine.forecast(
+                item: item, level: level, recentDays: days, target: target)
+            #expect(forecast.networkOutput == output)
+            #expect(
+                forecast.units
+                    == features.units(networkOutput: Float(output) * package.network.outputScale))
+        }
+    }
+
+    @Test("Whatever level, days and date come in, units are finite and not negative")
+    func hostileInput() throws {
+        for form in ModelForm.allCases {
+            let package = try PackageFixtures.package(form, units: 2)
+            let engine = try Engine(package, budgetBytes: .max)
+            let days: [DemandDay] = [
+                .unknown, .closed, DemandDay(units: .max), DemandDay(units: 0),
+            ]
+            for level in [0, -1, 1e-30, 1e30, .nan, .infinity, -.infinity] as [Float] {
+                for day in days {
+                    for index in [nil, 0, 9] {
+                        let forecast = engine.forecast(
+                            index: index, level: level,
+                            recentDays: [DemandDay](repeating: day, count: 14),
+                            target: PackageFixtures.asOf)
+                        #expect(forecast.units >= 0 && forecast.units <= FeatureSpec.unitsMax)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("The level moves as training moves it, and stays on closed days and in the plain form")
+    func level() throws {
+        for form in ModelForm.allCases {
+            let package = try PackageFixtures.package(form, units: 1, profiles: 2)
+            let engine = try Engine(package, budgetBytes: .max)
+            var state = SeriesState(level: 20, scale: package.starts[1].scale)
+            var level = state.level
+            for (offset, demand) in [
+                DemandDay(units: 30), .closed, DemandDay(units: 0), .unknown, DemandDay(units: 900),
+            ].enumerated() {
+                let day = PackageFixtures.asOf.advanced(by: offset)
+                state.close(
+                    day: day, demand: demand,
+                    profile: package.profiles[Int(package.starts[1].profile)],
+                    spec: package.manifest.spec)
+                level = engine.level(level, index: 1, after: demand, on: day)
+                #expect(level == state.level)
+            }
+            #expect((level == 20) == (form == .plain))
+        }
+    }
+
+    @Test("The engine that measures a device always computes the same")
+    func measuring() {
+        let days = [DemandDay](repeating: DemandDay(units: 6), count: 14)
+        let target = BusinessDay(daysSince1970: 20_001)
+        let first = Engine.forMeasuring().forecast(
+            index: nil, level: 5, recentDays: days, target: target)
+        let second = Engine.forMeasuring().forecast(
+            index: nil, level: 5, recentDays: days, target: target)
+        #expect(first == second)
+        #expect(first.networkOutput != 0)
+    }
+}

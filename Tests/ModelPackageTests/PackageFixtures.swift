@@ -1,0 +1,98 @@
+import Forecasting
+import ModelPackage
+
+/// SplitMix64: the tests' own seeded numbers.
+struct TestNumbers: RandomNumberGenerator {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+enum PackageFixtures {
+    static let asOf = BusinessDay(year: 2016, month: 12, day: 31)!
+
+    /// A sound package with its arena stated and its golden vectors made by the engine.
+    /// - Parameter items: 0 makes a package for any store.
+    static func package(
+        _ form: ModelForm, units: Int, items: Int = 10, profiles: Int = 1, seed: UInt64 = 1
+    ) throws -> ModelPackage {
+        var numbers = TestNumbers(seed: seed)
+        let spec = FeatureSpec(
+            form: form, window: 14, levelRate: form == .plain ? 0 : 0.05,
+            inputs: form == .calendar ? [.weekday, .month] : [],
+            output: form == .plain ? .zScore : form == .calendar ? .relative : .logResidual)
+        var package = ModelPackage(
+            manifest: Manifest(
+                family: "2016-12-31-\(form.name)", variant: "\(form.name)-\(units)",
+                recipe: "post-training int8, per-row symmetric, calibrated on 256 windows",
+                lineage: "snapshot 0f3a9c7712d84e65, seed 1", spec: spec,
+                store: items > 0 ? try StoreID("1") : nil, asOf: asOf, release: 7,
+                evaluation: PackageEvaluation(
+                    wapePartsPerMillion: 104_990, mapePartsPerMillion: 130_550,
+                    biasPartsPerMillion: -2_610, forecasts: 18_250),
+                newItemScale: 0.25),
+            network: network(LSTMShape(inputWidth: spec.inputWidth, units: units), &numbers),
+            profiles: [.flat], starts: [])
+        if form == .profile {
+            package.profiles = (0..<profiles).map { _ in
+                func factors(_ count: Int) -> [Float] {
+                    (0..<count).map { _ in .random(in: 0.6...1.5, using: &numbers) }
+                }
+                return SeasonalProfile(weekday: factors(7), month: factors(12)).rounded
+            }
+        }
+        for item in 0..<items {
+            let start = SeriesStart(
+                item: try ItemID("\(item + 1)"), level: .random(in: 10...90, using: &numbers),
+                scale: .random(in: 2...30, using: &numbers),
+                profile: UInt16(item % package.profiles.count))
+            package.starts.append(start.rounded(keepsScale: form == .plain))
+        }
+        package.manifest.arenaBytes = Engine.arenaBytes(for: package)
+        let engine = try Engine(package, budgetBytes: .max)
+        for index in 0..<3 {
+            let days = (0..<14).map { day -> DemandDay in
+                if index == 2, day % 5 == 0 { return day == 0 ? .unknown : .closed }
+                return DemandDay(units: .random(in: 5...80, using: &numbers))
+            }
+            let item = index < 2 && index < items ? index : nil
+            let target = asOf.advanced(by: index - 300)
+            let forecast = engine.forecast(
+                index: item, level: 35.5, recentDays: days, target: target)
+            package.goldenVectors.append(
+                GoldenVector(
+                    item: item, level: 35.5, target: target, recentDays: days,
+                    networkOutput: forecast.networkOutput, units: forecast.units))
+        }
+        return package
+    }
+
+    static func network(_ shape: LSTMShape, _ numbers: inout TestNumbers) -> IntegerNetwork {
+        var network = IntegerNetwork(shape: shape)
+        func weights(_ count: Int) -> [Int8] {
+            (0..<count).map { _ in .random(in: -127...127, using: &numbers) }
+        }
+        func codes() -> [UInt16] {
+            (0..<shape.gateRows).map { _ in .random(in: 0x0B00...0x0D00, using: &numbers) }
+        }
+        network.inputSteps[0] = 62.5
+        network.inputKernel = weights(network.inputKernel.count)
+        network.recurrentKernel = weights(network.recurrentKernel.count)
+        network.denseKernel = weights(shape.units)
+        network.inputMultiplierCodes = codes()
+        network.recurrentMultiplierCodes = codes()
+        network.bias = network.bias.map { _ in .random(in: -5_000...5_000, using: &numbers) }
+        network.denseBias = .random(in: -900...900, using: &numbers)
+        network.cellFractionBits = 14
+        network.hiddenFractionBits = 8
+        network.outputScale = 0x1p-17
+        return network
+    }
+}

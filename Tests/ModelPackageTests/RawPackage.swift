@@ -1,0 +1,125 @@
+import ModelPackage
+
+/// A package file put together by hand from FORMAT.md, field by field and with nothing packed: the golden bytes of
+/// the format, and what rows about malformed fields start from.
+struct RawPackage {
+    struct Field {
+        var name: String
+        var bytes: [UInt8]
+    }
+
+    var header: [UInt8] = [0x53, 0x48, 0x50, 0x4B, 1]
+    /// By tag; in the file's order.
+    var sections: [(tag: UInt8, fields: [Field])] = [
+        (
+            1,
+            [
+                Field(name: "feature count", bytes: [1]),
+                Field(name: "feature", bytes: [12] + Array("lstm-int8-v1".utf8)),
+                Field(name: "family", bytes: [2] + Array("f1".utf8)),
+                Field(name: "variant", bytes: [2] + Array("p1".utf8)),
+                Field(name: "recipe", bytes: [0]),
+                Field(name: "lineage", bytes: [6] + Array("seed 1".utf8)),
+                Field(name: "form", bytes: [3]),
+                Field(name: "output", bytes: [3]),
+                Field(name: "window", bytes: [2]),
+                Field(name: "inputs", bytes: [0]),
+                Field(name: "level rate", bytes: [0, 0, 0, 0x3E]),  // 0.125
+                Field(name: "store", bytes: [2] + Array("s7".utf8)),
+                Field(name: "as of", bytes: [0xA0, 0x9C, 1]),  // 20,000
+                Field(name: "release", bytes: [0xAC, 2]),  // 300
+                Field(name: "arena", bytes: [0xA0, 2]),  // 288
+                Field(name: "wape", bytes: [0x81, 1]),  // 128
+                Field(name: "mape", bytes: [0]),
+                Field(name: "bias", bytes: [6]),  // -3
+                Field(name: "forecasts", bytes: [9]),
+                Field(name: "new item scale", bytes: [0, 0, 0, 0x3F]),  // 0.5
+            ]
+        ),
+        (
+            2,
+            [
+                Field(name: "input width", bytes: [1]),
+                Field(name: "units", bytes: [1]),
+                Field(name: "cell bits", bytes: [12]),
+                Field(name: "hidden bits", bytes: [7]),
+                Field(name: "output scale", bytes: [0, 0, 0, 0x3C]),  // 2^-7
+                Field(name: "tensor count", bytes: [8]),
+                Field(name: "steps head", bytes: [1, 0x41, 1]),
+                Field(name: "steps", bytes: [1, 0, 0, 0x80, 0x42]),  // 64
+                Field(name: "input kernel head", bytes: [2, 0x12, 4, 1]),
+                Field(name: "input kernel", bytes: [1, 0xFF, 127, 0x81]),
+                Field(name: "input multipliers head", bytes: [3, 0x31, 4]),
+                Field(name: "input multipliers", bytes: [0, 8, 1, 9, 0xFF, 10, 0, 11]),
+                Field(name: "recurrent kernel head", bytes: [4, 0x12, 4, 1]),
+                Field(name: "recurrent kernel", bytes: [5, 6, 7, 8]),
+                Field(name: "recurrent multipliers head", bytes: [5, 0x31, 4]),
+                Field(name: "recurrent multipliers", bytes: [0, 8, 0, 8, 0, 8, 0, 8]),
+                Field(name: "bias head", bytes: [6, 0x21, 4]),
+                Field(name: "gate bias", bytes: [0, 0x80, 0x40, 1, 2]),  // 0, 4096, -1, 1
+                Field(name: "dense kernel head", bytes: [7, 0x11, 1]),
+                Field(name: "dense kernel", bytes: [100]),
+                Field(name: "dense bias head", bytes: [8, 0x21, 1]),
+                Field(name: "dense bias", bytes: [0x13]),  // -10
+            ]
+        ),
+        (
+            3,
+            [
+                Field(name: "profile count", bytes: [2]),
+                Field(name: "profile 0", bytes: [UInt8]((0..<19).flatMap { _ in [0, 0x20] })),
+                Field(name: "profile 1", bytes: [UInt8]((0..<19).flatMap { _ in [0xFF, 0xFF] })),
+            ]
+        ),
+        (
+            4,
+            [
+                Field(name: "start count", bytes: [2]),
+                Field(name: "items", bytes: [1, 0x39, 2, 0x31, 0x30]),  // 9, 10
+                Field(name: "levels", bytes: [0, 0x80, 0x3F, 0, 0x20, 0x41]),  // 1, 10
+                Field(name: "profile indexes", bytes: [0, 1]),
+            ]
+        ),
+        (
+            5,
+            [
+                Field(name: "golden count", bytes: [1]),
+                Field(name: "golden item", bytes: [2]),  // 1
+                Field(name: "golden level", bytes: [0, 0, 0x80, 0x40]),  // 4
+                Field(name: "golden target", bytes: [2]),  // one day after
+                Field(name: "golden days", bytes: [0, 7]),  // unknown, 5
+                Field(name: "golden output", bytes: [0x13]),
+                Field(name: "golden units", bytes: [0, 0, 0x80, 0x3F]),  // 1
+            ]
+        ),
+    ]
+
+    subscript(name: String) -> [UInt8] {
+        get { sections.flatMap(\.fields).first { $0.name == name }!.bytes }
+        set {
+            for s in sections.indices {
+                for f in sections[s].fields.indices where sections[s].fields[f].name == name {
+                    sections[s].fields[f].bytes = newValue
+                    return
+                }
+            }
+            preconditionFailure("no field \(name)")
+        }
+    }
+
+    var file: [UInt8] {
+        sections.reduce(into: header) { file, section in
+            let content = section.fields.flatMap(\.bytes)
+            file += Self.section(section.tag, content)
+        }
+    }
+
+    /// Stored; at most 16,383 bytes.
+    static func section(_ tag: UInt8, _ content: [UInt8]) -> [UInt8] {
+        let length: [UInt8] =
+            content.count < 128
+            ? [UInt8(content.count)]
+            : [UInt8(content.count & 127) | 128, UInt8(content.count >> 7)]
+        return [tag, 0] + length + content
+    }
+}
