@@ -21,7 +21,7 @@ extension DeviceDesk {
                     code: .busy, message: "many devices are joining at once; come back shortly",
                     retry: true, retryAfterSeconds: seconds))
         }
-        let secretSHA256 = Array(SHA256.hash(data: request.secret))
+        let secretSHA256 = JoinSecret(bytes: request.secret).sha256
         let key: Certificate.PublicKey
         do throws(SigningRequestError) {
             key = try CertificateAuthority.checkedKey(ofRequest: request.csrDer)

@@ -20,6 +20,7 @@ struct ShelfcastHub: AsyncParsableCommand {
             64 wrong usage, 75 busy (try again).
             """,
         subcommands: [
-            InitCommand.self, SalesCommand.self,
+            InitCommand.self, SalesCommand.self, ServeCommand.self, TokenCommand.self,
+            DeviceCommand.self, PushCommand.self, RolloutCommand.self,
         ])
 }

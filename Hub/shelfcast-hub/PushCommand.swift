@@ -1,0 +1,148 @@
+import ArgumentParser
+import Forecasting
+import Foundation
+import HubCore
+import HubStore
+import HubSync
+
+struct PushCommand: HubCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "push",
+        abstract: "Roll a family out: each device gets the best of its packages that it can run.",
+        discussion: """
+            The hub picks, for each device, the most accurate package whose exact memory arena fits
+            the device's budget and whose features it has. Connected devices hear of it at once,
+            visiting ones at their next visit; devices that join later get it too. Where several
+            rollouts select a device, the newest counts.
+
+            A selector is 'key=value[,value...]', several of them separated by spaces, all of which
+            must hold. 'store' and 'device' are a device's own; every other key is a label.
+
+            Examples:
+              shelfcast-hub push first --all --dry-run
+              shelfcast-hub push first --to 'store=1,2 kind=scanner'
+            """)
+
+    @Argument(help: "The family, as 'train' named it.")
+    var family: String
+    @Option(name: .customLong("to"), help: "Which devices: a selector.")
+    var selector: String?
+    @Flag(name: .customLong("all"), help: "Every device.")
+    var isForAll = false
+    @Flag(name: .customLong("dry-run"), help: "Show what would happen and change nothing.")
+    var isDryRun = false
+    @OptionGroup var json: JSONOption
+    @OptionGroup var data: DataOptions
+
+    private struct Result: Encodable {
+        struct Device: Encodable {
+            var device: String
+            var store: String
+            var budgetBytes: UInt64?
+            var variant: String?
+            var digest: String?
+            var arenaBytes: Int?
+            var reason: String
+        }
+        /// nil: a dry run.
+        var rollout: UInt64?
+        var family: String
+        var selector: String
+        var devices: [Device]
+    }
+
+    func validate() throws {
+        guard isForAll != (selector != nil) else {
+            throw ValidationError("say which devices: either --to SELECTOR or --all")
+        }
+        if let selector {
+            do throws(SelectorError) { _ = try Selector(selector) } catch {
+                throw ValidationError(error.description)
+            }
+        }
+    }
+
+    func perform() async throws {
+        let hub = try data.openStore()
+        let selector = try self.selector.map { try Selector($0) } ?? .all
+        let packages = try await hub.packages(family: family)
+        guard !packages.isEmpty else { throw try await noPackages(in: hub) }
+        let devices = try await hub.devices(store: nil).filter {
+            $0.status != .revoked && selector.matches($0)
+        }
+        let choices = devices.map { device in
+            (
+                device,
+                VariantChoice.choose(
+                    family: family, store: device.store, capabilities: device.capabilities,
+                    among: packages)
+            )
+        }
+        var rollout: RolloutRecord?
+        if !isDryRun {
+            rollout = try await hub.createRollout(
+                RolloutRecord(family: family, selector: selector, createdAt: Timestamp(Date())))
+        }
+        if json.isOn {
+            return try Console.printJSON(
+                Result(
+                    rollout: rollout?.id, family: family, selector: selector.text,
+                    devices: choices.map { Self.line($0, $1) }))
+        }
+        if choices.isEmpty {
+            Console.print("no device matches '\(selector.text)' yet; see shelfcast-hub device list")
+        } else {
+            Console.print(Self.table(choices))
+        }
+        if let rollout {
+            Console.print(
+                "rollout \(rollout.id): \(family) to \(selector.text),"
+                    + " \(FleetText.count(devices.count, "device"))")
+            Console.print("next: shelfcast-hub rollout watch \(rollout.id)")
+        } else {
+            Console.print("a dry run: nothing was changed")
+        }
+    }
+
+    private static func line(_ device: DeviceRecord, _ choice: VariantChoice) -> Result.Device {
+        var line = Result.Device(
+            device: device.id.text, store: device.store.text,
+            budgetBytes: device.capabilities?.modelMemoryBudgetBytes, reason: choice.reason)
+        if case .run(let package, _) = choice {
+            line.variant = package.variant
+            line.digest = hexadecimal(package.digest)
+            line.arenaBytes = package.arenaBytes
+        }
+        return line
+    }
+
+    private static func table(_ choices: [(DeviceRecord, VariantChoice)]) -> String {
+        var table = TextTable([
+            ("DEVICE", .left), ("STORE", .left), ("BUDGET", .right), ("GETS", .left),
+            ("ARENA", .right), ("WHY", .left),
+        ])
+        for (device, choice) in choices {
+            let line = line(device, choice)
+            table.add([
+                line.device, line.store, line.budgetBytes.map { "\($0)" } ?? "",
+                line.variant ?? "nothing", line.arenaBytes.map { "\($0)" } ?? "", line.reason,
+            ])
+        }
+        return table.text
+    }
+
+    private func noPackages(in hub: some HubStore) async throws -> CommandFailure {
+        if try await hub.family(family) != nil {
+            return CommandFailure(
+                .refused,
+                "family \(family) has no packages yet: shelfcast-hub package build \(family)")
+        }
+        let names = try await hub.families().prefix(10).map(\.name)
+        return CommandFailure(
+            .refused,
+            "there is no family '\(family)'; "
+                + (names.isEmpty
+                    ? "train one first: shelfcast-hub train --help"
+                    : "the latest are: \(names.joined(separator: ", "))"))
+    }
+}

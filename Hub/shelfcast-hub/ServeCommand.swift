@@ -1,0 +1,107 @@
+import ArgumentParser
+import Glibc
+import HubStore
+import HubSync
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+struct ServeCommand: HubCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Let devices in: the sync listener (TCP, TLS 1.3).",
+        discussion: """
+            Prints one line, 'listening on HOST:PORT', when devices can connect; logs to standard
+            error. SIGTERM and SIGINT end it within seconds; killed at any moment it loses nothing
+            that a device was told is stored. Other commands may run meanwhile: a push reaches
+            connected devices at once.
+
+            Examples:
+              shelfcast-hub serve
+              shelfcast-hub serve --host 127.0.0.1 --port 0
+            """)
+
+    @Option(help: "The address to listen on; 0.0.0.0 is every IPv4 address, :: every address.")
+    var host = "0.0.0.0"
+    @Option(help: "The TCP port; 0 takes a free one.")
+    var port = 7420
+    @Option(
+        help: ArgumentHelp(
+            "When devices that visit should come back (30s to 7d).", valueName: "duration"))
+    var visitEvery = DurationText(seconds: 900)
+    @Option(help: ArgumentHelp("Connections open at once, at most.", valueName: "count"))
+    var connectionsMax = 10_000
+    @Option(help: "How much to log.")
+    var logLevel = LogLevel.info
+    @OptionGroup var data: DataOptions
+
+    func validate() throws {
+        guard (0...65_535).contains(port) else { throw ValidationError("--port is 0 to 65535") }
+        guard (30...604_800).contains(visitEvery.seconds) else {
+            throw ValidationError("--visit-every is 30s to 7d")
+        }
+        guard (1...1_000_000).contains(connectionsMax) else {
+            throw ValidationError("--connections-max is 1 to 1000000")
+        }
+    }
+
+    func perform() async throws {
+        let identity = try data.openIdentity()
+        let store = try data.openStore()
+        var limits = HubServerLimits()
+        limits.visitEverySeconds = UInt32(visitEvery.seconds)
+        limits.connectionsMax = connectionsMax
+        var logger = Logger(label: "hub", factory: { StreamLogHandler.standardError(label: $0) })
+        logger.logLevel = logLevel.level
+        Self.raiseFileLimit(for: connectionsMax, logger: logger)
+        let server = try HubServer(
+            host: host, port: port, dataDirectory: data.directory, identity: identity,
+            store: store, limits: limits, logger: logger
+        ) { port in Console.print("listening on \(host):\(port)") }
+        var configuration = ServiceGroupConfiguration(
+            services: [.init(service: server)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        // A device that does not read must not hold the hub up.
+        configuration.maximumGracefulShutdownDuration = .seconds(3)
+        configuration.maximumCancellationDuration = .seconds(2)
+        do {
+            try await ServiceGroup(configuration: configuration).run()
+        } catch let error as HubServerError {
+            switch error {
+            case .portInUse: throw CommandFailure(.busy, error.description)
+            case .addressUnusable: throw CommandFailure(.failed, error.description)
+            }
+        }
+    }
+
+    /// Each connection is an open file, and the usual limit is 1,024.
+    private static func raiseFileLimit(for connections: Int, logger: Logger) {
+        let wanted = rlim_t(connections + 128)
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0,
+            limit.rlim_cur < wanted
+        else { return }
+        limit.rlim_cur = min(wanted, limit.rlim_max)
+        if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0
+            || limit.rlim_cur < wanted
+        {
+            logger.warning(
+                "the system allows fewer open files than --connections-max needs",
+                metadata: ["files": "\(limit.rlim_cur)", "needed": "\(wanted)"])
+        }
+    }
+}
+
+/// What `--log-level` takes.
+enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+    case debug, info, warning, error
+
+    var level: Logger.Level {
+        switch self {
+        case .debug: .debug
+        case .info: .info
+        case .warning: .warning
+        case .error: .error
+        }
+    }
+}
