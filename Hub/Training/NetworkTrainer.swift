@@ -34,14 +34,16 @@ final class NetworkTrainer {
     private static let shardCount = 2
     /// The learning rate falls in a straight line to this part of itself.
     private static let finalRateShare: Float = 0.05
-    /// A better validation loss is one that is lower by this share.
-    private static let improvement = 1e-4
+    /// What is validated and kept is not the weights of the last batch but their running mean over about so
+    /// many batches (Polyak and Juditsky 1992): far less noise in the choice of the epoch.
+    private static let averagedBatches: Float = 200
 
     private let sampler: WindowSampler
     private let plan: TrainingPlan
     private let shape: LSTMShape
     private let shards: [BatchedLSTM]
     private var weights: PackedWeights
+    private var averaged: PackedWeights
     /// Divides a loss, so that gradients are of order 1 whatever the units sold.
     private var lossScale: Float = 1
 
@@ -54,6 +56,7 @@ final class NetworkTrainer {
             BatchedLSTM(shape: shape, window: sampler.spec.window, columns: columns)
         }
         weights = Self.initialWeights(shape, seed: plan.seed)
+        averaged = weights
     }
 
     /// - Parameter report: called a few times a second with epoch (1-based), share of it done, loss so far
@@ -84,6 +87,7 @@ final class NetworkTrainer {
                 adam.step(
                     weights: &weights.values, gradient: gradient,
                     learningRate: plan.learningRate * (1 - (1 - Self.finalRateShare) * progress))
+                average(batchesSoFar: step + 1)
                 if batch % 16 == 15 || batch == batches - 1 {
                     report(
                         epoch, Double(batch + 1) / Double(batches), lossSum / Double(high),
@@ -96,22 +100,31 @@ final class NetworkTrainer {
             }
             result.trainingLosses.append(Float(lossSum / Double(order.count)))
             result.validationLosses.append(Float(validationLoss))
-            if validationLoss < lowest - Self.improvement * abs(lowest) || result.bestEpoch == 0 {
+            if validationLoss < lowest || result.bestEpoch == 0 {
                 lowest = validationLoss
-                result.parameters = weights.unpacked
+                result.parameters = averaged.unpacked
                 result.bestEpoch = epoch
             }
             if epoch - result.bestEpoch >= plan.patience { break }
         }
-        weights = PackedWeights(result.parameters)
+        averaged = PackedWeights(result.parameters)
         return result
     }
 
-    /// The network's output for every sample, with the weights of the last `run`.
+    private func average(batchesSoFar: Int) {
+        let share = max(1 / Self.averagedBatches, 1 / Float(batchesSoFar))
+        weights.values.withUnsafeBufferPointer { now in
+            averaged.values.withUnsafeMutableBufferPointer { mean in
+                for k in 0..<mean.count { mean[k] += share * (now[k] - mean[k]) }
+            }
+        }
+    }
+
+    /// The network's output for every sample, with the averaged weights, after a `run` those it returned.
     func outputs(_ samples: [Sample]) -> [Float] {
         var outputs = [Float](repeating: 0, count: samples.count)
         let part = (samples.count + Self.shardCount - 1) / Self.shardCount
-        weights.values.withUnsafeBufferPointer { weights in
+        averaged.values.withUnsafeBufferPointer { weights in
             outputs.withUnsafeMutableBufferPointer { outputs in
                 let shared = Unchecked((weights.baseAddress!, outputs, shards, sampler))
                 DispatchQueue.concurrentPerform(iterations: Self.shardCount) { shard in
@@ -216,14 +229,11 @@ final class NetworkTrainer {
         let units = panel.observed[cell]
         let level = panel.level[cell]
         switch (plan.loss, sampler.spec.output) {
+        case (.automatic, _): preconditionFailure("the loss is resolved before training")
         case (.tweedie(let power), _):
-            let held = min(max(y, -4), 4)
-            let forecast = level * panel.factor[cell] * exponential(held)
-            let logForecast = naturalLogarithm(forecast)
-            let a = exponential((2 - power) * logForecast)  // forecast²⁻ᵖ
-            let b = units * a / forecast  // units · forecast¹⁻ᵖ
-            let loss = power == 1 ? a - units * logForecast : a / (2 - power) - b / (1 - power)
-            return (loss / lossScale, (a - b) / lossScale)
+            let forecast = level * panel.factor[cell] * exponential(min(max(y, -4), 4))
+            return Self.tweedie(
+                units: units, forecast: forecast, power: power, scale: lossScale)
         case (.meanSquare, .zScore):
             let error = y - (units - level) / panel.entries[Int(sample.entry)].scale
             return (error * error, 2 * error)
@@ -233,23 +243,40 @@ final class NetworkTrainer {
             let error = y - (units / level - 1)
             return (weight * error * error, 2 * weight * error)
         case (.meanSquare, .logResidual):
+            // Half a unit keeps the logarithm of a zero finite.
             let expected = level * panel.factor[cell]
-            let weight = expected / lossScale
-            let error = y - naturalLogarithm((units + 0.5) / (expected + 0.5))
-            return (weight * error * error, 2 * weight * error)
+            let error = y - naturalLogarithm(max(units, 0.5) / expected)
+            return (error * error, 2 * error)
         }
+    }
+
+    /// Half the unit deviance (0 where the forecast is right) and its derivative by ln(forecast).
+    private static func tweedie(
+        units: Float, forecast: Float, power: Float, scale: Float
+    ) -> (loss: Float, slope: Float) {
+        let logForecast = naturalLogarithm(forecast)
+        let logUnits = units > 0 ? naturalLogarithm(units) : 0
+        if power == 1 {
+            let deviance = units * (logUnits - logForecast) - (units - forecast)
+            return (deviance / scale, (forecast - units) / scale)
+        }
+        let (p1, p2) = (1 - power, 2 - power)
+        let a = exponential(p2 * logForecast)  // forecast²⁻ᵖ
+        let b = units * a / forecast  // units · forecast¹⁻ᵖ
+        let exact = units > 0 ? exponential(p2 * logUnits) / (p1 * p2) : 0
+        return ((exact - b / p1 + a / p2) / scale, (a - b) / scale)
     }
 
     private func meanLossWeight(_ samples: [Sample]) -> Float {
         let panel = sampler.panel
         var sum = 0.0
         for sample in samples {
-            let cell = Int(sample.cell)
-            let expected = panel.level[cell] * panel.factor[cell]
-            switch plan.loss {
-            case .tweedie(let power):
+            let expected = panel.level[Int(sample.cell)] * panel.factor[Int(sample.cell)]
+            switch (plan.loss, sampler.spec.output) {
+            case (.tweedie(let power), _):
                 sum += Double(exponential((2 - power) * naturalLogarithm(expected)))
-            case .meanSquare: sum += Double(sampler.spec.output == .zScore ? 1 : expected)
+            case (_, .relative): sum += Double(expected)
+            default: sum += 1
             }
         }
         return max(Float(sum / Double(max(samples.count, 1))), 1e-6)

@@ -12,6 +12,12 @@ struct SeasonalFit {
     private static let halfYear = 182
     /// A month needs so many observed days, at least, to get a factor.
     private static let monthDaysMin = 28
+    /// Weight of a day in the mean of the last days, compared with the day after it.
+    private static let recentDecay: Float = 0.8
+    /// Half of 3.84: the log-likelihood ratio that chance exceeds once in twenty times.
+    private static let significantNats = 1.92
+    /// How much of the last days' mean may be mixed into a level when rates are compared.
+    private static let recentShares: [Float] = [0, 0.15, 0.3, 0.45, 0.6]
     /// Days at a series' start whose mean is its first level.
     private static let firstLevelDays = 28
 
@@ -28,24 +34,42 @@ struct SeasonalFit {
         months = calendar.map { UInt8($0.month - 1) }
     }
 
+    /// What was fitted besides what the panel now holds.
+    struct Outcome {
+        /// A flat one where the form has none.
+        var profiles: [SeasonalProfile]
+        /// Of the levels beside a network; 0 in the plain form.
+        var levelRate: Float
+        /// Of levels × season that have to forecast alone.
+        var levelRateAlone: Float
+    }
+
     /// Fills the panel's factors, levels and scales.
-    /// - Returns: the profiles (a flat one where the form has none) and the rate of the levels.
-    static func fit(
-        _ panel: inout SeriesPanel, plan: TrainingPlan
-    ) -> (profiles: [SeasonalProfile], levelRate: Float) {
+    static func fit(_ panel: inout SeriesPanel, plan: TrainingPlan) -> Outcome {
         let fit = SeasonalFit(panel, plan: plan)
         let training = panel.days.lowerBound..<panel.trainingEnd
+        var outcome = Outcome(profiles: [.flat], levelRate: 0, levelRateAlone: 0)
         switch plan.form {
         case .plain:
             fit.standardise(&panel, over: training)
-            return ([.flat], 0)
+            return outcome
         case .calendar:
-            let rate = fit.bestRate(&panel, over: fit.holdout(panel)).rate
-            fit.runLevels(&panel, rate: rate)
-            return ([.flat], rate)
+            let rates = fit.fitRates(&panel, over: fit.holdout(panel))
+            outcome.levelRate = rates.besideWindow.rate
+            outcome.levelRateAlone = rates.alone.rate
         case .profile:
-            return fit.fitProfiles(&panel, over: training)
+            outcome = fit.fitProfiles(&panel, over: training)
         }
+        fit.runLevels(&panel, rate: outcome.levelRate)
+        return outcome
+    }
+
+    /// The same panel with levels that move at another rate; nothing changes in the plain form.
+    static func withLevels(_ panel: SeriesPanel, rate: Float, plan: TrainingPlan) -> SeriesPanel {
+        guard plan.form != .plain else { return panel }
+        var panel = panel
+        SeasonalFit(panel, plan: plan).runLevels(&panel, rate: rate)
+        return panel
     }
 
     /// Fills the panel's factors, levels and scales as `family` was trained with them.
@@ -130,26 +154,74 @@ struct SeasonalFit {
         }
     }
 
-    /// The rate whose levels forecast the days of `range` best.
-    private func bestRate(
-        _ panel: inout SeriesPanel, over range: Range<BusinessDay>
-    ) -> (rate: Float, deviance: Double) {
-        var best = (rate: Self.rates[0], deviance: Double.infinity)
-        for rate in Self.rates {
-            runLevels(&panel, rate: rate)
-            let deviance = deviance(panel, over: range)
-            if deviance < best.deviance { best = (rate, deviance) }
-        }
-        return best
+    /// Rates of the levels that forecast best, and how well.
+    private struct RateFit {
+        /// Of a level that is all there is.
+        var alone = Self.worst
+        /// Of a level beside which the last days are seen too, as the network sees them: mixing their mean
+        /// in stands for the network. Levels are then free to be slow.
+        var besideWindow = Self.worst
+
+        static let worst = (rate: SeasonalFit.rates[0], deviance: Double.infinity)
     }
 
-    /// Half the Poisson deviance of level × factor, up to a constant.
-    private func deviance(_ panel: SeriesPanel, over range: Range<BusinessDay>) -> Double {
-        var sum = 0.0
+    private func fitRates(_ panel: inout SeriesPanel, over range: Range<BusinessDay>) -> RateFit {
+        let recent = recentMeans(panel, over: range)
+        var fit = RateFit()
+        for rate in Self.rates {
+            runLevels(&panel, rate: rate)
+            for share in Self.recentShares {
+                let deviance = deviance(panel, over: range, recent: recent, share: share)
+                if share == 0, deviance < fit.alone.deviance { fit.alone = (rate, deviance) }
+                // Rates come slowest first: a faster one has to be better by more than chance.
+                if deviance < fit.besideWindow.deviance - Self.significantNats {
+                    fit.besideWindow = (rate, deviance)
+                }
+            }
+        }
+        return fit
+    }
+
+    /// Per cell of `range`, in the order of the entries: the weighted mean of the observed ones among the
+    /// window's days before it, season divided out; NaN where there is none.
+    private func recentMeans(_ panel: SeriesPanel, over range: Range<BusinessDay>) -> [Float] {
+        var means: [Float] = []
         for entry in panel.entries {
-            for cell in panel.cells(entry, within: range) where !panel.observed[cell].isNaN {
-                let expected = Double(panel.level[cell]) * Double(panel.factor[cell])
-                sum += expected - Double(panel.observed[cell]) * naturalLogarithm(expected)
+            for cell in panel.cells(entry, within: range) {
+                var (sum, count) = (Float(0), Float(0))
+                var weight: Float = 1
+                for lag in 1...plan.window {
+                    let past = panel.deseasonalised[cell - lag]
+                    if !past.isNaN {
+                        sum += weight * past
+                        count += weight
+                    }
+                    weight *= Self.recentDecay
+                }
+                means.append(sum / count)
+            }
+        }
+        return means
+    }
+
+    /// Half the Poisson deviance, up to a constant, of factor × (level mixed with `recent`).
+    private func deviance(
+        _ panel: SeriesPanel, over range: Range<BusinessDay>, recent: [Float], share: Float
+    ) -> Double {
+        var sum = 0.0
+        var index = 0
+        for entry in panel.entries {
+            for cell in panel.cells(entry, within: range) {
+                let mean = recent[index]
+                index += 1
+                guard !panel.observed[cell].isNaN else { continue }
+                var level = panel.level[cell]
+                if !mean.isNaN { level += share * (mean - level) }
+                let expected = Double(level) * Double(panel.factor[cell])
+                sum += expected
+                if panel.observed[cell] > 0 {
+                    sum -= Double(panel.observed[cell]) * naturalLogarithm(expected)
+                }
             }
         }
         return sum
@@ -185,23 +257,23 @@ struct SeasonalFit {
 
     private func fitProfiles(
         _ panel: inout SeriesPanel, over training: Range<BusinessDay>
-    ) -> (profiles: [SeasonalProfile], levelRate: Float) {
+    ) -> Outcome {
         // How far series may differ is decided on days that the profiles of the trial have not seen.
         let held = holdout(panel)
         let seen = training.lowerBound..<held.lowerBound
-        var best = (shrinkage: Float?.none, profiles: 1, rate: Self.rates[0])
-        var lowest = Double.infinity
+        var best = (shrinkage: Float?.none, profiles: 1, rates: RateFit())
         let trials: [(Float?, Int)] = [(nil, 1)] + Self.shrinkages.map { ($0, plan.profilesMax) }
-        for (shrinkage, count) in trials {
-            guard count > 1 || shrinkage == nil else { continue }
+        for (shrinkage, count) in trials where count > 1 || shrinkage == nil {
             _ = setProfiles(&panel, shrinkage: shrinkage, count: count, over: seen)
-            let (rate, deviance) = bestRate(&panel, over: held)
-            if deviance < lowest { (best, lowest) = ((shrinkage, count, rate), deviance) }
+            let rates = fitRates(&panel, over: held)
+            if rates.besideWindow.deviance < best.rates.besideWindow.deviance {
+                best = (shrinkage, count, rates)
+            }
         }
-        let profiles = setProfiles(
-            &panel, shrinkage: best.shrinkage, count: best.profiles, over: training)
-        runLevels(&panel, rate: best.rate)
-        return (profiles, best.rate)
+        return Outcome(
+            profiles: setProfiles(
+                &panel, shrinkage: best.shrinkage, count: best.profiles, over: training),
+            levelRate: best.rates.besideWindow.rate, levelRateAlone: best.rates.alone.rate)
     }
 
     /// Fits one profile for all series (`shrinkage` nil) or at most `count`, and sets the panel's factors.

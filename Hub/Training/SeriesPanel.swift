@@ -74,6 +74,19 @@ struct SeriesPanel {
         }
     }
 
+    /// The part of the observed training days on which nothing was sold.
+    var zeroShare: Double {
+        var (zeros, count) = (0, 0)
+        for entry in entries {
+            for cell in cells(entry, within: days.lowerBound..<trainingEnd)
+            where !observed[cell].isNaN {
+                count += 1
+                if observed[cell] == 0 { zeros += 1 }
+            }
+        }
+        return count > 0 ? Double(zeros) / Double(count) : 0
+    }
+
     func day(_ cell: Int, of entry: Entry) -> BusinessDay {
         entry.firstDay.advanced(by: cell - entry.base)
     }

@@ -16,7 +16,9 @@ package func train(
     try plan.validate()
     var panel = try SeriesPanel(
         series, padding: max(plan.window, Baseline.lookBackDaysMax), testFrom: plan.testFrom)
-    let (profiles, levelRate) = SeasonalFit.fit(&panel, plan: plan)
+    let fit = SeasonalFit.fit(&panel, plan: plan)
+    var plan = plan
+    plan.loss = plan.loss.resolved(for: plan.form, zeroShare: panel.zeroShare)
     let output: OutputKind =
         switch plan.form {
         case .plain: .zScore
@@ -24,7 +26,7 @@ package func train(
         case .profile: .logResidual
         }
     let spec = FeatureSpec(
-        form: plan.form, window: plan.window, levelRate: levelRate, inputs: plan.inputs,
+        form: plan.form, window: plan.window, levelRate: fit.levelRate, inputs: plan.inputs,
         output: output)
     let sampler = WindowSampler(panel: panel, spec: spec)
 
@@ -71,12 +73,16 @@ package func train(
                 validationLosses: result.validationLosses, bestEpoch: result.bestEpoch))
     }
     return TrainedFamily(
-        spec: spec, profiles: profiles, asOf: panel.trainingEnd.advanced(by: -1),
+        spec: spec, profiles: fit.profiles, asOf: panel.trainingEnd.advanced(by: -1),
         starts: starts(panel), variants: variants,
-        baselines: baselines(sampler, samples: test.isEmpty ? validation : test),
+        baselines: baselines(
+            WindowSampler(
+                panel: SeasonalFit.withLevels(panel, rate: fit.levelRateAlone, plan: plan),
+                spec: spec),
+            samples: test.isEmpty ? validation : test),
         evaluatedFrom: evaluatedFrom,
         evaluatedDays: (test.isEmpty ? panel.trainingEnd : panel.days.upperBound) - evaluatedFrom,
-        seed: plan.seed, trainingWindows: training.count)
+        loss: plan.loss, seed: plan.seed, trainingWindows: training.count)
 }
 
 private func starts(_ panel: SeriesPanel) -> [StoreStarts] {

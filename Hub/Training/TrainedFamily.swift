@@ -41,6 +41,8 @@ package struct TrainedFamily: Equatable, Sendable {
     /// The evaluated days: test days, or else validation days. Closed days whose units are recorded count.
     package var evaluatedFrom: BusinessDay
     package var evaluatedDays: Int
+    /// As resolved for the data; never `.automatic`.
+    package var loss: Loss
     package var seed: UInt64
     package var trainingWindows: Int
 

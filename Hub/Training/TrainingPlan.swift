@@ -2,11 +2,20 @@ package import Forecasting
 
 /// What an epoch tries to make small.
 package enum Loss: Equatable, Sendable {
-    /// Mean square of the error in the network's own output.
+    /// For the profile form, Poisson's deviance where more than one observed day in twenty is a zero, and
+    /// the mean square otherwise; the mean square for the other forms.
+    case automatic
+    /// Mean square of the error in the network's own output. In the profile form that is the logarithm of
+    /// demand: even-handed between slow and fast items, but below the mean where demand is lumpy.
     case meanSquare
     /// The deviance of a Tweedie distribution in units, variance ∝ meanᵖᵒʷᵉʳ: 1 is Poisson. Forecasts the
     /// mean, so that the sum of forecasts is right even where most days are zero. For the profile form.
     case tweedie(power: Float)
+
+    func resolved(for form: ModelForm, zeroShare: Double) -> Loss {
+        guard self == .automatic else { return self }
+        return form == .profile && zeroShare > 0.05 ? .tweedie(power: 1) : .meanSquare
+    }
 }
 
 /// One training run.
@@ -27,15 +36,16 @@ package struct TrainingPlan: Equatable, Sendable {
     package var testFrom: BusinessDay?
     package var batch: Int
     package var learningRate: Float
-    /// Of the last hidden state.
-    package var dropout: Float = 0.2
-    package var loss: Loss
+    /// Of the last hidden state. Networks of a few units, which the calendar and profile forms need, are
+    /// too small to be thinned further.
+    package var dropout: Float
+    package var loss: Loss = .automatic
     /// The last days before the test days decide when to stop; weights never see them.
     package var validationDays = 56
     /// Epochs without a better validation loss before training stops.
     package var patience: Int
     /// At most so many seasonal profiles are kept.
-    package var profilesMax = 8
+    package var profilesMax = 12
 
     /// The settings that the reference figures were reached with.
     package init(form: ModelForm, units: [Int], seed: UInt64 = 1, testFrom: BusinessDay? = nil) {
@@ -45,14 +55,14 @@ package struct TrainingPlan: Equatable, Sendable {
         self.testFrom = testFrom
         switch form {
         case .plain:
-            (inputs, loss) = ([], .meanSquare)
-            (epochs, batch, learningRate, patience) = (30, 128, 0.002, 6)
+            inputs = []
+            (epochs, batch, learningRate, dropout, patience) = (30, 128, 0.002, 0.2, 6)
         case .calendar:
-            (inputs, loss) = ([.weekday, .month], .meanSquare)
-            (epochs, batch, learningRate, patience) = (30, 128, 0.01, 6)
+            inputs = [.weekday, .month]
+            (epochs, batch, learningRate, dropout, patience) = (30, 128, 0.01, 0, 6)
         case .profile:
-            (inputs, loss) = ([], .tweedie(power: 1))
-            (epochs, batch, learningRate, patience) = (20, 128, 0.01, 5)
+            inputs = []
+            (epochs, batch, learningRate, dropout, patience) = (20, 128, 0.007, 0, 8)
         }
     }
 
@@ -82,7 +92,7 @@ package struct TrainingPlan: Equatable, Sendable {
             throw TrainingError.plan(field: "profilesMax")
         }
         switch loss {
-        case .meanSquare: break
+        case .automatic, .meanSquare: break
         case .tweedie(let power):
             guard form == .profile, power >= 1, power < 2 else {
                 throw TrainingError.plan(field: "loss")
