@@ -125,7 +125,9 @@ struct SeriesPanel {
         for one in series {
             let offset = one.firstDay - days.lowerBound
             var total = totals[one.store] ?? [Double](repeating: 0, count: count)
-            for (index, day) in one.days.enumerated() { total[offset + index] += Double(day.units ?? 0) }
+            for (index, day) in one.days.enumerated() {
+                total[offset + index] += Double(day.units ?? 0)
+            }
             totals[one.store] = total
         }
         return totals.mapValues { total in

@@ -10,7 +10,8 @@ package enum Baseline: Hashable, Sendable {
     case meanOfLags7And14
 
     package static let all: [Baseline] = [
-        .naive, .seasonalNaive, .movingAverage(days: 7), .movingAverage(days: 14), .meanOfLags7And14,
+        .naive, .seasonalNaive, .movingAverage(days: 7), .movingAverage(days: 14),
+        .meanOfLags7And14,
     ]
 
     /// How far back a baseline looks for a known day.

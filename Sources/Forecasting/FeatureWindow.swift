@@ -30,7 +30,8 @@ package struct FeatureWindow {
             spec.output == .zScore
             ? (units - state.level) / state.scale
             : units / factor(on: day) / state.level - 1
-        return min(max(value, FeatureSpec.demandRange.lowerBound), FeatureSpec.demandRange.upperBound)
+        let range = FeatureSpec.demandRange
+        return min(max(value, range.lowerBound), range.upperBound)
     }
 
     /// Writes the network's input, time-major: row `t` is `recentDays[t]`.

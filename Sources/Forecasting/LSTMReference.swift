@@ -68,17 +68,17 @@ package struct LSTMReference: Sendable {
         hiddenScale: [Double]? = nil, gradient: inout [Double]
     ) {
         let (I, H) = (shape.inputWidth, shape.units)
-        let T = window.count / I
-        precondition(gradient.count == shape.parameterCount && trace.gates.count == T)
+        let days = window.count / I
+        precondition(gradient.count == shape.parameterCount && trace.gates.count == days)
         gradient[shape.denseBiasOffset] += outputGradient
         var dh = [Double](repeating: 0, count: H)
         var dc = [Double](repeating: 0, count: H)
         for j in 0..<H {
             let scale = hiddenScale?[j] ?? 1
-            gradient[shape.denseOffset + j] += outputGradient * trace.hidden[T][j] * scale
+            gradient[shape.denseOffset + j] += outputGradient * trace.hidden[days][j] * scale
             dh[j] = outputGradient * parameters[shape.denseOffset + j] * scale
         }
-        for t in (0..<T).reversed() {
+        for t in (0..<days).reversed() {
             let gates = trace.gates[t]
             var dz = [Double](repeating: 0, count: 4 * H)
             for j in 0..<H {

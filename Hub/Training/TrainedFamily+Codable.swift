@@ -1,0 +1,249 @@
+import Forecasting
+package import Foundation
+
+/// Why stored bytes are no family.
+package enum FamilyCodingError: Error, Equatable, Sendable {
+    /// Not the JSON of a family, or damaged; with what the decoder said.
+    case damaged(String)
+    /// Written by a later version of this program.
+    case unknownVersion(Int)
+    /// The field has a value that no training run gives.
+    case field(String)
+}
+
+/// The stored form of a family: JSON with sorted keys, weights and levels as the base64 of their
+/// little-endian bit patterns, so that they come back bit for bit. The same family gives the same bytes.
+extension TrainedFamily {
+    package func encoded() throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        return try encoder.encode(FamilyRecord(self))
+    }
+
+    /// - Throws: `FamilyCodingError`.
+    package init(encoded data: Data) throws {
+        let record: FamilyRecord
+        do {
+            let version = try JSONDecoder().decode(VersionRecord.self, from: data).version
+            guard version == FamilyRecord.version else {
+                throw FamilyCodingError.unknownVersion(version)
+            }
+            record = try JSONDecoder().decode(FamilyRecord.self, from: data)
+        } catch let error as DecodingError {
+            throw FamilyCodingError.damaged("\(error)")
+        }
+        self = try record.family()
+    }
+}
+
+private struct VersionRecord: Codable {
+    var version: Int
+}
+
+private struct FamilyRecord: Codable {
+    static let version = 1
+
+    var version: Int
+    var form: String
+    var window: Int
+    var levelRate: Data
+    var inputs: UInt16
+    var output: UInt8
+    var profiles: [Data]
+    var asOf: String
+    var stores: [StoreRecord]
+    var variants: [VariantRecord]
+    var baselines: [BaselineRecord]
+    var evaluatedFrom: String
+    var evaluatedDays: Int
+    /// Nil is the mean square.
+    var tweediePower: Float?
+    var seed: UInt64
+    var trainingWindows: Int
+
+    init(_ family: TrainedFamily) {
+        version = Self.version
+        form = family.spec.form.name
+        window = family.spec.window
+        levelRate = Data(bits: [family.spec.levelRate])
+        inputs = family.spec.inputs.rawValue
+        output = family.spec.output.rawValue
+        profiles = family.profiles.map { Data(bits: $0.weekday + $0.month) }
+        asOf = family.asOf.iso8601
+        stores = family.starts.map(StoreRecord.init)
+        variants = family.variants.map(VariantRecord.init)
+        baselines = family.baselines.map {
+            BaselineRecord(name: $0.name, accuracy: AccuracyRecord($0.accuracy))
+        }
+        evaluatedFrom = family.evaluatedFrom.iso8601
+        evaluatedDays = family.evaluatedDays
+        if case .tweedie(let power) = family.loss { tweediePower = power }
+        seed = family.seed
+        trainingWindows = family.trainingWindows
+    }
+
+    func family() throws -> TrainedFamily {
+        guard let form = ModelForm(name: form) else { throw FamilyCodingError.field("form") }
+        guard let output = OutputKind(rawValue: output) else {
+            throw FamilyCodingError.field("output")
+        }
+        guard let rate = levelRate.floats(1)?.first else {
+            throw FamilyCodingError.field("levelRate")
+        }
+        let spec = FeatureSpec(
+            form: form, window: window, levelRate: rate,
+            inputs: FeatureInputs(rawValue: inputs), output: output)
+        do { try spec.validate() } catch { throw FamilyCodingError.field("\(error)") }
+        guard let asOf = BusinessDay(iso8601: Array(asOf.utf8)),
+            let evaluatedFrom = BusinessDay(iso8601: Array(evaluatedFrom.utf8)), evaluatedDays >= 0
+        else { throw FamilyCodingError.field("day") }
+        guard !profiles.isEmpty else { throw FamilyCodingError.field("profiles") }
+        return TrainedFamily(
+            spec: spec,
+            profiles: try profiles.map { data in
+                guard let factors = data.floats(SeasonalProfile.weekdays + SeasonalProfile.months)
+                else { throw FamilyCodingError.field("profiles") }
+                return SeasonalProfile(
+                    weekday: Array(factors[..<SeasonalProfile.weekdays]),
+                    month: Array(factors[SeasonalProfile.weekdays...]))
+            }, asOf: asOf, starts: try stores.map { try $0.store(profiles: profiles.count) },
+            variants: try variants.map { try $0.variant(inputWidth: spec.inputWidth) },
+            baselines: try baselines.map {
+                NamedAccuracy(name: $0.name, accuracy: try $0.accuracy.accuracy())
+            }, evaluatedFrom: evaluatedFrom, evaluatedDays: evaluatedDays,
+            loss: tweediePower.map { .tweedie(power: $0) } ?? .meanSquare, seed: seed,
+            trainingWindows: trainingWindows)
+    }
+}
+
+private struct StoreRecord: Codable {
+    var store: String
+    var items: [String]
+    var levels: Data
+    var scales: Data
+    var profiles: [UInt16]
+
+    init(_ starts: StoreStarts) {
+        store = starts.store.text
+        items = starts.starts.map(\.item.text)
+        levels = Data(bits: starts.starts.map(\.level))
+        scales = Data(bits: starts.starts.map(\.scale))
+        profiles = starts.starts.map(\.profile)
+    }
+
+    func store(profiles count: Int) throws -> StoreStarts {
+        guard let levels = levels.floats(items.count), let scales = scales.floats(items.count),
+            profiles.count == items.count, profiles.allSatisfy({ $0 < count })
+        else { throw FamilyCodingError.field("starts") }
+        do throws(IdentifierError) {
+            var starts: [SeriesStart] = []
+            for (index, item) in items.enumerated() {
+                starts.append(
+                    SeriesStart(
+                        item: try ItemID(item), level: levels[index], scale: scales[index],
+                        profile: profiles[index]))
+            }
+            return StoreStarts(store: try StoreID(store), starts: starts)
+        } catch {
+            throw FamilyCodingError.field("identifier")
+        }
+    }
+}
+
+private struct VariantRecord: Codable {
+    var units: Int
+    var parameters: Data
+    var validation: AccuracyRecord
+    var test: AccuracyRecord?
+    var trainingLosses: Data
+    var validationLosses: Data
+    var bestEpoch: Int
+
+    init(_ variant: TrainedVariant) {
+        units = variant.units
+        parameters = Data(bits: variant.parameters.flattened)
+        validation = AccuracyRecord(variant.validation)
+        test = variant.test.map(AccuracyRecord.init)
+        trainingLosses = Data(bits: variant.trainingLosses)
+        validationLosses = Data(bits: variant.validationLosses)
+        bestEpoch = variant.bestEpoch
+    }
+
+    func variant(inputWidth: Int) throws -> TrainedVariant {
+        guard (1...LSTMShape.unitsMax).contains(units) else {
+            throw FamilyCodingError.field("units")
+        }
+        let shape = LSTMShape(inputWidth: inputWidth, units: units)
+        guard let flat = parameters.floats(shape.parameterCount),
+            flat.allSatisfy(\.isFinite)
+        else { throw FamilyCodingError.field("parameters") }
+        guard let training = trainingLosses.floats(), let validations = validationLosses.floats()
+        else { throw FamilyCodingError.field("losses") }
+        return TrainedVariant(
+            units: units, parameters: LSTMParameters(shape: shape, flattened: flat),
+            validation: try validation.accuracy(), test: try test?.accuracy(),
+            trainingLosses: training, validationLosses: validations, bestEpoch: bestEpoch)
+    }
+}
+
+private struct BaselineRecord: Codable {
+    var name: String
+    var accuracy: AccuracyRecord
+}
+
+private struct AccuracyRecord: Codable {
+    var count: Int
+    var zeroActualCount: Int
+    var actualSum: Double
+    var forecastSum: Double
+    var absoluteErrorSum: Double
+    var squaredErrorSum: Double
+    var relativeErrorSum: Double
+    var symmetricErrorSum: Double
+
+    init(_ accuracy: Accuracy) {
+        count = accuracy.count
+        zeroActualCount = accuracy.zeroActualCount
+        actualSum = accuracy.actualSum
+        forecastSum = accuracy.forecastSum
+        absoluteErrorSum = accuracy.absoluteErrorSum
+        squaredErrorSum = accuracy.squaredErrorSum
+        relativeErrorSum = accuracy.relativeErrorSum
+        symmetricErrorSum = accuracy.symmetricErrorSum
+    }
+
+    func accuracy() throws -> Accuracy {
+        guard
+            let accuracy = Accuracy(
+                count: count, zeroActualCount: zeroActualCount, actualSum: actualSum,
+                forecastSum: forecastSum, absoluteErrorSum: absoluteErrorSum,
+                squaredErrorSum: squaredErrorSum, relativeErrorSum: relativeErrorSum,
+                symmetricErrorSum: symmetricErrorSum)
+        else { throw FamilyCodingError.field("accuracy") }
+        return accuracy
+    }
+}
+
+extension Data {
+    /// Little-endian bit patterns, four bytes each.
+    fileprivate init(bits floats: [Float]) {
+        self.init(capacity: 4 * floats.count)
+        for value in floats {
+            let bits = value.bitPattern
+            for shift in [0, 8, 16, 24] { append(UInt8(truncatingIfNeeded: bits >> UInt32(shift))) }
+        }
+    }
+
+    /// Nil when these are not whole floats, or not `count` of them.
+    fileprivate func floats(_ expected: Int? = nil) -> [Float]? {
+        guard self.count.isMultiple(of: 4), expected == nil || expected == self.count / 4 else {
+            return nil
+        }
+        let bytes = [UInt8](self)
+        return stride(from: 0, to: bytes.count, by: 4).map { at in
+            var bits: UInt32 = 0
+            for k in (0..<4).reversed() { bits = bits << 8 | UInt32(bytes[at + k]) }
+            return Float(bitPattern: bits)
+        }
+    }
+}
