@@ -1,4 +1,6 @@
 import CZlib
+// On Linux the compiler may take `stat` for CoreFoundation's, which this brings in.
+import Foundation
 
 #if canImport(Glibc)
     import Glibc
