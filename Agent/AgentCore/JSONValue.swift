@@ -109,11 +109,13 @@ package enum JSONValue: Equatable, Sendable {
     }
 
     /// Reads exactly one document.
-    package init(parsing bytes: [UInt8]) throws(JSONError) {
-        guard bytes.count <= Self.bytesMax else {
-            throw .tooLong(bytes: bytes.count, bytesMax: Self.bytesMax)
+    package init(
+        parsing bytes: [UInt8], bytesMax: Int = Self.bytesMax, valuesMax: Int = Self.valuesMax
+    ) throws(JSONError) {
+        guard bytes.count <= bytesMax else {
+            throw .tooLong(bytes: bytes.count, bytesMax: bytesMax)
         }
-        var parser = JSONParser(bytes: bytes)
+        var parser = JSONParser(bytes: bytes, valuesMax: valuesMax)
         self = try parser.document()
     }
 }
@@ -121,10 +123,13 @@ package enum JSONValue: Equatable, Sendable {
 private struct JSONParser {
     let bytes: [UInt8]
     var at = 0
-    var valuesLeft = JSONValue.valuesMax
+    let valuesMax: Int
+    var valuesLeft: Int
 
-    init(bytes: [UInt8]) {
+    init(bytes: [UInt8], valuesMax: Int) {
         self.bytes = bytes
+        self.valuesMax = valuesMax
+        valuesLeft = valuesMax
     }
 
     mutating func document() throws(JSONError) -> JSONValue {
@@ -150,7 +155,7 @@ private struct JSONParser {
 
     private mutating func value(depth: Int) throws(JSONError) -> JSONValue {
         guard depth < JSONValue.depthMax else { throw .tooDeep(depthMax: JSONValue.depthMax) }
-        guard valuesLeft > 0 else { throw .tooManyValues(countMax: JSONValue.valuesMax) }
+        guard valuesLeft > 0 else { throw .tooManyValues(countMax: valuesMax) }
         valuesLeft -= 1
         skipBlanks()
         switch try peek() {

@@ -113,6 +113,7 @@ package struct Visit: Sendable {
     private var open = Open.welcome
     private var hasRegistered = false
     private var wantsContext = true
+    private var wantsRegister = false
     private var askedForRenewal = false
     /// The revision the hub last said it has.
     private var noticedRevision: UInt64 = 0
@@ -125,9 +126,18 @@ package struct Visit: Sendable {
     }
 
     /// Whether everything that was to be said and asked at the last `next` is done.
-    package var isSettled: Bool { hasRegistered && open == .nothing && !wantsContext }
+    package var isSettled: Bool {
+        hasRegistered && open == .nothing && !wantsContext && !wantsRegister
+    }
     /// Whether an answer is awaited: silence then has a limit.
     package var isWaiting: Bool { open != .nothing }
+
+    /// On a connection that stays: asks for everything the hub may have, as a new visit would.
+    package mutating func refresh() {
+        guard hasRegistered else { return }
+        wantsRegister = true
+        wantsContext = true
+    }
 
     /// To be sent first.
     package func opening(agentVersion: String) -> Message {
@@ -211,7 +221,7 @@ package struct Visit: Sendable {
     /// What to say next, or nil while an answer is awaited or there is nothing.
     package func next(_ work: VisitWork) -> Next? {
         guard open == .nothing, !hasLeft else { return nil }
-        if !hasRegistered || work.registrationChanged { return .register }
+        if !hasRegistered || wantsRegister || work.registrationChanged { return .register }
         // Sales first: whatever happens later in the visit, they are safe.
         if work.hasUnsentRecords { return .upload }
         if wantsContext { return .requestContext }
@@ -224,7 +234,9 @@ package struct Visit: Sendable {
     /// Tells that `message`, the answer to `next`, is on its way.
     package mutating func sent(_ message: Message) {
         switch message {
-        case .register: open = .desiredState
+        case .register:
+            wantsRegister = false
+            open = .desiredState
         case .upload(let upload): open = .uploadAck(first: upload.firstSequence)
         case .contextRequest:
             wantsContext = false

@@ -1,4 +1,5 @@
 package import AgentCore
+import ModelPackage
 package import SyncProtocol
 package import UpdateTrust
 
@@ -10,7 +11,7 @@ package struct StoredPackage: Equatable, Sendable {
 
 extension AgentStore {
     /// What this device takes as one package file.
-    package static let packageBytesMax: UInt64 = 4 << 20
+    package static let packageBytesMax = UInt64(ModelPackage.fileBytesMax)
 
     /// Where the update stands. Statements were checked before they were stored, so they decode.
     package func update() throws(StoreError) -> Update {
@@ -204,5 +205,31 @@ extension AgentStore {
 
     package func dropReport(_ digest: [UInt8]) throws(StoreError) {
         try database.run("DELETE FROM packageReport WHERE digest = ?", [.blob(digest)])
+    }
+}
+
+extension AgentStore {
+    /// Forgets everything another hub said or was owed the numbering of; sales not yet sent stay, to be
+    /// numbered by where the new hub says it is.
+    package func forgetHub() throws(StoreError) {
+        try transaction { () throws(StoreError) in
+            try database.run("DELETE FROM storeDay")
+            try database.run("DELETE FROM storeItemDay")
+            try database.run("DELETE FROM itemLevel")
+            try database.run("DELETE FROM levelCheckpoint")
+            try database.run("DELETE FROM forecast")
+            try database.run("DELETE FROM packageReport")
+            try database.run("DELETE FROM refusedPackage")
+            try database.run("DELETE FROM packageChunk")
+            try database.run("DELETE FROM packageSlot")
+            try save(Update())
+            for name in [
+                Setting.contextRevision, .ownShareBits, .confirmedGeneration, .acceptedRelease,
+                .acceptedDigest, .acceptedFamily, .acceptedVariant, .desire, .desireReason,
+                .lastContact, .lastError,
+            ] {
+                try clear(name)
+            }
+        }
     }
 }

@@ -1,8 +1,20 @@
 import AgentRuntime
+import CPosix
 
-do throws(StoreError) {
-    let store = try AgentStore.open(directory: "/tmp", checks: true)
-    print("\(try store.unsentCount())")
-} catch {
-    print(error.text)
+// Embedded Swift has no CommandLine: the C side keeps the arguments, in both builds.
+func arguments() -> [String] {
+    (1..<max(1, shelfcast_argument_count())).map {
+        shelfcast_argument($0).map { String(cString: $0) } ?? ""
+    }
 }
+
+func start() -> Int32 {
+    do throws(AgentError) {
+        return try Commands(words: arguments()).execute()
+    } catch {
+        Output.warn("shelfcast-agent: " + error.text)
+        return error.exitCode
+    }
+}
+
+shelfcast_exit(start())

@@ -1,0 +1,91 @@
+package import Forecasting
+
+/// What a till or a command may ask of a running agent: one JSON object a line on its Unix socket.
+package enum LocalRequest: Equatable, Sendable {
+    package static let lineBytesMax = JSONValue.bytesMax
+    package static let salesMax = 500
+
+    /// Sales of one line; one without a day is for today.
+    case sales([JSONValue])
+    case closeDay(BusinessDay?, isClosedAllDay: Bool)
+    case forecast(ItemID?)
+    case status
+    /// Contact the hub now, and answer when that is over.
+    case sync
+
+    /// - Throws: what is wrong, for whoever wrote the line.
+    package init(line: [UInt8]) throws(LocalRequestError) {
+        let value: JSONValue
+        do { value = try JSONValue(parsing: line) } catch { throw LocalRequestError(error.text) }
+        guard case .object = value else { throw LocalRequestError("not a JSON object") }
+        guard let verb = value["do"]?.utf8 else {
+            throw LocalRequestError(
+                "'do' is missing: sale, sales, close-day, forecast, status or sync")
+        }
+        if verb.elementsEqual("sale".utf8) {
+            self = .sales([value])
+        } else if verb.elementsEqual("sales".utf8) {
+            guard case .array(let sales)? = value["sales"] else {
+                throw LocalRequestError("'sales' must be a list")
+            }
+            guard (1...Self.salesMax).contains(sales.count) else {
+                throw LocalRequestError(
+                    "\(sales.count) sales in one line; 1 to \(Self.salesMax) are taken")
+            }
+            self = .sales(sales)
+        } else if verb.elementsEqual("close-day".utf8) {
+            self = .closeDay(
+                try Self.day(value["day"]), isClosedAllDay: try Self.flag(value["closed"]))
+        } else if verb.elementsEqual("forecast".utf8) {
+            self = .forecast(try Self.item(value["item"]))
+        } else if verb.elementsEqual("status".utf8) {
+            self = .status
+        } else if verb.elementsEqual("sync".utf8) {
+            self = .sync
+        } else {
+            throw LocalRequestError(
+                "'\(printable(verb))' is not something to do: sale, sales, close-day, forecast, status or sync"
+            )
+        }
+    }
+
+    private static func day(_ value: JSONValue?) throws(LocalRequestError) -> BusinessDay? {
+        switch value {
+        case nil, .null?: return nil
+        case .text(let text)?:
+            guard let day = BusinessDay(iso8601: text) else {
+                throw LocalRequestError(SaleError.day(text).text)
+            }
+            return day
+        default: throw LocalRequestError("'day' must be a text, YYYY-MM-DD")
+        }
+    }
+
+    private static func flag(_ value: JSONValue?) throws(LocalRequestError) -> Bool {
+        switch value {
+        case nil, .null?: return false
+        case .bool(let flag)?: return flag
+        default: throw LocalRequestError("'closed' must be true or false")
+        }
+    }
+
+    private static func item(_ value: JSONValue?) throws(LocalRequestError) -> ItemID? {
+        switch value {
+        case nil, .null?: return nil
+        case .text(let text)?, .number(let text)?:
+            do { return try ItemID(utf8: text) } catch {
+                throw LocalRequestError(SaleError.item(error, text: text).text)
+            }
+        default: throw LocalRequestError("'item' must be a text")
+        }
+    }
+}
+
+/// Why a line is no request.
+package struct LocalRequestError: Error, Equatable, Sendable {
+    package var text: String
+
+    package init(_ text: String) {
+        self.text = text
+    }
+}

@@ -1,0 +1,120 @@
+package import AgentCore
+package import SyncProtocol
+import UpdateTrust
+
+/// The device's side of a conversation: what `Visit` decides is carried out here.
+extension AgentService {
+    /// How many bytes of a package are asked for at once.
+    static let chunkBytesMax: UInt32 = 32_768
+
+    /// What there is to say right now.
+    package func work() throws(AgentError) -> VisitWork {
+        try stored { () throws(StoreError) in
+            var work = VisitWork(
+                hasUnsentRecords: try store.hasUnsent(), hasReport: try store.hasReport(),
+                wantsRenewal: certificateIsDue, registrationChanged: registrationChanged)
+            if case .fetching(let candidate) = update.phase {
+                work.fetch = FetchPosition(
+                    digest: candidate.stated.digest, offset: try store.fetchedBytes())
+            }
+            return work
+        }
+    }
+
+    /// From two thirds of its life on a certificate is renewed (SPEC 12).
+    private var certificateIsDue: Bool {
+        guard let identity, let now = clock.nowMilliseconds,
+            let validity = Crypto.validity(of: identity.certificate)
+        else { return false }
+        let life = validity.upperBound - validity.lowerBound
+        return now / 1000 >= validity.lowerBound + life / 3 * 2
+    }
+
+    /// The message that says `next`; nil when there is nothing to say after all.
+    package func message(for next: Visit.Next, frameBytesMax: Int) throws(AgentError) -> Message? {
+        switch next {
+        case .register:
+            lookAtMachine()
+            let register = registration()
+            registered = register
+            return .register(register)
+        case .upload:
+            return try stored { () throws(StoreError) in
+                try store.nextUpload(bytesMax: frameBytesMax).map { .upload($0) }
+            }
+        case .requestContext:
+            let revision = try stored { () throws(StoreError) in try store.contextRevision() }
+            return .contextRequest(ContextRequest(knownRevision: revision))
+        case .fetch(let position):
+            return .fetch(
+                Fetch(
+                    digest: position.digest, offset: position.offset,
+                    bytesMax: Self.chunkBytesMax))
+        case .report:
+            guard var report = try stored({ () throws(StoreError) in try store.nextReport() })
+            else { return nil }
+            report.running = running
+            return .packageReport(report)
+        case .renew:
+            let identity = try joined()
+            guard let request = Crypto.makeRequest(key: identity.key, name: identity.deviceID)
+            else { throw .failed("a signing request cannot be made from this device's key") }
+            return .renewRequest(RenewRequest(csrDer: request))
+        case .goodbye:
+            return .goodbye
+        }
+    }
+
+    /// Carries out what a message of the hub asks for, except sending.
+    package func perform(_ action: Visit.Action) throws(AgentError) {
+        switch action {
+        case .send, .leave:
+            break
+        case .noteHubTime(let milliseconds):
+            clock.noteHub(milliseconds: milliseconds)
+            try stored { () throws(StoreError) in
+                try store.set(.timeLowerBound, .integer(clock.lowerBoundSeconds))
+                try store.set(.lastContact, .integer(milliseconds))
+            }
+        case .reconcile(let stored):
+            let moved = try self.stored { () throws(StoreError) in
+                try store.reconcile(storedThrough: stored)
+            }
+            if moved > 0 {
+                try self.stored { () throws(StoreError) in
+                    try store.set(
+                        .notice, "\(moved) unsent records were renumbered to follow the hub's \(stored)")
+                }
+            }
+        case .consider(let desired):
+            try consider(desired)
+        case .acknowledge(let through):
+            try stored { () throws(StoreError) in try store.acknowledge(through: through) }
+        case .takeContext(let context):
+            try stored { () throws(StoreError) in
+                try store.transaction { () throws(StoreError) in
+                    try store.take(context)
+                    if !context.more { try refreshForecasts() }
+                }
+            }
+        case .takeChunk(let chunk):
+            try take(chunk)
+        case .reportNoted(let digest):
+            try stored { () throws(StoreError) in try store.dropReport(digest) }
+        case .takeCertificate(let certificate):
+            try renewed(certificate)
+        }
+    }
+
+    /// For `status`: how the last try to reach the hub ended. Nil text: well.
+    package func note(contactError text: String?) {
+        // A full disk must not turn a status line into a failure.
+        try? stored { () throws(StoreError) in
+            if let text {
+                try store.set(.lastError, text)
+            } else if try store.text(.lastError) != nil {
+                try store.clear(.lastError)
+            }
+        }
+    }
+}

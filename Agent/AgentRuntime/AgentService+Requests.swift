@@ -1,0 +1,237 @@
+package import AgentCore
+import CPosix
+import Forecasting
+import ModelPackage
+import SyncProtocol
+import UpdateTrust
+
+/// Requests and their answers as JSON, for the socket and for commands that find no running agent.
+extension AgentService {
+    /// Answers everything but `sync`, which takes a hub.
+    package func reply(to request: LocalRequest) -> JSONValue {
+        do throws(AgentError) {
+            switch request {
+            case .sales(let sales):
+                return try reply(toSales: sales)
+            case .closeDay(let day, let isClosedAllDay):
+                let day = if let day { day } else { try today().day }
+                let closing = try close(day, isClosedAllDay: isClosedAllDay)
+                return Self.ok([
+                    .init("day", .string(closing.day.iso8601)),
+                    .init("wasClosedBefore", .bool(closing.wasClosedBefore)),
+                    .init("forecastsCompared", .integer(closing.forecastsCompared)),
+                    .init("nextDay", closing.next.map { .string($0.iso8601) } ?? .null),
+                    .init("nextForecasts", .integer(closing.nextForecasts)),
+                ])
+            case .forecast(let item):
+                return try reply(toForecastOf: item)
+            case .status:
+                return try status()
+            case .sync:
+                return Self.failure(.usage("sync needs a connection to the hub"))
+            }
+        } catch {
+            return Self.failure(error)
+        }
+    }
+
+    package static func ok(_ members: [JSONValue.Member] = []) -> JSONValue {
+        .object([.init("ok", .bool(true))] + members)
+    }
+
+    package static func failure(_ error: AgentError) -> JSONValue {
+        .object([
+            .init("ok", .bool(false)), .init("code", .integer(error.exitCode)),
+            .init("error", .string(error.text)),
+        ])
+    }
+
+    /// Records what can be recorded, in one transaction, and names each that cannot.
+    private func reply(toSales values: [JSONValue]) throws(AgentError) -> JSONValue {
+        var sales: [Sale] = []
+        var places: [Int] = []
+        var problems: [JSONValue] = []
+        var todayText: [UInt8]?
+        func problem(_ index: Int, _ text: String) {
+            problems.append(
+                .object([.init("index", .integer(index)), .init("error", .string(text))]))
+        }
+        for (index, value) in values.enumerated() {
+            if value["day"] == nil, todayText == nil {
+                todayText = [UInt8](try today().day.iso8601.utf8)
+            }
+            do throws(SalesLineError) {
+                sales.append(try SalesReader.sale(object: value, defaultDay: todayText))
+                places.append(index)
+            } catch {
+                problem(index, error.text)
+            }
+        }
+        var (recorded, repeated) = (0, 0)
+        for (at, outcome) in try record(sales).enumerated() {
+            switch outcome {
+            case .recorded: recorded += 1
+            case .repeated: repeated += 1
+            case .conflict(let item, let units):
+                problem(
+                    places[at],
+                    "ref was used that day for another sale: item \(printable(item)), units \(units)")
+            }
+        }
+        let counts: [JSONValue.Member] = [
+            .init("recorded", .integer(recorded)), .init("repeated", .integer(repeated)),
+        ]
+        guard problems.isEmpty else {
+            var text = "\(problems.count) of \(values.count) sales were not taken"
+            if values.count == 1, let only = problems[0]["error"]?.utf8 {
+                text = String(decoding: only, as: UTF8.self)
+            }
+            return .object(
+                [
+                    .init("ok", .bool(false)), .init("code", .integer(1)),
+                    .init("error", .string(text)),
+                ] + counts + [.init("problems", .array(problems))])
+        }
+        return Self.ok(counts)
+    }
+
+    private func reply(toForecastOf item: ItemID?) throws(AgentError) -> JSONValue {
+        _ = try joined()
+        guard let predictor else {
+            throw .refused("no package runs on this device: " + (try whyNoPackage()))
+        }
+        let forecasts = try stored { () throws(StoreError) in
+            var forecasts: [AgentStore.StoredForecast] = []
+            let targets = DayPlan.targets(
+                lastOwnClose: try store.lastOwnClose(), lastStoreDay: try store.lastStoreDay(),
+                asOf: predictor.asOf)
+            for day in targets { forecasts += try store.storedForecasts(of: day) }
+            return forecasts
+        }
+        var list: [JSONValue] = []
+        for stored in forecasts where item == nil || stored.forecast.item == item {
+            list.append(
+                .object([
+                    .init("day", .string(stored.forecast.day.iso8601)),
+                    .init("item", .text(stored.forecast.item.utf8)),
+                    .init("units", Self.number(stored.forecast.prediction.units, decimals: 2)),
+                    .init("networkOutput", .integer(stored.forecast.prediction.networkOutput)),
+                    .init("release", .integer(stored.release)),
+                    .init("inputsComplete", .bool(stored.forecast.inputsAreComplete)),
+                ]))
+        }
+        if let item, list.isEmpty {
+            throw .failed("no forecast for item \(item.text): nothing is known of it yet")
+        }
+        return Self.ok([.init("forecasts", .array(list))])
+    }
+
+    private func whyNoPackage() throws(AgentError) -> String {
+        let reason = try stored { () throws(StoreError) in try store.text(.desireReason) }
+        if let reason, !reason.isEmpty { return String(decoding: reason, as: UTF8.self) }
+        return "the hub has not assigned one yet"
+    }
+
+    package static func number(_ value: Float, decimals: Int32) -> JSONValue {
+        var text = [CChar](repeating: 0, count: 64)
+        let count = shelfcast_float_text(Double(value), decimals, &text, text.count)
+        return .number(text.prefix(Int(count)).map { UInt8(bitPattern: $0) })
+    }
+
+    /// Everything an operator asks of a device, as one object.
+    package func status() throws(AgentError) -> JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("version", .string(Machine.agentVersion)), .init("joined", .bool(identity != nil)),
+        ]
+        if let identity {
+            members += [
+                .init("device", .string(identity.deviceID)), .init("store", .string(identity.store)),
+                .init("hub", .string("\(identity.hubHost):\(identity.hubPort)")),
+                .init("timeZone", .string(identity.timeZone)),
+            ]
+        }
+        members += [
+            .init("memoryBudgetBytes", .integer(budgetBytes)),
+            .init("memoryBudgetSetByOperator", .bool(configuration.budgetBytes != nil)),
+            .init("labels", .array(configuration.labels.map { .string($0) })),
+            .init("clockIsBehind", .bool(clock.isBehind)),
+        ]
+        members.append(.init("running", running == nil ? .null : runningStatus()))
+        let (phase, candidate): (String, Candidate?) =
+            switch update.phase {
+            case .idle: ("idle", nil)
+            case .fetching(let candidate): ("fetching", candidate)
+            case .verified(let candidate): ("verified", candidate)
+            case .trial(let candidate, _): ("trial", candidate)
+            }
+        members.append(.init("update", .string(phase)))
+        if let candidate {
+            members.append(.init("updateDigest", .text(Hex.text(candidate.stated.digest))))
+        }
+        members += try stored { () throws(StoreError) in
+            var more: [JSONValue.Member] = []
+            let desire =
+                switch Desire(rawValue: Int32(truncatingIfNeeded: try store.integer(.desire) ?? 0)) {
+                case .run: "run"
+                case .noFit: "no-fit"
+                case .stayAsYouAre: "stay-as-you-are"
+                case .unspecified, .unrecognized: "unknown"
+                }
+            more.append(.init("desire", .string(desire)))
+            more.append(.init("desireReason", .text(try store.text(.desireReason) ?? [])))
+            more.append(.init("refused", .array(try refusals())))
+            more.append(.init("unsent", .integer(try store.unsentCount())))
+            more.append(.init("nextSequence", .integer(try store.nextSequence())))
+            more.append(
+                .init("contextRevision", .integer(try store.contextRevision())))
+            more.append(.init("ownShare", Self.number(try store.ownShare(), decimals: 4)))
+            more.append(
+                .init("lastClosedDay", try store.lastOwnClose().map { .string($0.iso8601) } ?? .null))
+            more.append(
+                .init(
+                    "lastStoreDay", try store.lastStoreDay().map { .string($0.iso8601) } ?? .null))
+            more.append(
+                .init(
+                    "forecastDay",
+                    try store.lastForecastDay().map { .string($0.iso8601) } ?? .null))
+            more.append(
+                .init("lastContactMilliseconds", .integer(try store.integer(.lastContact) ?? 0)))
+            more.append(.init("lastError", Self.text(try store.text(.lastError))))
+            more.append(.init("notice", Self.text(try store.text(.notice))))
+            return more
+        }
+        return Self.ok(members)
+    }
+
+    private func runningStatus() -> JSONValue {
+        guard let predictor else { return .null }
+        let stated = predictor.candidate.stated
+        return .object([
+            .init("family", .string(stated.family)), .init("variant", .string(stated.variant)),
+            .init("release", .integer(stated.release)),
+            .init("digest", .text(Hex.text(stated.digest))),
+            .init("arenaBytes", .integer(predictor.engine.arenaBytes)),
+            .init("packageBytes", .integer(stated.packageBytes)),
+            .init("asOf", .string(predictor.asOf.iso8601)),
+            .init("items", .integer(predictor.starts.count)),
+        ])
+    }
+
+    private func refusals() throws(StoreError) -> [JSONValue] {
+        var list: [JSONValue] = []
+        try store.database.query(
+            "SELECT digest, reason FROM refusedPackage LIMIT 16", columns: 2
+        ) { row in
+            list.append(
+                .object([
+                    .init("digest", .text(Hex.text(row[0].bytes))), .init("reason", .text(row[1].bytes)),
+                ]))
+            return true
+        }
+        return list
+    }
+
+    private static func text(_ bytes: [UInt8]?) -> JSONValue {
+        bytes.map { .text($0) } ?? .null
+    }
+}

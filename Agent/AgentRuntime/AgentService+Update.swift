@@ -1,0 +1,313 @@
+import AgentCore
+package import SyncProtocol
+import UpdateTrust
+
+/// From what the hub wants to what runs. Every step is a state written first and an action after, so that
+/// a power cut between any two leaves a step to repeat.
+extension AgentService {
+    static let acceptedFile = "accepted-package.json"
+
+    /// Takes up what a restart interrupted, and loads the active package.
+    func resume() throws(AgentError) {
+        update = try stored { () throws(StoreError) in try store.update() }
+        if let slot = update.active {
+            let active = try stored { () throws(StoreError) in try store.package(in: slot) }
+            let problem = load(active)
+            if let problem {
+                let other = try stored { () throws(StoreError) in
+                    try store.package(in: slot.other)
+                }
+                let isUsable = other.map { load($0) == nil } ?? false
+                if !isUsable { predictor = nil }
+                try step(.activeBroken(problem, otherSlotIsUsable: isUsable))
+            }
+        }
+        switch update.phase {
+        case .verified, .trial: try step(.restarted)
+        case .idle, .fetching: break
+        }
+    }
+
+    /// Makes `package` the one at work; otherwise says why not and changes nothing.
+    private func load(_ package: StoredPackage?) -> String? {
+        guard let package else { return "its slot is empty" }
+        do throws(UnusablePackage) {
+            predictor = try EnginePredictor.load(
+                package.candidate, content: package.content, budgetBytes: Int(budgetBytes))
+            return nil
+        } catch {
+            return error.reason.text
+        }
+    }
+
+    /// What the hub says this device should run.
+    package func consider(_ desired: DesiredState) throws(AgentError) {
+        try stored { () throws(StoreError) in
+            try store.set(.desire, .integer(Int64(desired.desire.rawValue)))
+            try store.set(.desireReason, desired.reason)
+        }
+        guard desired.desire == .run else {
+            // Nothing is wanted, or nothing fits: what runs goes on, what was under way is dropped.
+            try step(.withdrawn)
+            return
+        }
+        let key = try joined().packageKey
+        let claimed = AgentStore.candidate(
+            statement: desired.statement, signature: desired.signature)
+        let candidate: Candidate
+        do throws(TrustError) {
+            let signed = try SignedStatement(
+                statement: desired.statement, signature: desired.signature,
+                key: try TrustedPackageKey(point: key), verifier: DeviceVerifier())
+            guard let claimed, claimed.statement == signed.bytes else {
+                throw .statementIncomplete(.digest)
+            }
+            candidate = claimed
+        } catch {
+            // Nobody we trust vouches for it, so nothing of it is remembered; only told.
+            try tell(claimed?.stated.digest, refusal: error.explanation)
+            return
+        }
+        guard candidate.stated.digest != predictor?.candidate.stated.digest else {
+            try step(.withdrawn)
+            return
+        }
+        if let refused = try stored({ () throws(StoreError) in
+            try store.refused(candidate.stated.digest)
+        }), !refused.mayBeRetried(budgetBytes: Int(budgetBytes)) {
+            try step(.withdrawn)
+            return
+        }
+        let ownStore = try joined().store
+        let rollback = try stored { () throws(StoreError) in try store.rollbackGuard() }
+        do throws(TrustError) {
+            try candidate.stated.checkOffer(
+                store: ownStore, arenaBudgetBytes: budgetBytes,
+                packageBytesMax: AgentStore.packageBytesMax, rollback: rollback)
+        } catch {
+            try refuse(candidate, Self.reason(error))
+            return
+        }
+        try step(.offered(candidate))
+    }
+
+    private static func reason(_ error: TrustError) -> RefusalReason {
+        switch error {
+        case .arenaAboveBudget: .budget(error.explanation)
+        case .lengthDiffers, .digestDiffers: .download(error.explanation)
+        case .keyMalformed, .signatureMalformed, .signatureWrong, .statementIncomplete, .otherStore,
+            .packageTooLarge, .olderRelease, .releaseReused, .manifestDiffers:
+            .package(error.explanation)
+        }
+    }
+
+    /// One piece of the wanted package.
+    package func take(_ chunk: Chunk) throws(AgentError) {
+        guard case .fetching(let candidate) = update.phase,
+            chunk.digest == candidate.stated.digest
+        else { return }  // an answer to what is no longer wanted
+        guard chunk.packageBytes == candidate.stated.packageBytes else {
+            try step(
+                .failed(
+                    .download(
+                        "the hub's file has \(chunk.packageBytes) bytes; its statement says \(candidate.stated.packageBytes)"
+                    )))
+            return
+        }
+        let here = try stored { () throws(StoreError) in try store.fetchedBytes() }
+        guard chunk.offset == here, !chunk.content.isEmpty,
+            here + UInt64(chunk.content.count) <= candidate.stated.packageBytes
+        else {
+            throw .refused("the hub sent another piece of the package than was asked for")
+        }
+        try stored { () throws(StoreError) in
+            try store.append(chunk: chunk.content, at: chunk.offset)
+        }
+        try goOnIfComplete(candidate)
+    }
+
+    private func goOnIfComplete(_ candidate: Candidate) throws(AgentError) {
+        let here = try stored { () throws(StoreError) in try store.fetchedBytes() }
+        if here == candidate.stated.packageBytes { try step(.fetched) }
+    }
+
+    /// Feeds one event, stores the state with what the action leaves behind, and acts.
+    private func step(_ event: Update.Event) throws(AgentError) {
+        let before = update
+        let action = update.handle(event)
+        do throws(AgentError) {
+            try carryOut(action, from: before)
+        } catch {
+            // Nothing of it was stored: memory goes back to what the database says.
+            update = before
+            throw error
+        }
+    }
+
+    private func carryOut(_ action: Update.Action, from before: Update) throws(AgentError) {
+        switch action {
+        case .nothing:
+            if update != before { try save() }
+        case .fetch(let candidate):
+            try stored { () throws(StoreError) in
+                try store.transaction { () throws(StoreError) in
+                    if before.phase == .idle { try store.discardFetched() }
+                    try store.save(update)
+                }
+            }
+            // All of it may lie here already, after a cut between the last piece and the check.
+            try goOnIfComplete(candidate)
+        case .discard:
+            try stored { () throws(StoreError) in
+                try store.transaction { () throws(StoreError) in
+                    try store.discardFetched()
+                    try store.save(update)
+                }
+            }
+        case .check(let candidate):
+            try check(candidate)
+        case .prove(let candidate):
+            try save()  // a trial that crashes the agent is counted
+            try prove(candidate)
+        case .activated, .refuse, .rolledBack:
+            try conclude(action)
+        }
+    }
+
+    private func save() throws(AgentError) {
+        try stored { () throws(StoreError) in try store.save(update) }
+    }
+
+    private func check(_ candidate: Candidate) throws(AgentError) {
+        let content = try stored { () throws(StoreError) in try store.fetchedContent() }
+        do throws(UnusablePackage) {
+            _ = try EnginePredictor.decode(candidate, content: content)
+        } catch {
+            try step(.failed(error.reason))
+            return
+        }
+        let slot = update.spare
+        var verified = update
+        _ = verified.handle(.checked)
+        try stored { () throws(StoreError) in
+            try store.transaction { () throws(StoreError) in
+                try store.put(candidate, content: content, in: slot)
+                try store.discardFetched()
+                try store.save(verified)
+            }
+        }
+        update = verified
+        try step(.restarted)
+    }
+
+    private func prove(_ candidate: Candidate) throws(AgentError) {
+        let slot = update.spare
+        let stored = try stored { () throws(StoreError) in try store.package(in: slot) }
+        let proved: EnginePredictor
+        do throws(UnusablePackage) {
+            guard let stored, stored.candidate == candidate else {
+                throw UnusablePackage(.download("its slot does not hold it"))
+            }
+            proved = try EnginePredictor.load(
+                candidate, content: stored.content, budgetBytes: Int(budgetBytes))
+        } catch {
+            try step(.failed(error.reason))
+            return
+        }
+        let former = predictor
+        predictor = proved
+        do throws(AgentError) {
+            try step(.proved)
+        } catch {
+            predictor = former
+            throw error
+        }
+    }
+
+    /// The last step of an update: what it leaves behind, in one transaction with the state.
+    private func conclude(_ action: Update.Action) throws(AgentError) {
+        var accepted: RollbackGuard.Accepted?
+        try stored { () throws(StoreError) in
+            try store.transaction { () throws(StoreError) in
+                try store.save(update)
+                switch action {
+                case .activated(let candidate, _):
+                    var rollback = try store.rollbackGuard()
+                    // It was checked when it was offered; only an older one could have come between.
+                    try? rollback.accept(candidate.stated)
+                    accepted = rollback.accepted
+                    if let accepted { try store.save(accepted) }
+                    try store.queueReport(
+                        digest: candidate.stated.digest, outcome: .active,
+                        reason: "golden vectors proved", arenaBytes: candidate.stated.arenaBytes)
+                    try refreshForecasts()
+                case .refuse(let candidate, let reason):
+                    try store.discardFetched()
+                    try store.remember(
+                        refusalOf: candidate.stated.digest, reason: reason,
+                        budgetBytes: Int(budgetBytes))
+                    try store.queueReport(
+                        digest: candidate.stated.digest, outcome: .refused, reason: reason.text,
+                        arenaBytes: candidate.stated.arenaBytes)
+                case .rolledBack(let slot, let reason):
+                    let digest = try store.rollbackGuard().accepted?.digest
+                    if let digest {
+                        try store.queueReport(
+                            digest: digest, outcome: .rolledBack,
+                            reason: (slot == nil ? "no package runs: " : "the former package runs: ")
+                                + reason, arenaBytes: 0)
+                    }
+                    try store.set(.notice, "the active package could not be loaded: " + reason)
+                    try refreshForecasts()
+                case .nothing, .fetch, .discard, .check, .prove:
+                    preconditionFailure("not the end of an update")
+                }
+            }
+        }
+        // The guard outlives a damaged database. Written after the commit: never ahead of it.
+        if let accepted { keepOutsideDatabase(accepted) }
+    }
+
+    /// Refuses what was offered before any of it was fetched.
+    private func refuse(_ candidate: Candidate, _ reason: RefusalReason) throws(AgentError) {
+        try step(.withdrawn)
+        try conclude(.refuse(candidate, reason))
+    }
+
+    private func tell(_ digest: [UInt8]?, refusal: String) throws(AgentError) {
+        try stored { () throws(StoreError) in
+            try store.set(.lastError, "a package was refused: " + refusal)
+            guard let digest else { return }
+            try store.queueReport(
+                digest: digest, outcome: .refused, reason: refusal, arenaBytes: 0)
+        }
+    }
+
+    private func keepOutsideDatabase(_ accepted: RollbackGuard.Accepted) {
+        let json = JSONValue.object([
+            .init("release", .integer(accepted.release)),
+            .init("digest", .text(Hex.text(accepted.digest))),
+            .init("family", .string(accepted.family)), .init("variant", .string(accepted.variant)),
+        ])
+        // It failing costs rollback protection only if the database is damaged too; the database has it.
+        _ = Files.replace(store.directory + "/" + Self.acceptedFile, by: json.line)
+    }
+
+    /// A new database learns from the file beside it what was accepted.
+    func restoreRollbackGuard() throws(StoreError) {
+        guard try store.integer(.acceptedRelease) == nil,
+            let bytes = Files.read(store.directory + "/" + Self.acceptedFile, bytesMax: 4096),
+            let value = try? JSONValue(parsing: bytes),  // damaged: as if there were none
+            case .number(let digits)? = value["release"], let release = decimal(digits),
+            let digest = value["digest"]?.utf8.flatMap({ Hex.bytes($0) }),
+            let family = value["family"]?.utf8, let variant = value["variant"]?.utf8
+        else { return }
+        try store.transaction { () throws(StoreError) in
+            try store.save(
+                RollbackGuard.Accepted(
+                    release: release, digest: digest,
+                    family: String(decoding: family, as: UTF8.self),
+                    variant: String(decoding: variant, as: UTF8.self)))
+        }
+    }
+}

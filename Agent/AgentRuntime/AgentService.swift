@@ -1,0 +1,302 @@
+package import AgentCore
+import CPosix
+package import Forecasting
+import ModelPackage
+package import SyncProtocol
+import UpdateTrust
+
+/// Why the agent did not do what was asked of it. `exitCode` is the command's.
+package enum AgentError: Error, Equatable, Sendable {
+    case usage(String)
+    case refused(String)
+    case notJoined
+    case unreachable(String)
+    case busy(String)
+    case failed(String)
+    case store(StoreError)
+
+    package var exitCode: Int32 {
+        switch self {
+        case .failed: 1
+        case .store(.busy): 75
+        case .store: 1
+        case .usage: 2
+        case .refused: 3
+        case .notJoined: 4
+        case .unreachable: 5
+        case .busy: 75
+        }
+    }
+
+    package var text: String {
+        switch self {
+        case .usage(let text), .refused(let text), .unreachable(let text), .busy(let text),
+            .failed(let text):
+            text
+        case .notJoined:
+            "this device has not joined a hub; make a token there (shelfcast-hub token create) and run: shelfcast-agent join TOKEN"
+        case .store(let error): error.text
+        }
+    }
+}
+
+/// What a device does with sales, days and packages. No socket: the hub's side comes in through
+/// `perform` and goes out through `message`.
+package final class AgentService {
+    package let store: AgentStore
+    package let clock: AgentClock
+    package private(set) var identity: Identity?
+    package private(set) var configuration: Configuration
+    package let contact: ContactMode
+    package internal(set) var update = Update()
+    /// The active package at work; nil while there is none.
+    package internal(set) var predictor: EnginePredictor?
+    /// Of `machine`, refreshed at every registration.
+    private var machine: Register
+    private lazy var int8Microseconds = Machine.measureMicroseconds()
+    /// What was last registered, for telling that something changed.
+    var registered: Register?
+
+    package init(
+        store: AgentStore, contact: ContactMode = .visit, clock: AgentClock = AgentClock(),
+        configuration: Configuration? = nil
+    ) throws(AgentError) {
+        self.store = store
+        self.clock = clock
+        self.contact = contact
+        identity = Identity(in: store.directory)
+        self.configuration = configuration ?? Configuration(in: store.directory)
+        machine = Machine.describe(directory: store.directory)
+        do throws(StoreError) {
+            if let bound = try store.integer(.timeLowerBound) { clock.noteLowerBound(seconds: bound) }
+            try restoreRollbackGuard()
+        } catch { throw .store(error) }
+        try resume()
+    }
+
+    package var budgetBytes: UInt64 {
+        configuration.budgetBytes
+            ?? Capabilities.derivedBudget(memoryTotalBytes: machine.memoryTotalBytes)
+    }
+
+    package func joined() throws(AgentError) -> Identity {
+        guard let identity else { throw .notJoined }
+        return identity
+    }
+
+    /// Turns a store's error into ours.
+    func stored<T>(_ body: () throws(StoreError) -> T) throws(AgentError) -> T {
+        do throws(StoreError) { return try body() } catch { throw .store(error) }
+    }
+
+    // MARK: Days
+
+    /// Today in the store's calendar, and minutes since its midnight.
+    package func today() throws(AgentError) -> (day: BusinessDay, minutes: Int) {
+        let zone = try joined().timeZone
+        guard let now = clock.nowMilliseconds else {
+            throw .failed(
+                "this device's clock is wrong and the hub has not been reached since the start: name the day (--day YYYY-MM-DD)"
+            )
+        }
+        var (days, minutes): (Int32, Int32) = (0, 0)
+        let result = shelfcast_local_time(zone, now / 1000, &days, &minutes)
+        guard result == 0 else {
+            throw .failed(
+                "the store's time zone \(zone) is not known on this device (is tzdata installed?)")
+        }
+        return (BusinessDay(daysSince1970: days), Int(minutes))
+    }
+
+    package func record(_ sales: [Sale]) throws(AgentError) -> [SaleOutcome] {
+        _ = try joined()
+        return try stored { () throws(StoreError) in try store.record(sales) }
+    }
+
+    package struct Closing: Equatable, Sendable {
+        package var day: BusinessDay
+        package var wasClosedBefore: Bool
+        /// Forecasts of the day that were put beside what was sold.
+        package var forecastsCompared: Int
+        package var next: BusinessDay?
+        package var nextForecasts: Int
+    }
+
+    /// Closes a business day: its forecast beside its actual, levels, the next day's forecast, and what the
+    /// hub must know, in one transaction. Closing a closed day changes nothing.
+    package func close(_ day: BusinessDay, isClosedAllDay: Bool) throws(AgentError) -> Closing {
+        _ = try joined()
+        let contradiction = try stored { () throws(StoreError) in
+            guard isClosedAllDay, !(try store.isClosed(day)) else { return false }
+            return try store.hasSales(on: day)
+        }
+        guard !contradiction else {
+            throw .refused(
+                "\(day.iso8601) has sales, so it was not closed all day; close it without --closed")
+        }
+        return try stored { () throws(StoreError) in
+            try store.transaction { () throws(StoreError) in
+                if try store.isClosed(day) {
+                    return try closing(of: day, wasClosedBefore: true, compared: 0)
+                }
+                if let predictor, day > predictor.asOf, try store.storedForecasts(of: day).isEmpty {
+                    // Days were skipped: the forecast is made now, from the days before it alone.
+                    try forecast([day], by: predictor)
+                }
+                let compared = try store.storedForecasts(of: day).count
+                let book = try store.book(from: day, through: day)
+                let own = try store.ownUnits(of: day)
+                let share = try store.ownShare()
+                try store.close(day, isClosedAllDay: isClosedAllDay) { item in
+                    if case .store = book.knowledge(of: day) {
+                        return UInt32(clamping: book.demand(for: item, on: day).units ?? 0)
+                    }
+                    return UInt32(clamping: DayBook.scaledUp(own[item] ?? 0, by: share))
+                }
+                try refreshForecasts()
+                try tidy(after: day)
+                return try closing(of: day, wasClosedBefore: false, compared: compared)
+            }
+        }
+    }
+
+    private func closing(
+        of day: BusinessDay, wasClosedBefore: Bool, compared: Int
+    ) throws(StoreError) -> Closing {
+        let next = try predictor == nil ? nil : store.lastForecastDay()
+        var forecasts = 0
+        if let next { forecasts = try store.storedForecasts(of: next).count }
+        return Closing(
+            day: day, wasClosedBefore: wasClosedBefore, forecastsCompared: compared, next: next,
+            nextForecasts: forecasts)
+    }
+
+    /// Makes the forecasts that may still change anew, from what is known now. In the caller's
+    /// transaction.
+    func refreshForecasts() throws(StoreError) {
+        guard let predictor else { return }
+        let targets = DayPlan.targets(
+            lastOwnClose: try store.lastOwnClose(), lastStoreDay: try store.lastStoreDay(),
+            asOf: predictor.asOf)
+        try forecast(targets, by: predictor)
+    }
+
+    private func forecast(
+        _ targets: [BusinessDay], by predictor: EnginePredictor
+    ) throws(StoreError) {
+        guard let first = targets.first, let last = targets.last else { return }
+        let plan = try plan(first: first, through: last.advanced(by: -1), by: predictor)
+        let release = predictor.candidate.stated.release
+        for target in targets {
+            try store.replace(
+                forecastsOf: target, by: plan.forecasts(for: target, by: predictor),
+                release: release)
+        }
+    }
+
+    private func plan(
+        first target: BusinessDay, through last: BusinessDay, by predictor: EnginePredictor
+    ) throws(StoreError) -> DayPlan {
+        let checkpoints = try store.checkpoints(release: predictor.candidate.stated.release)
+        var base = predictor.asOf
+        for point in checkpoints.values { base = max(base, point.day) }
+        // Far enough for the window and for every level's recursion; what was pruned is not there.
+        let first = min(target.advanced(by: -predictor.spec.window), base.advanced(by: 1))
+        let bounded = max(first, target.advanced(by: -Self.bookDaysMax))
+        return DayPlan(
+            book: try store.book(from: bounded, through: last), checkpoints: checkpoints,
+            hubLevels: try store.hubLevels())
+    }
+
+    /// Nothing older than this is looked at, whatever a package's as-of day says.
+    static let bookDaysMax = 400
+
+    /// Keeps checkpoints of long recursions and drops the days that nothing computes from any more.
+    private func tidy(after day: BusinessDay) throws(StoreError) {
+        guard let predictor else {
+            try store.prune(before: day.advanced(by: -Self.bookDaysMax))
+            return
+        }
+        let plan = try plan(first: day, through: day, by: predictor)
+        let new = plan.newCheckpoints(closing: day, by: predictor)
+        let release = predictor.candidate.stated.release
+        try store.keep(checkpoints: new, release: release)
+        var base = predictor.asOf
+        for point in plan.checkpoints.values { base = max(base, point.day) }
+        for point in new.values { base = max(base, point.day) }
+        let kept = min(base, day.advanced(by: -DayPlan.checkpointAgeDays))
+        try store.prune(before: kept.advanced(by: -predictor.spec.window))
+    }
+
+    // MARK: Joining
+
+    /// Takes what joining gave, and forgets what belonged to another hub.
+    package func adopt(_ identity: Identity, configuration: Configuration) throws(AgentError) {
+        let isAnotherDevice =
+            self.identity.map { !$0.deviceID.utf8.elementsEqual(identity.deviceID.utf8) } ?? false
+        if isAnotherDevice {
+            try stored { () throws(StoreError) in try store.forgetHub() }
+            predictor = nil
+            update = Update()
+            _ = shelfcast_remove(store.directory + "/" + Self.acceptedFile)
+        }
+        if let problem = configuration.save(in: store.directory) { throw .failed(problem) }
+        if let problem = identity.save(in: store.directory) { throw .failed(problem) }
+        self.identity = identity
+        self.configuration = configuration
+    }
+
+    package func renewed(_ certificate: [UInt8]) throws(AgentError) {
+        var identity = try joined()
+        guard Crypto.certificate(certificate, matches: identity.key) else {
+            throw .refused("the hub's new certificate is not for this device's key")
+        }
+        let path = store.directory + "/" + Identity.certificateFile
+        if let problem = Files.replace(path, by: certificate) { throw .failed(problem) }
+        identity.certificate = certificate
+        self.identity = identity
+    }
+
+    // MARK: Registration
+
+    func registration() -> Register {
+        var register = machine
+        register.modelMemoryBudgetBytes = budgetBytes
+        register.modelMemoryBudgetSetByOperator = configuration.budgetBytes != nil
+        register.int8Microseconds = int8Microseconds
+        register.contact = contact == .stay ? .stay : .visit
+        register.running = running
+        register.labels = configuration.labels
+        return register
+    }
+
+    package var running: RunningPackage? {
+        predictor.map {
+            RunningPackage(
+                digest: $0.candidate.stated.digest, release: $0.candidate.stated.release,
+                arenaBytes: UInt64($0.engine.arenaBytes))
+        }
+    }
+
+    /// Whether Register would say something else than last time. What changes by itself all the time
+    /// (free memory, free flash) is no change, and neither is the package, which has its own report.
+    package var registrationChanged: Bool {
+        guard var last = registered else { return false }
+        var now = registration()
+        (last.memoryAvailableBytes, now.memoryAvailableBytes) = (0, 0)
+        (last.flashFreeBytes, now.flashFreeBytes) = (0, 0)
+        (last.running, now.running) = (nil, nil)
+        return last != now
+    }
+
+    /// Reads the machine anew; a caller that stays connected does so now and then.
+    package func lookAtMachine() {
+        machine = Machine.describe(directory: store.directory)
+    }
+
+    package func set(configuration: Configuration) throws(AgentError) {
+        guard configuration != self.configuration else { return }
+        if let problem = configuration.save(in: store.directory) { throw .failed(problem) }
+        self.configuration = configuration
+    }
+}

@@ -1,0 +1,344 @@
+import AgentCore
+import CPosix
+import SyncProtocol
+
+/// The connection to the hub, as one party of the poll loop: it never waits, says what to poll for, and
+/// goes on when called.
+package final class HubLink {
+    /// SPEC 13.
+    static let openMilliseconds: Int64 = 10_000
+    static let answerMilliseconds: Int64 = 30_000
+    static let pingMilliseconds: Int64 = 27_000
+    static let silenceMilliseconds: Int64 = 90_000
+    /// New sales wait this long for company before they go up.
+    static let coalesceMilliseconds: Int64 = 200
+    /// When a hub names no next contact for a visiting device.
+    static let visitSecondsDefault: Int64 = 900
+    /// After a refusal that repeating does not change.
+    static let refusedMilliseconds: Int64 = 60_000
+
+    private final class Conversation {
+        let connection: SecureConnection
+        var visit: Visit
+        var decoder = FrameDecoder(from: .hub)
+        /// Steady milliseconds.
+        var lastReceived: Int64
+        var askedAt: Int64
+        var pingedAt: Int64?
+
+        init(_ connection: SecureConnection, mode: ContactMode, now: Int64) {
+            self.connection = connection
+            visit = Visit(mode: mode)
+            lastReceived = now
+            askedAt = now
+        }
+    }
+
+    private enum State {
+        /// Until then (steady milliseconds) nothing is tried.
+        case away(until: Int64)
+        case opening(SecureConnection, since: Int64, wait: SecureConnection.Progress)
+        case talking(Conversation)
+    }
+
+    /// How a contact that somebody waits for went.
+    package enum Outcome: Equatable, Sendable {
+        case settled
+        case failed(AgentError)
+    }
+
+    private let service: AgentService
+    private var state: State
+    private var backoff = Backoff()
+    /// Since when there is something new to say.
+    private var newsSince: Int64?
+    /// Set while somebody waits for `takeOutcome`.
+    private var isAwaited = false
+    private var outcome: Outcome?
+    /// Why the last try failed.
+    package private(set) var lastFailure: String?
+
+    package init(_ service: AgentService, now: Int64) {
+        self.service = service
+        state = .away(until: now)
+    }
+
+    /// For `status`.
+    package var stateName: String {
+        switch state {
+        case .away: "disconnected"
+        case .opening: "connecting"
+        case .talking(let talk): talk.visit.isSettled ? "connected" : "exchanging"
+        }
+    }
+
+    /// What to poll for; nil while there is no connection.
+    package var interest: (descriptor: Int32, wanted: UInt8)? {
+        switch state {
+        case .away: return nil
+        case .opening(let connection, _, let wait):
+            let wanted = wait == .waitToRead ? SHELFCAST_POLL_READ : SHELFCAST_POLL_WRITE
+            return (connection.descriptor, UInt8(wanted))
+        case .talking(let talk):
+            let write = talk.connection.hasOutgoing ? SHELFCAST_POLL_WRITE : 0
+            return (talk.connection.descriptor, UInt8(SHELFCAST_POLL_READ | write))
+        }
+    }
+
+    /// When `turn` must be called although nothing is ready, in steady milliseconds.
+    package var wakeAt: Int64 {
+        switch state {
+        case .away(let until): return until
+        case .opening(_, let since, _): return since + Self.openMilliseconds
+        case .talking(let talk):
+            var at =
+                talk.visit.isWaiting
+                ? talk.askedAt + Self.answerMilliseconds
+                : min(
+                    (talk.pingedAt ?? talk.lastReceived) + Self.pingMilliseconds,
+                    talk.lastReceived + Self.silenceMilliseconds)
+            if let newsSince, !talk.visit.isWaiting {
+                at = min(at, newsSince + Self.coalesceMilliseconds)
+            }
+            return at
+        }
+    }
+
+    /// There is something new for the hub.
+    package func noteNews(now: Int64, isUrgent: Bool) {
+        let since = isUrgent ? now - Self.coalesceMilliseconds : now
+        newsSince = min(newsSince ?? since, since)
+    }
+
+    /// Contact now, whatever the schedule says; `takeOutcome` tells how it went.
+    package func contactNow(now: Int64) {
+        isAwaited = true
+        outcome = nil
+        switch state {
+        case .away: state = .away(until: now)
+        case .opening: break
+        case .talking(let talk):
+            talk.visit.refresh()
+            noteNews(now: now, isUrgent: true)
+        }
+    }
+
+    package func takeOutcome() -> Outcome? {
+        defer { outcome = nil }
+        return outcome
+    }
+
+    /// Does what can be done without waiting.
+    package func turn(now: Int64) {
+        do throws(AgentError) {
+            switch state {
+            case .away(let until):
+                if now >= until { try open(now: now) }
+            case .opening(let connection, let since, _):
+                try advance(connection, since: since, now: now)
+            case .talking(let talk):
+                try go(on: talk, now: now)
+            }
+        } catch {
+            fail(error, now: now)
+        }
+    }
+
+    private func open(now: Int64) throws(AgentError) {
+        guard let identity = service.identity else { throw .notJoined }
+        do throws(ConnectionError) {
+            let connection = try SecureConnection(
+                host: identity.hubHost, port: identity.hubPort,
+                trust: Trust(
+                    anchor: .ca(identity.ca), certificate: identity.certificate,
+                    key: identity.key, clockIsBehind: service.clock.isBehind))
+            state = .opening(connection, since: now, wait: .waitToWrite)
+        } catch { throw Self.agentError(error) }
+    }
+
+    private func advance(
+        _ connection: SecureConnection, since: Int64, now: Int64
+    ) throws(AgentError) {
+        do throws(ConnectionError) {
+            let progress = try connection.advance()
+            guard progress == .done else {
+                guard now - since < Self.openMilliseconds else {
+                    throw ConnectionError(
+                        .unreachable, "the hub does not answer within \(Self.openMilliseconds / 1000) s")
+                }
+                state = .opening(connection, since: since, wait: progress)
+                return
+            }
+        } catch { throw Self.agentError(error) }
+        let talk = Conversation(connection, mode: service.contact, now: now)
+        state = .talking(talk)
+        connection.send(
+            encodeFrame(talk.visit.opening(agentVersion: Machine.agentVersion)))
+        try go(on: talk, now: now)
+    }
+
+    private func go(on talk: Conversation, now: Int64) throws(AgentError) {
+        var hubHasClosed = false
+        do throws(ConnectionError) {
+            try talk.connection.flush()
+            // Bounded, so that a chatty hub cannot keep the tills waiting.
+            for _ in 0..<16 {
+                guard let bytes = try talk.connection.receive() else {
+                    hubHasClosed = true
+                    break
+                }
+                guard !bytes.isEmpty else { break }
+                talk.lastReceived = now
+                talk.askedAt = now
+                talk.pingedAt = nil
+                talk.decoder.push(bytes)
+                try receiveAll(talk, now: now)
+            }
+        } catch {
+            // A refusal that came just before the break explains it better than the break does.
+            try takeMessages(of: talk, now: now)
+            throw Self.agentError(error)
+        }
+        try takeMessages(of: talk, now: now)
+        guard case .talking = state else { return }
+        if hubHasClosed {
+            do throws(FrameError) { try talk.decoder.finish() } catch {
+                throw .unreachable("the hub broke off: " + error.explanation)
+            }
+            throw .unreachable("the hub closed the connection")
+        }
+        try ask(talk, now: now)
+        try watch(talk, now: now)
+        do throws(ConnectionError) { try talk.connection.flush() } catch {
+            throw Self.agentError(error)
+        }
+    }
+
+    /// Keeps the decoder from growing: what can be decoded is, between two reads.
+    private func receiveAll(_ talk: Conversation, now: Int64) throws(ConnectionError) {
+        do throws(AgentError) { try takeMessages(of: talk, now: now) } catch {
+            pendingError = error
+            throw ConnectionError(.broken, error.text)
+        }
+    }
+
+    /// An error of ours that crossed a reading loop.
+    private var pendingError: AgentError?
+
+    private func takeMessages(of talk: Conversation, now: Int64) throws(AgentError) {
+        if let error = pendingError {
+            pendingError = nil
+            throw error
+        }
+        while !talk.visit.hasLeft {
+            let message: Message?
+            do throws(FrameError) { message = try talk.decoder.next() } catch {
+                throw .failed("the hub sent what is not the protocol: " + error.explanation)
+            }
+            guard let message else { return }
+            let actions: [Visit.Action]
+            do throws(Visit.Failure) { actions = try talk.visit.receive(message) } catch {
+                throw failure(error, now: now)
+            }
+            for action in actions {
+                try service.perform(action)
+                switch action {
+                case .send(let reply): talk.connection.send(encodeFrame(reply))
+                case .leave(let seconds):
+                    leave(afterSeconds: seconds, now: now)
+                    return
+                default: break
+                }
+            }
+        }
+    }
+
+    /// Says and asks what there is, once the hub has answered what was asked before.
+    private func ask(_ talk: Conversation, now: Int64) throws(AgentError) {
+        guard !talk.visit.isWaiting else { return }
+        if talk.visit.isSettled, !isAwaited, let newsSince,
+            now < newsSince + Self.coalesceMilliseconds
+        {
+            return
+        }
+        newsSince = nil
+        guard let next = talk.visit.next(try service.work()) else {
+            settled()
+            return
+        }
+        guard
+            let message = try service.message(
+                for: next, frameBytesMax: talk.visit.frameBytesMax)
+        else { return }
+        talk.visit.sent(message)
+        talk.askedAt = now
+        talk.connection.send(encodeFrame(message))
+    }
+
+    /// Silence has limits, and a connection that stays is kept alive.
+    private func watch(_ talk: Conversation, now: Int64) throws(AgentError) {
+        if talk.visit.isWaiting, now - talk.askedAt >= Self.answerMilliseconds {
+            throw .unreachable("the hub did not answer within \(Self.answerMilliseconds / 1000) s")
+        }
+        if now - talk.lastReceived >= Self.silenceMilliseconds {
+            throw .unreachable("the hub was silent for \(Self.silenceMilliseconds / 1000) s")
+        }
+        if !talk.visit.isWaiting,
+            now - (talk.pingedAt ?? talk.lastReceived) >= Self.pingMilliseconds
+        {
+            talk.pingedAt = now
+            // Free memory and power may have changed since.
+            service.lookAtMachine()
+            talk.connection.send(encodeFrame(.ping))
+        }
+    }
+
+    private func settled() {
+        backoff.succeeded()
+        if lastFailure != nil || isAwaited { service.note(contactError: nil) }
+        lastFailure = nil
+        if isAwaited { outcome = .settled }
+        isAwaited = false
+    }
+
+    private func leave(afterSeconds seconds: UInt32, now: Int64) {
+        settled()
+        let wait = seconds > 0 ? Int64(seconds) : Self.visitSecondsDefault
+        state = .away(
+            until: now + Backoff.asked(milliseconds: wait * 1000, random: Crypto.random32()))
+    }
+
+    /// A refusal says itself when to come back.
+    private var askedWait: Int64 = 0
+
+    private func failure(_ failure: Visit.Failure, now: Int64) -> AgentError {
+        switch failure {
+        case .refused(let refusal):
+            askedWait =
+                refusal.retry ? Int64(refusal.retryAfterSeconds) * 1000 : Self.refusedMilliseconds
+            return .refused(failure.text)
+        case .version, .outOfOrder, .noProgress:
+            askedWait = Self.refusedMilliseconds
+            return .failed(failure.text)
+        }
+    }
+
+    private func fail(_ error: AgentError, now: Int64) {
+        lastFailure = error.text
+        service.note(contactError: error.text)
+        let random = Crypto.random32()
+        let wait = max(
+            backoff.failed(random: random), Backoff.asked(milliseconds: askedWait, random: random))
+        askedWait = 0
+        state = .away(until: now + wait)
+        if isAwaited { outcome = .failed(error) }
+        isAwaited = false
+    }
+
+    static func agentError(_ error: ConnectionError) -> AgentError {
+        switch error.kind {
+        case .unreachable, .broken: .unreachable(error.text)
+        case .refused: .refused(error.text)
+        }
+    }
+}

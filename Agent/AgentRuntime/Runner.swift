@@ -1,0 +1,257 @@
+import AgentCore
+import CPosix
+package import Forecasting
+
+/// The running agent: one thread, one poll loop, over the hub, the tills and the clock.
+package final class Runner {
+    /// Closes the business day by the clock, at so many minutes after the store's midnight.
+    package struct ClosingTime: Equatable, Sendable {
+        package var minutes: Int
+
+        /// `HH:MM`.
+        package init?(text: [UInt8]) {
+            guard text.count == 5, text[2] == UInt8(ascii: ":"),
+                let hours = decimal(text[0..<2]), let minutes = decimal(text[3..<5]),
+                hours < 24, minutes < 60
+            else { return nil }
+            self.minutes = Int(hours * 60 + minutes)
+        }
+
+        /// The last day that is over at this moment: in the afternoon the day itself, in the morning the one
+        /// before (a store that closes after midnight).
+        package func dayDue(today: BusinessDay, minutes now: Int) -> BusinessDay {
+            let endsSameDay = minutes >= 12 * 60
+            let isPast = now >= minutes
+            if endsSameDay { return isPast ? today : today.advanced(by: -1) }
+            return isPast ? today.advanced(by: -1) : today.advanced(by: -2)
+        }
+    }
+
+    private let service: AgentService
+    private let link: HubLink
+    private let server: LocalServer
+    private let closingTime: ClosingTime?
+    private let log: (String) -> Void
+    private var closeCheckedAt: Int64 = 0
+    private var lastLogged: String?
+
+    package init(
+        _ service: AgentService, closingTime: ClosingTime?, log: @escaping (String) -> Void
+    ) throws(AgentError) {
+        self.service = service
+        self.closingTime = closingTime
+        self.log = log
+        server = try LocalServer(directory: service.store.directory)
+        link = HubLink(service, now: AgentClock.steadyMilliseconds())
+    }
+
+    /// Runs until a signal asks to stop.
+    package func run() {
+        let signals = shelfcast_catch_signals()
+        while true {
+            let now = AgentClock.steadyMilliseconds()
+            link.turn(now: now)
+            reportOutcome()
+            closeByClock(now: now)
+            logChanges()
+
+            var entries = [
+                shelfcast_poll_entry(
+                    descriptor: signals, wanted: UInt8(SHELFCAST_POLL_READ), ready: 0),
+                shelfcast_poll_entry(
+                    descriptor: server.descriptor,
+                    wanted: server.clients.count < LocalServer.clientsMax
+                        ? UInt8(SHELFCAST_POLL_READ) : 0, ready: 0),
+            ]
+            let polled = server.clients
+            for client in polled {
+                // A client that hung up would be ready for ever: it is looked at when its turn comes.
+                let wanted = server.wanted(client)
+                entries.append(
+                    shelfcast_poll_entry(
+                        descriptor: wanted == 0 ? -1 : client.descriptor, wanted: wanted, ready: 0))
+            }
+            if let interest = link.interest {
+                entries.append(
+                    shelfcast_poll_entry(
+                        descriptor: interest.descriptor, wanted: interest.wanted, ready: 0))
+            }
+            _ = shelfcast_poll(&entries, entries.count, wait(from: now))
+
+            if entries[0].ready != 0, shelfcast_take_signal(signals) == 1 { return }
+            if entries[1].ready != 0 { server.accept() }
+            for (index, client) in polled.enumerated() {
+                let entry = entries[2 + index]
+                // A hang-up shows as ready whatever was wanted; only reading finds it out.
+                if entry.ready & UInt8(SHELFCAST_POLL_READ) != 0, !client.isClosing,
+                    client.outgoing.count < LocalServer.outgoingBytesMax
+                {
+                    server.read(client)
+                }
+            }
+            for client in server.clients {
+                serve(client)
+                server.write(client)
+            }
+            server.sweep()
+        }
+    }
+
+    private func wait(from now: Int64) -> Int32 {
+        if server.hasWaitingLines { return 0 }
+        var at = link.wakeAt
+        if closingTime != nil { at = min(at, closeCheckedAt + Self.closeCheckMilliseconds) }
+        return Int32(clamping: max(0, at - now))
+    }
+
+    // MARK: Tills and commands
+
+    private func serve(_ client: LocalServer.Client) {
+        let lines = server.takeLines(of: client)
+        // Sales that wait are recorded in one transaction; anything else ends such a run of lines.
+        var waiting: [JSONValue] = []
+        for (index, line) in lines.enumerated() where !line.isEmpty {
+            let request: LocalRequest
+            do throws(LocalRequestError) { request = try LocalRequest(line: line) } catch {
+                record(&waiting, for: client)
+                client.answer(AgentService.failure(.usage(error.text)))
+                continue
+            }
+            switch request {
+            case .sales(let sales) where sales.count == 1:
+                waiting.append(sales[0])
+            case .sales, .closeDay:
+                record(&waiting, for: client)
+                client.answer(service.reply(to: request))
+                if case .closeDay = request { noteNews(isUrgent: true) }
+                noteNews(isUrgent: false)
+            case .forecast, .status:
+                record(&waiting, for: client)
+                client.answer(withConnection(service.reply(to: request), for: request))
+            case .sync:
+                record(&waiting, for: client)
+                client.awaitsSync = true
+                link.contactNow(now: AgentClock.steadyMilliseconds())
+                server.putBack(lines[(index + 1)...], to: client)
+                return
+            }
+        }
+        record(&waiting, for: client)
+    }
+
+    /// Records the sales of single lines together and answers each line.
+    private func record(_ waiting: inout [JSONValue], for client: LocalServer.Client) {
+        guard !waiting.isEmpty else { return }
+        let reply = service.reply(to: .sales(waiting))
+        if waiting.count == 1 || reply["problems"] == nil {
+            // All of them went the same way.
+            let each = waiting.count == 1 ? reply : Self.perLine(reply)
+            for _ in waiting { client.answer(each) }
+        } else if case .array(let problems)? = reply["problems"] {
+            for index in waiting.indices {
+                let own = problems.first { $0["index"] == .integer(index) }
+                let text = own?["error"]?.utf8.map { String(decoding: $0, as: UTF8.self) }
+                client.answer(
+                    text.map { AgentService.failure(.failed($0)) } ?? AgentService.ok())
+            }
+        }
+        waiting = []
+        noteNews(isUrgent: false)
+    }
+
+    /// What a line among many is told: that it was taken, or why none was.
+    private static func perLine(_ reply: JSONValue) -> JSONValue {
+        reply["ok"] == .bool(true) ? AgentService.ok() : reply
+    }
+
+    private func noteNews(isUrgent: Bool) {
+        link.noteNews(now: AgentClock.steadyMilliseconds(), isUrgent: isUrgent)
+    }
+
+    private func withConnection(_ reply: JSONValue, for request: LocalRequest) -> JSONValue {
+        guard request == .status, case .object(let members) = reply else { return reply }
+        return .object(members + [.init("connection", .string(link.stateName))])
+    }
+
+    private func reportOutcome() {
+        guard let outcome = link.takeOutcome() else { return }
+        for client in server.clients where client.awaitsSync {
+            client.awaitsSync = false
+            switch outcome {
+            case .settled: client.answer(service.reply(to: .status))
+            case .failed(let error): client.answer(AgentService.failure(error))
+            }
+            server.write(client)
+        }
+    }
+
+    // MARK: The clock
+
+    static let closeCheckMilliseconds: Int64 = 20_000
+    /// After a long pause at most so many days are closed; what lies before was not watched.
+    static let closesAtOnceMax = 7
+
+    private func closeByClock(now: Int64) {
+        guard let closingTime, closeCheckedAt == 0 || now - closeCheckedAt >= Self.closeCheckMilliseconds
+        else { return }
+        closeCheckedAt = now
+        // An unknown time closes nothing; `status` says that the clock is behind.
+        guard let today = try? service.today() else { return }
+        let due = closingTime.dayDue(today: today.day, minutes: today.minutes)
+        do throws(AgentError) {
+            let last = try service.stored { () throws(StoreError) in
+                try service.store.lastOwnClose()
+            }
+            var day = due
+            if let last { day = max(last.advanced(by: 1), due.advanced(by: 1 - Self.closesAtOnceMax)) }
+            while day <= due {
+                let closing = try service.close(day, isClosedAllDay: false)
+                if !closing.wasClosedBefore {
+                    log("closed \(day.iso8601) by the clock")
+                    noteNews(isUrgent: true)
+                }
+                day = day.advanced(by: 1)
+            }
+        } catch {
+            log("the day could not be closed: " + error.text)
+        }
+    }
+
+    private func logChanges() {
+        let now = link.lastFailure ?? link.stateName
+        guard now != lastLogged else { return }
+        lastLogged = now
+        if link.lastFailure != nil || link.stateName == "connected" { log(now) }
+    }
+}
+
+/// One contact with the hub by a process that then ends.
+package enum OneVisit {
+    /// Bounds the whole of it, beside the limits of every step.
+    static let millisecondsMax: Int64 = 600_000
+
+    package static func run(_ service: AgentService) throws(AgentError) {
+        let start = AgentClock.steadyMilliseconds()
+        let link = HubLink(service, now: start)
+        link.contactNow(now: start)
+        while true {
+            let now = AgentClock.steadyMilliseconds()
+            link.turn(now: now)
+            if let outcome = link.takeOutcome() {
+                switch outcome {
+                case .settled: return
+                case .failed(let error): throw error
+                }
+            }
+            guard now - start < millisecondsMax else { throw .unreachable("the visit takes too long") }
+            let wait = Int32(clamping: max(0, link.wakeAt - now))
+            guard let interest = link.interest else {
+                _ = shelfcast_poll(nil, 0, wait)
+                continue
+            }
+            var entry = shelfcast_poll_entry(
+                descriptor: interest.descriptor, wanted: interest.wanted, ready: 0)
+            _ = shelfcast_poll(&entry, 1, wait)
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import AgentCore
+import AgentRuntime
+import CPosix
+import Forecasting
+
+extension Commands {
+    func sale(_ words: [String]) throws(AgentError) -> Int32 {
+        let arguments = try Arguments(
+            words, options: ["--state", "--day", "--ref"], flags: ["--csv", "--jsonl", "--json"],
+            positionalMax: 2)
+        let isBulk = arguments.has("--csv") || arguments.has("--jsonl")
+        guard !isBulk else {
+            guard arguments.positional.isEmpty, !(arguments.has("--csv") && arguments.has("--jsonl"))
+            else { throw .usage("sale --csv or --jsonl reads standard input and takes nothing else") }
+            return try bulk(arguments)
+        }
+        guard arguments.positional.count == 2 else {
+            throw .usage("sale needs ITEM and UNITS; shelfcast-agent sale --help shows more")
+        }
+        let units = [UInt8](arguments.positional[1].utf8)
+        guard decimal(units) != nil else { throw .usage(SaleError.units(units).text) }
+        var members: [JSONValue.Member] = [
+            .init("item", .string(arguments.positional[0])), .init("units", .number(units)),
+        ]
+        if let day = arguments.value("--day") { members.append(.init("day", .string(day))) }
+        if let reference = arguments.value("--ref") {
+            members.append(.init("ref", .string(reference)))
+        }
+        let reply = try SaleTarget(arguments).send([.object(members)])
+        try Self.check(reply)
+        if arguments.has("--json") {
+            Self.print(reply)
+        } else {
+            Output.line(
+                reply.integer("repeated") == 1
+                    ? "recorded before: nothing changed"
+                    : "recorded \(arguments.positional[1]) of item \(arguments.positional[0])")
+        }
+        return 0
+    }
+
+    private func bulk(_ arguments: Arguments) throws(AgentError) -> Int32 {
+        let target = try SaleTarget(arguments)
+        var feed = SaleFeed(target: target)
+        var reader = SalesReader(format: arguments.has("--csv") ? .csv : .jsonLines)
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while reader.headerError == nil {
+            let count = shelfcast_read(0, &buffer, buffer.count)
+            guard count >= 0 else { throw .failed("standard input cannot be read") }
+            guard count > 0 else { break }
+            try feed.take(reader.read(buffer.prefix(Int(count))))
+        }
+        try feed.take(reader.finish())
+        try feed.flush()
+        if reader.isWithoutHeader { throw .failed("the input is empty: a CSV has a header line") }
+        guard reader.headerError == nil else { return 1 }
+        let summary: [JSONValue.Member] = [
+            .init("ok", .bool(feed.bad == 0)), .init("recorded", .integer(feed.recorded)),
+            .init("repeated", .integer(feed.repeated)), .init("bad", .integer(feed.bad)),
+        ]
+        if arguments.has("--json") {
+            Self.print(.object(summary))
+        } else {
+            Output.line(
+                "\(feed.recorded) sales recorded, \(feed.repeated) had been before, \(feed.bad) lines left out"
+            )
+        }
+        return feed.bad == 0 ? 0 : 1
+    }
+}
+
+/// Where sales go: the running agent, or the database in this process.
+private struct SaleTarget {
+    private let connection: LocalConnection?
+    private let directory: StateDirectory?
+    private let service: AgentService?
+
+    init(_ arguments: Arguments) throws(AgentError) {
+        switch try StateDirectory.open(Commands.statePath(arguments)) {
+        case .running(let connection):
+            (self.connection, directory, service) = (connection, nil, nil)
+        case .own(let directory):
+            connection = nil
+            self.directory = directory
+            service = try Commands.service(directory, checks: false)
+        }
+    }
+
+    func send(_ sales: [JSONValue]) throws(AgentError) -> JSONValue {
+        let request = Commands.request("sales", [.init("sales", .array(sales))])
+        if let connection { return try connection.ask(request) }
+        guard let service else { throw .failed("nowhere to record sales") }
+        return try Commands.answer(request, by: service)
+    }
+}
+
+/// Sales on their way, some hundreds at a time: each batch is one transaction.
+private struct SaleFeed {
+    /// Well within one line of the local API, whatever the references hold.
+    static let batchMax = 200
+
+    let target: SaleTarget
+    private(set) var recorded: Int64 = 0
+    private(set) var repeated: Int64 = 0
+    private(set) var bad: Int64 = 0
+    private var batch: [JSONValue] = []
+    private var lineNumbers: [Int] = []
+
+    init(target: SaleTarget) {
+        self.target = target
+    }
+
+    mutating func take(_ lines: [SalesReader.Line]) throws(AgentError) {
+        for line in lines {
+            switch line.sale {
+            case .failure(let error):
+                complain(line.number, error.text)
+            case .success(let sale):
+                var members: [JSONValue.Member] = [
+                    .init("day", .string(sale.day.iso8601)), .init("item", .text(sale.item.utf8)),
+                    .init("units", .integer(sale.units)),
+                ]
+                if let reference = sale.reference { members.append(.init("ref", .text(reference))) }
+                batch.append(.object(members))
+                lineNumbers.append(line.number)
+                if batch.count == Self.batchMax { try flush() }
+            }
+        }
+    }
+
+    mutating func flush() throws(AgentError) {
+        guard !batch.isEmpty else { return }
+        let reply = try target.send(batch)
+        if reply["problems"] == nil { try Commands.check(reply) }
+        recorded += reply.integer("recorded")
+        repeated += reply.integer("repeated")
+        for problem in reply.list("problems") {
+            complain(lineNumbers[Int(problem.integer("index"))], problem.shown("error"))
+        }
+        batch = []
+        lineNumbers = []
+    }
+
+    private mutating func complain(_ line: Int, _ text: String) {
+        bad += 1
+        // Enough to see what is wrong with a file; the count says how much more there is.
+        if bad <= 100 { Output.warn("line \(line): \(text)") }
+    }
+}

@@ -1,0 +1,135 @@
+/// The texts of `--help`.
+enum Help {
+    static let overview = """
+        shelfcast-agent: forecasts demand on this device, and keeps in touch with its hub.
+
+        USAGE
+          shelfcast-agent COMMAND [OPTIONS]
+
+        COMMANDS
+          join TOKEN     join a hub with a token made there
+          run            keep running: local API, and contact with the hub
+          sync           one visit to the hub
+          sale           record sales
+          close-day      close a business day
+          forecast       show the forecasts
+          status         show what runs, why, and what waits
+
+        OPTIONS OF EVERY COMMAND
+          --state DIR    where the device keeps everything
+                         (default: $SHELFCAST_STATE, else /var/lib/shelfcast)
+          --help         help on a command
+          --version      the version
+
+        EXIT CODES
+          0 ok   1 failed   2 usage   3 refused   4 not joined   5 hub unreachable   75 busy, try again
+
+        """
+
+    static let join = """
+        Joins the hub that made TOKEN: makes this device's key, checks the hub's CA against the token, and
+        gets a certificate. Repeating a join that was cut off is safe.
+
+        USAGE
+          shelfcast-agent join TOKEN [--memory-budget BYTES] [--label KEY=VALUE]... [--again]
+
+        OPTIONS
+          --memory-budget BYTES  what a model may take: 20480, 20KiB or 1MiB
+                                 (default: a thousandth of the memory, 4 KiB to 1 MiB)
+          --label KEY=VALUE      what the hub may select devices by; may be repeated
+          --again                join anew although this device has joined: it becomes another device
+
+        EXAMPLE
+          shelfcast-agent join shelfcast1.CglsbG9jYWxob3N0... --memory-budget 20KiB --label aisle=dairy
+
+        """
+
+    static let run = """
+        Runs until it is stopped: takes sales and questions on the socket agent.sock in the state directory,
+        and keeps in touch with the hub. Without a hub it works on, and sends everything when it is back.
+
+        USAGE
+          shelfcast-agent run [--contact stay|visit] [--close-at HH:MM] [--memory-budget BYTES]
+
+        OPTIONS
+          --contact stay|visit   stay: connection open, the hub pushes (default)
+                                 visit: connect, exchange, leave until the hub's next time (battery)
+          --close-at HH:MM       close the business day by the clock, in the store's time zone; a time
+                                 before noon closes the day before
+          --memory-budget BYTES  a new budget, kept
+
+        EXAMPLE
+          shelfcast-agent run --state /var/lib/shelfcast --close-at 22:30
+
+        """
+
+    static let sync = """
+        One visit: sends what waits, takes the store's totals and what should run, and leaves. With a running
+        agent, that one does it.
+
+        USAGE
+          shelfcast-agent sync [--memory-budget BYTES]
+
+        EXAMPLE
+          shelfcast-agent sync --state /var/lib/shelfcast
+
+        """
+
+    static let sale = """
+        Records units sold. With --ref a repetition changes nothing: the same day and ref count once.
+
+        USAGE
+          shelfcast-agent sale ITEM UNITS [--day YYYY-MM-DD] [--ref TEXT]
+          shelfcast-agent sale --csv   < FILE    header day,item,units[,ref] in any order
+          shelfcast-agent sale --jsonl < FILE    {"day":"2026-11-21","item":"17","units":3,"ref":"a1"}
+
+        OPTIONS
+          --day YYYY-MM-DD  the business day (default: today in the store's time zone)
+          --ref TEXT        the till's name for this sale, at most 64 bytes
+
+        In bulk a bad line is named with its reason and left out; all others are recorded, and the exit
+        code is 1.
+
+        EXAMPLE
+          shelfcast-agent sale 17 3 --day 2026-11-21 --ref till-1/881
+
+        """
+
+    static let closeDay = """
+        Closes a business day: puts its forecasts beside what was sold, and forecasts the next day. Closing
+        it again changes nothing.
+
+        USAGE
+          shelfcast-agent close-day [YYYY-MM-DD] [--closed]
+
+        OPTIONS
+          --closed  the store did no business that day
+
+        EXAMPLE
+          shelfcast-agent close-day 2026-11-21
+
+        """
+
+    static let forecast = """
+        Shows the forecasts for the days not yet closed.
+
+        USAGE
+          shelfcast-agent forecast [ITEM] [--json]
+
+        EXAMPLE
+          shelfcast-agent forecast 17
+
+        """
+
+    static let status = """
+        Shows which package runs and why, or why none does; the last contact, what waits to be sent, and the
+        last error.
+
+        USAGE
+          shelfcast-agent status [--json]
+
+        EXAMPLE
+          shelfcast-agent status --json
+
+        """
+}

@@ -1,0 +1,93 @@
+import AgentCore
+import AgentRuntime
+import CPosix
+import Forecasting
+
+/// Answers for people.
+enum Report {
+    static func closing(_ reply: JSONValue) {
+        guard !reply.isTrue("wasClosedBefore") else {
+            Output.line("\(reply.shown("day")) was closed before: nothing changed")
+            return
+        }
+        var text =
+            "closed \(reply.shown("day")): \(reply.shown("forecastsCompared")) forecasts compared"
+        if reply.integer("nextForecasts") > 0 {
+            text += ", \(reply.shown("nextForecasts")) made for \(reply.shown("nextDay"))"
+        }
+        Output.line(text)
+    }
+
+    static func forecasts(_ reply: JSONValue) {
+        let list = reply.list("forecasts")
+        Output.line("day          item                               units  inputs")
+        for forecast in list {
+            let item = padded(forecast.shown("item"), 32)
+            let units = String(repeating: " ", count: max(0, 8 - forecast.shown("units").utf8.count))
+            let inputs = forecast.isTrue("inputsComplete") ? "complete" : "partly this device's own"
+            Output.line(
+                "\(forecast.shown("day"))   \(item) \(units)\(forecast.shown("units"))  \(inputs)")
+        }
+        if list.isEmpty { Output.line("none yet: nothing is known of any item") }
+    }
+
+    static func status(_ reply: JSONValue) {
+        guard reply.isTrue("joined") else {
+            Output.line("not joined: " + AgentError.notJoined.text)
+            return
+        }
+        Output.line("device        \(reply.shown("device")) of store \(reply.shown("store"))")
+        let connection = reply["connection"] == nil ? "" : ", \(reply.shown("connection"))"
+        Output.line("hub           \(reply.shown("hub"))\(connection)")
+        Output.line("last contact  \(contact(reply.integer("lastContactMilliseconds")))")
+        runningPackage(reply)
+        let source = reply.isTrue("memoryBudgetSetByOperator") ? "set" : "derived"
+        Output.line("budget        \(reply.shown("memoryBudgetBytes")) bytes (\(source))")
+        Output.line("unsent        \(reply.shown("unsent")) records")
+        Output.line(
+            "days          closed through \(reply.shown("lastClosedDay")), store known through \(reply.shown("lastStoreDay")), forecast for \(reply.shown("forecastDay"))"
+        )
+        if reply.isTrue("clockIsBehind") {
+            Output.line("clock         wrong: it stands before the hub's last time; name days explicitly")
+        }
+        for refused in reply.list("refused") {
+            Output.line("refused       \(short(refused.shown("digest"))): \(refused.shown("reason"))")
+        }
+        if reply["lastError"] != .null { Output.line("last error    \(reply.shown("lastError"))") }
+        if reply["notice"] != .null { Output.line("notice        \(reply.shown("notice"))") }
+    }
+
+    /// What runs, why, and why not.
+    static func runningPackage(_ reply: JSONValue) {
+        if let running = reply["running"], running != .null {
+            Output.line(
+                "running       \(running.shown("family"))/\(running.shown("variant")), release \(running.shown("release")), \(running.shown("arenaBytes")) bytes of memory, \(running.shown("items")) items (\(short(running.shown("digest"))))"
+            )
+        } else {
+            Output.line("running       no package")
+        }
+        let reason = reply.shown("desireReason")
+        Output.line("hub wants     \(reply.shown("desire"))\(reason.utf8.isEmpty ? "" : ": \(reason)")")
+        if reply.shown("update") != "idle" {
+            Output.line("update        \(reply.shown("update")) \(short(reply.shown("updateDigest")))")
+        }
+    }
+
+    private static func short(_ digest: String) -> String {
+        String(decoding: digest.utf8.prefix(12), as: UTF8.self)
+    }
+
+    private static func padded(_ text: String, _ width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - text.utf8.count))
+    }
+
+    /// UTC.
+    private static func contact(_ milliseconds: Int64) -> String {
+        guard milliseconds > 0 else { return "never" }
+        let seconds = milliseconds / 1000
+        let day = BusinessDay(daysSince1970: Int32(truncatingIfNeeded: seconds / 86_400))
+        let minutes = seconds % 86_400 / 60
+        func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        return "\(day.iso8601) \(two(minutes / 60)):\(two(minutes % 60)) UTC"
+    }
+}
