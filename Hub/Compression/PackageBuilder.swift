@@ -9,6 +9,8 @@ package struct BuiltPackage: Sendable {
     package var bytes: [UInt8]
     /// Of the integer network on the family's evaluated days, for this package's store or for all.
     package var accuracy: Accuracy
+    /// Of the float network on the same days.
+    package var floatAccuracy: Accuracy
 }
 
 /// Makes a family's packages: family × variant × store, and for any store.
@@ -23,6 +25,7 @@ package final class PackageBuilder {
     private let calibrationDays: [ReplayDay]
     private let calibrationWindows: [[Float]]
     private var networks: [Int: IntegerNetwork] = [:]
+    private var floatAccuracies: [Int: [StoreID: Accuracy]] = [:]
 
     /// - Parameters:
     ///   - name: the family's; 1 to 64 printable ASCII characters.
@@ -104,7 +107,8 @@ package final class PackageBuilder {
             let proof = try Engine(delivered, budgetBytes: package.manifest.arenaBytes)
             try proof.proveGoldenVectors(of: delivered)
             return BuiltPackage(
-                package: delivered, bytes: bytes, accuracy: accuracy)
+                package: delivered, bytes: bytes, accuracy: accuracy,
+                floatAccuracy: floatAccuracy(variant: variant, store: store))
         } catch {
             throw .notRunnable(error)
         }
@@ -152,18 +156,34 @@ package final class PackageBuilder {
         for store in family.starts {
             integer.merge(try build(variant: variant, store: store.store, release: 0).accuracy)
         }
+        return (integer, floatAccuracy(variant: variant, store: nil))
+    }
+
+    /// The float network's forecasts of the evaluated days. It is the slow one of the two, so it runs once for each
+    /// variant.
+    private func floatAccuracy(variant: Int, store: StoreID?) -> Accuracy {
+        let byStore = floatAccuracies[variant] ?? floatAccuracies(variant: variant)
+        floatAccuracies[variant] = byStore
+        if let store { return byStore[store] ?? Accuracy() }
+        var all = Accuracy()
+        for starts in family.starts { all.merge(byStore[starts.store] ?? Accuracy()) }
+        return all
+    }
+
+    private func floatAccuracies(variant: Int) -> [StoreID: Accuracy] {
         let model = family.model(variant: variant)
-        var float = Accuracy()
+        var byStore: [StoreID: Accuracy] = [:]
         for series in 0..<replay.seriesCount {
             for day in replay.evaluatedDays(series: series) {
                 guard let units = day.recordedUnits else { continue }
                 let forecast = model.forecast(
                     state: day.state, profile: UInt16(day.profile), recentDays: day.recentDays,
                     target: day.target)
-                float.add(actual: Double(units), forecast: Double(forecast))
+                byStore[day.store, default: Accuracy()].add(
+                    actual: Double(units), forecast: Double(forecast))
             }
         }
-        return (integer, float)
+        return byStore
     }
 
     /// Forecasts the evaluated days with the device's engine. Levels start where the replay has them and are moved on

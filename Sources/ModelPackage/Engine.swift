@@ -93,33 +93,6 @@ package final class Engine {
         fill(from: package)
     }
 
-    /// An engine that measures the machine: LSTM-16 with the calendar's inputs, weights that keep every gate at work, one
-    /// forecast of which is what a device reports as its INT8 speed. Its forecasts mean nothing.
-    package static func forMeasuring() -> Engine {
-        let spec = FeatureSpec(
-            form: .calendar, window: 14, levelRate: 0.1, inputs: [.weekday, .month],
-            output: .relative)
-        var network = IntegerNetwork(
-            shape: LSTMShape(inputWidth: spec.inputWidth, units: 16))
-        func weight(_ i: Int) -> Int8 { Int8(i &* 37 % 255 - 127) }
-        for i in network.inputKernel.indices { network.inputKernel[i] = weight(i) }
-        for i in network.recurrentKernel.indices { network.recurrentKernel[i] = weight(i &* 3) }
-        for i in network.denseKernel.indices { network.denseKernel[i] = weight(i &* 7) }
-        let codes = [UInt16](repeating: 10 << 8, count: network.shape.gateRows)
-        network.inputMultiplierCodes = codes
-        network.recurrentMultiplierCodes = codes
-        network.outputScale = 0x1p-16
-        var package = ModelPackage(
-            manifest: Manifest(
-                family: "measuring", variant: "calendar-16", spec: spec,
-                asOf: BusinessDay(daysSince1970: 20_000), release: 0),
-            network: network, profiles: [.flat], starts: [])
-        package.manifest.arenaBytes = arenaBytes(for: package)
-        do { return try Engine(package, budgetBytes: .max) } catch {
-            preconditionFailure("the package above is valid")
-        }
-    }
-
     private func fill(from package: ModelPackage) {
         let layout = arena.layout
         arena.fill(

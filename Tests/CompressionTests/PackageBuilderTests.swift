@@ -61,6 +61,8 @@ struct PackageBuilderTests {
                 #expect(abs(rounded - factor) <= 0.51 / 8192)
             }
         }
+        let replayed = try trained.replayedAccuracy(of: built.package)
+        #expect(built.accuracy == replayed)
         // Two of the store's own days, and one in which everything is odd, of an item it does not know.
         #expect(built.package.goldenVectors.map { $0.item == nil } == [false, false, true])
         let engine = try Engine(built.package, budgetBytes: manifest.arenaBytes)
@@ -132,6 +134,31 @@ private struct Trained {
 
     func builder() throws -> PackageBuilder {
         try PackageBuilder(family: family, name: "f1", series: series, lineage: "test")
+    }
+
+    /// The package's accuracy by another way: forecasts by item name, levels by `SeriesState`.
+    func replayedAccuracy(of package: ModelPackage) throws -> Accuracy {
+        let replay = try EvaluationReplay(series: series, family: family)
+        let engine = try Engine(package, budgetBytes: .max)
+        var accuracy = Accuracy()
+        for index in 0..<replay.seriesCount {
+            let days = replay.evaluatedDays(series: index)
+            guard days[0].store == package.manifest.store else { continue }
+            let start = try #require(package.starts.first { $0.item == days[0].item })
+            var state = SeriesState(level: days[0].state.level, scale: start.scale)
+            for day in days {
+                if let units = day.recordedUnits {
+                    let forecast = engine.forecast(
+                        item: day.item, level: state.level, recentDays: day.recentDays,
+                        target: day.target)
+                    accuracy.add(actual: Double(units), forecast: Double(forecast.units))
+                }
+                state.close(
+                    day: day.target, demand: day.demand,
+                    profile: package.profiles[Int(start.profile)], spec: family.spec)
+            }
+        }
+        return accuracy
     }
 
     static func of(_ form: ModelForm) throws -> Trained { try cache[form]!.get() }

@@ -174,16 +174,4 @@ struct EngineTests {
             #expect((level == 20) == (form == .plain))
         }
     }
-
-    @Test("The engine that measures a device always computes the same")
-    func measuring() {
-        let days = [DemandDay](repeating: DemandDay(units: 6), count: 14)
-        let target = BusinessDay(daysSince1970: 20_001)
-        let first = Engine.forMeasuring().forecast(
-            index: nil, level: 5, recentDays: days, target: target)
-        let second = Engine.forMeasuring().forecast(
-            index: nil, level: 5, recentDays: days, target: target)
-        #expect(first == second)
-        #expect(first.networkOutput != 0)
-    }
 }

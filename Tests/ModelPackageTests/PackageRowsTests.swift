@@ -280,6 +280,17 @@ struct PackageRowsTests {
         #expect(try ModelPackage.decode(raw.file + [200, 77, 5, 1, 9]) == plain)
     }
 
+    @Test("The preset dictionary is the one FORMAT.md describes")
+    func dictionary() {
+        var (a, b) = (1, 0)  // Adler-32
+        for byte in ModelPackage.packingDictionary {
+            a = (a + Int(byte)) % 65_521
+            b = (b + a) % 65_521
+        }
+        #expect(ModelPackage.packingDictionary.count == 496)
+        #expect(b << 16 | a == 0xC03C_9D37)
+    }
+
     @Test("Only the profile form may bring profiles")
     func profilesInAnotherForm() throws {
         let calendar = try PackageFixtures.package(.calendar, units: 1, items: 0)
