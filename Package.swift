@@ -163,6 +163,7 @@ if !light {
                 "HubSync", "HubStore", "HubCore", "Training", "Compression", "CZlib", "Forecasting",
                 "ModelPackage", "SyncProtocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -17,7 +17,7 @@ package struct PackageRecord: Hashable, Sendable {
     package var wape: Double
     package var mape: Double
     package var bias: Double
-    /// Of the float model it was made from, on the same days.
+    /// Of the float model it was made from, on the same days over all stores.
     package var floatWAPE: Double
     package var floatMAPE: Double
     /// A PackageStatement of sync.proto, as signed.

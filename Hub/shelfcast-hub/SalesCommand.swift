@@ -294,11 +294,3 @@ struct SalesShowCommand: HubCommand {
         }
     }
 }
-
-extension BusinessDay: ExpressibleByArgument {
-    package init?(argument: String) {
-        self.init(iso8601: Array(argument.utf8))
-    }
-
-    package var defaultValueDescription: String { iso8601 }
-}

@@ -41,7 +41,8 @@ final class SalesFile: @unchecked Sendable {
     private var inputCount = 0
     private var inputPosition = 0
     private var isAtEnd = false
-    private var stream: z_stream?
+    /// At an address of its own: zlib keeps a pointer back to it.
+    private var stream: UnsafeMutablePointer<z_stream>?
     /// Between two gzip members, and at the very start: the end of the file is no accident here.
     private var isBetweenMembers = true
 
@@ -49,39 +50,43 @@ final class SalesFile: @unchecked Sendable {
         self.path = path
         descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw SalesFile.unreadable(path) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw SalesFile.unreadable(path) }
-        guard status.st_mode & S_IFMT != S_IFDIR else {
-            throw SalesFileError.unreadable(path: path, reason: "it is a directory")
-        }
-        fileBytes = status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : 0
+        // What has no end to seek to is a pipe.
+        fileBytes = max(0, Int(lseek(descriptor, 0, SEEK_END)))
+        lseek(descriptor, 0, SEEK_SET)
         input = [UInt8](repeating: 0, count: Self.chunkBytes)
         try fill()
         if inputCount >= 2, input[0] == 0x1F, input[1] == 0x8B {
-            var stream = z_stream()
+            let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
+            stream.initialize(to: z_stream())
             // 31: a gzip wrapper around a 32 KiB window.
             let code = inflateInit2_(
-                &stream, 31, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-            guard code == Z_OK else { throw SalesFileError.damaged(path: path) }
+                stream, 31, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+            guard code == Z_OK else {
+                stream.deallocate()
+                throw SalesFileError.damaged(path: path)
+            }
             self.stream = stream
         }
     }
 
     deinit {
-        if stream != nil { inflateEnd(&stream!) }
+        if let stream {
+            inflateEnd(stream)
+            stream.deallocate()
+        }
         if descriptor > STDIN_FILENO { close(descriptor) }
     }
 
     /// The next bytes of the text; nil at its end.
     func nextChunk() throws -> [UInt8]? {
-        if stream != nil { return try nextInflated() }
+        if let stream { return try nextInflated(stream) }
         if inputPosition == inputCount { try fill() }
         guard inputPosition < inputCount else { return nil }
         defer { inputPosition = inputCount }
         return Array(input[inputPosition..<inputCount])
     }
 
-    private func nextInflated() throws -> [UInt8]? {
+    private func nextInflated(_ stream: UnsafeMutablePointer<z_stream>) throws -> [UInt8]? {
         while true {
             if inputPosition == inputCount {
                 try fill()
@@ -95,13 +100,13 @@ final class SalesFile: @unchecked Sendable {
             var consumed = 0
             let output = [UInt8](unsafeUninitializedCapacity: Self.chunkBytes) { buffer, count in
                 input.withUnsafeMutableBufferPointer { input in
-                    stream!.next_in = input.baseAddress! + inputPosition
-                    stream!.avail_in = UInt32(available)
-                    stream!.next_out = buffer.baseAddress!
-                    stream!.avail_out = UInt32(Self.chunkBytes)
-                    code = inflate(&stream!, Z_NO_FLUSH)
-                    consumed = available - Int(stream!.avail_in)
-                    count = Self.chunkBytes - Int(stream!.avail_out)
+                    stream.pointee.next_in = input.baseAddress! + inputPosition
+                    stream.pointee.avail_in = UInt32(available)
+                    stream.pointee.next_out = buffer.baseAddress!
+                    stream.pointee.avail_out = UInt32(Self.chunkBytes)
+                    code = inflate(stream, Z_NO_FLUSH)
+                    consumed = available - Int(stream.pointee.avail_in)
+                    count = Self.chunkBytes - Int(stream.pointee.avail_out)
                 }
             }
             inputPosition += consumed
@@ -110,7 +115,7 @@ final class SalesFile: @unchecked Sendable {
             case Z_OK, Z_BUF_ERROR: break
             case Z_STREAM_END:
                 // Files put one after the other are one file, as gzip itself has it.
-                guard inflateReset(&stream!) == Z_OK else {
+                guard inflateReset(stream) == Z_OK else {
                     throw SalesFileError.damaged(path: path)
                 }
             default: throw SalesFileError.damaged(path: path)

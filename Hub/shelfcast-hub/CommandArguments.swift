@@ -1,0 +1,41 @@
+import ArgumentParser
+import Forecasting
+
+extension BusinessDay: ExpressibleByArgument {
+    package init?(argument: String) {
+        self.init(iso8601: Array(argument.utf8))
+    }
+
+    package var defaultValueDescription: String { iso8601 }
+}
+
+extension Identifier: ExpressibleByArgument {
+    package init?(argument: String) {
+        do { try self.init(argument) } catch { return nil }
+    }
+
+    package var defaultValueDescription: String { text }
+}
+
+extension ModelForm: ExpressibleByArgument {
+    package init?(argument: String) { self.init(name: argument) }
+
+    package var defaultValueDescription: String { name }
+
+    package static var allValueStrings: [String] { allCases.map(\.name) }
+}
+
+/// `64,32,16`
+struct UnitsList: ExpressibleByArgument {
+    var units: [Int]
+
+    init?(argument: String) {
+        units = []
+        for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let value = Int(part), (1...LSTMShape.unitsMax).contains(value),
+                !units.contains(value)
+            else { return nil }
+            units.append(value)
+        }
+    }
+}

@@ -1,0 +1,240 @@
+import ArgumentParser
+import Compression
+import Crypto
+import Forecasting
+import Foundation
+import HubCore
+import HubStore
+import HubSync
+import ModelPackage
+import SyncProtocol
+import Training
+
+struct PackageCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "package",
+        abstract: "Shrink trained families to signed INT8 packages, and list them.",
+        subcommands: [PackageBuildCommand.self, PackageListCommand.self])
+}
+
+struct PackageBuildCommand: HubCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "build",
+        abstract: "Quantise, pack and sign every variant of a family.",
+        discussion: """
+            For each variant: one package for each store the family knows, with its items in it, and one
+            for any store. Each is proved against its golden vectors before it is signed. All packages
+            of one build carry the same release number, higher than any before.
+
+            Example:
+              shelfcast-hub package build profile-1
+            """)
+
+    @Argument(help: "The family, as 'train' has named it.")
+    var family: String
+    @Option(help: "Windows to calibrate on, 100 to 500.")
+    var calibrationWindows = 256
+    @OptionGroup var json: JSONOption
+    @OptionGroup var data: DataOptions
+
+    func validate() throws {
+        guard Quantizer.windowsRange.contains(calibrationWindows) else {
+            throw ValidationError(
+                "--calibration-windows is \(Quantizer.windowsRange.lowerBound) to "
+                    + "\(Quantizer.windowsRange.upperBound)")
+        }
+    }
+
+    func perform() async throws {
+        let store = try data.openStore()
+        let signer = try data.openIdentity().packageSigner
+        guard let record = try await store.family(family) else {
+            throw HubStoreError.notFound(what: "family \(family)")
+        }
+        let trained = try TrainedFamily(encoded: Data(record.trained))
+        let last = trained.evaluatedFrom.advanced(by: trained.evaluatedDays - 1)
+        let snapshot = try await SalesSnapshot(store, through: last)
+        if snapshot.digest != record.snapshotDigest {
+            Console.error(
+                "shelfcast-hub: the sales up to \(last.iso8601) have changed since \(family) was "
+                    + "trained; calibration and figures are on them as they are now")
+        }
+        let builder = try PackageBuilder(
+            family: trained, name: family, series: snapshot.series,
+            lineage: "sales \(record.snapshotDigest.prefix(16))",
+            calibrationWindowsMax: calibrationWindows)
+        let release = try await store.takeRelease()
+        Interruption.watch()
+        let bar = ProgressBar("package")
+        let stores: [StoreID?] = [nil] + trained.starts.map(\.store)
+        let count = stores.count * trained.variants.count
+        let files = PackageFileWriter(dataDirectory: data.directory)
+        var packages: [PackageRecord] = []
+        /// Of each variant, every store with its own package.
+        var accuracies: [Accuracy] = []
+        for index in trained.variants.indices {
+            let variant = trained.variants[index]
+            var accuracy = Accuracy()
+            for target in stores {
+                if Interruption.hasHappened {
+                    bar.abandon()
+                    Console.error("shelfcast-hub: stopped; no package was added")
+                    throw ExitCode(Interruption.exitStatus)
+                }
+                let built = try builder.build(variant: index, store: target, release: release)
+                if target != nil { accuracy.merge(built.accuracy) }
+                packages.append(try sign(built, variant: variant, signer: signer))
+                try files.write(built.bytes, digest: packages[packages.count - 1].digest)
+                let done = Double(packages.count) / Double(count)
+                bar.update(done, "\(packages.count) of \(count) packages")
+            }
+            accuracies.append(accuracy)
+        }
+        try files.synchronise()
+        // Files first: a package the database knows has its bytes on disk.
+        try await store.savePackages(packages)
+        bar.finish("\(packages.count) packages")
+        if json.isOn {
+            try Console.printJSON(packages.map(PackageOutput.init))
+            return
+        }
+        Console.print(
+            "family \(family), release \(release): \(packages.count) packages, \(stores.count - 1) "
+                + "stores and any store, on \(trained.evaluatedDays) days from "
+                + trained.evaluatedFrom.iso8601)
+        Console.print(
+            Self.summary(packages, variants: trained.variants, accuracies: accuracies))
+        Console.print("next: shelfcast-hub push \(family) --all")
+    }
+
+    private func sign(
+        _ built: BuiltPackage, variant: TrainedVariant, signer: PackageSigner
+    ) throws -> PackageRecord {
+        let manifest = built.package.manifest
+        let digest = Array(SHA256.hash(data: built.bytes))
+        let statement = PackageStatement(
+            digest: digest, packageBytes: UInt64(built.bytes.count),
+            arenaBytes: UInt64(manifest.arenaBytes), release: manifest.release,
+            family: manifest.family, variant: manifest.variant, store: manifest.store?.text ?? ""
+        ).encoded()
+        let float = variant.evaluation
+        // A store that sold nothing on the evaluated days has no figures of its own.
+        let accuracy = built.accuracy.wape == nil ? float : built.accuracy
+        return PackageRecord(
+            digest: digest, family: manifest.family, variant: manifest.variant,
+            store: manifest.store, release: manifest.release, packageBytes: built.bytes.count,
+            arenaBytes: manifest.arenaBytes,
+            parameterCount: variant.parameters.shape.parameterCount,
+            requiredFeatures: manifest.requiredFeatures, wape: accuracy.wape ?? 100,
+            mape: accuracy.mape ?? 100, bias: accuracy.bias ?? 0, floatWAPE: float.wape ?? 100,
+            floatMAPE: float.mape ?? 100, statement: statement,
+            signature: try signer.sign(statement: statement), createdAt: .now)
+    }
+
+    /// One row for each variant: INT8 as every store's own package, beside the float network.
+    private static func summary(
+        _ packages: [PackageRecord], variants: [TrainedVariant], accuracies: [Accuracy]
+    ) -> String {
+        var table = TextTable([
+            ("VARIANT", .left), ("PARAMS", .right), ("FILE", .right), ("ARENA", .right),
+            ("WAPE%", .right), ("FLOAT", .right), ("MAPE%", .right), ("FLOAT", .right),
+            ("BIAS%", .right), ("FLOAT", .right),
+        ])
+        let anyStore = packages.filter { $0.store == nil }
+        for (package, (variant, accuracy)) in zip(anyStore, zip(variants, accuracies)) {
+            let all = packages.filter { $0.variant == package.variant }
+            let float = variant.evaluation
+            table.add([
+                package.variant, "\(package.parameterCount)", range(all.map(\.packageBytes)),
+                range(all.map(\.arenaBytes)), Figure.fixed(accuracy.wape, decimals: 2),
+                Figure.fixed(float.wape, decimals: 2), Figure.fixed(accuracy.mape, decimals: 2),
+                Figure.fixed(float.mape, decimals: 2), Figure.fixed(accuracy.bias, decimals: 2),
+                Figure.fixed(float.bias, decimals: 2),
+            ])
+        }
+        return table.text
+    }
+
+    private static func range(_ values: [Int]) -> String {
+        guard let low = values.min(), let high = values.max() else { return "" }
+        return low == high ? "\(low)" : "\(low)-\(high)"
+    }
+}
+
+struct PackageListCommand: HubCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List the packages that can be pushed.",
+        discussion: """
+            WAPE% and MAPE% are the integer model's, on the family's evaluation days of that store.
+
+            Example:
+              shelfcast-hub package list --family profile-1 --json
+            """)
+
+    @Option(help: "Only of this family.")
+    var family: String?
+    @OptionGroup var json: JSONOption
+    @OptionGroup var data: DataOptions
+
+    func perform() async throws {
+        let packages = try await data.openStore().packages(family: family)
+        if json.isOn {
+            try Console.printJSON(packages.map(PackageOutput.init))
+            return
+        }
+        guard !packages.isEmpty else {
+            Console.print("no packages yet; next: shelfcast-hub package build FAMILY")
+            return
+        }
+        var table = TextTable([
+            ("RELEASE", .right), ("FAMILY", .left), ("VARIANT", .left), ("STORE", .left),
+            ("PARAMS", .right), ("BYTES", .right), ("ARENA", .right), ("WAPE%", .right),
+            ("MAPE%", .right), ("DIGEST", .left),
+        ])
+        for package in packages {
+            table.add([
+                "\(package.release)", package.family, package.variant,
+                package.store?.text ?? "any", "\(package.parameterCount)",
+                "\(package.packageBytes)", "\(package.arenaBytes)",
+                Figure.fixed(package.wape, decimals: 2), Figure.fixed(package.mape, decimals: 2),
+                String(hexadecimal(package.digest).prefix(12)),
+            ])
+        }
+        Console.print(table.text)
+    }
+}
+
+private struct PackageOutput: Encodable {
+    var digest: String
+    var family: String
+    var variant: String
+    var store: String?
+    var release: UInt64
+    var packageBytes: Int
+    var arenaBytes: Int
+    var parameters: Int
+    var requiredFeatures: [String]
+    var wapePercent: Double
+    var mapePercent: Double
+    var biasPercent: Double
+    var floatWapePercent: Double
+    var floatMapePercent: Double
+
+    init(_ record: PackageRecord) {
+        digest = hexadecimal(record.digest)
+        family = record.family
+        variant = record.variant
+        store = record.store?.text
+        release = record.release
+        packageBytes = record.packageBytes
+        arenaBytes = record.arenaBytes
+        parameters = record.parameterCount
+        requiredFeatures = record.requiredFeatures
+        wapePercent = record.wape
+        mapePercent = record.mape
+        biasPercent = record.bias
+        floatWapePercent = record.floatWAPE
+        floatMapePercent = record.floatMAPE
+    }
+}
