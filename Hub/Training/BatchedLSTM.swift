@@ -1,17 +1,17 @@
 import COpenBLAS
-import Forecasting
+package import Forecasting
 
 /// The network's weights as the products want them: one matrix for everything that enters a gate.
-struct PackedWeights {
+package struct PackedWeights {
     /// K = H + I + 1: the columns that meet the hidden state, the inputs, and the constant 1 (the bias).
-    static func columns(_ shape: LSTMShape) -> Int { shape.units + shape.inputWidth + 1 }
-    static func count(_ shape: LSTMShape) -> Int {
+    package static func columns(_ shape: LSTMShape) -> Int { shape.units + shape.inputWidth + 1 }
+    package static func count(_ shape: LSTMShape) -> Int {
         shape.gateRows * columns(shape) + shape.units + 1
     }
 
-    let shape: LSTMShape
+    package let shape: LSTMShape
     /// `[4H, K]` row-major, then the dense layer's `[H]`, then its bias.
-    var values: [Float]
+    package var values: [Float]
 
     var denseOffset: Int { shape.gateRows * Self.columns(shape) }
 
@@ -20,7 +20,7 @@ struct PackedWeights {
         values = [Float](repeating: 0, count: Self.count(shape))
     }
 
-    init(_ parameters: LSTMParameters) {
+    package init(_ parameters: LSTMParameters) {
         self.init(shape: parameters.shape)
         let (I, H, K) = (shape.inputWidth, shape.units, Self.columns(shape))
         for row in 0..<4 * H {
@@ -32,7 +32,7 @@ struct PackedWeights {
         values[denseOffset + H] = parameters.denseBias
     }
 
-    var unpacked: LSTMParameters {
+    package var unpacked: LSTMParameters {
         let (I, H, K) = (shape.inputWidth, shape.units, Self.columns(shape))
         var flat = [Float](repeating: 0, count: shape.parameterCount)
         for row in 0..<4 * H {
@@ -51,20 +51,20 @@ struct PackedWeights {
 /// weights over all days is one more.
 ///
 /// Not for two threads at once; every thread has its own.
-final class BatchedLSTM {
-    let shape: LSTMShape
+package final class BatchedLSTM {
+    package let shape: LSTMShape
     /// T
-    let window: Int
+    package let window: Int
     /// B, a multiple of 8. Unused columns must carry a zero output gradient.
-    let columns: Int
+    package let columns: Int
 
     /// Gradient of `backward`, laid out as `PackedWeights.values`.
-    let gradient: UnsafeMutableBufferPointer<Float>
+    package let gradient: UnsafeMutableBufferPointer<Float>
     /// `[B]`: the network's output, and what the caller puts there before `backward`: dLoss / dOutput.
-    let output: UnsafeMutableBufferPointer<Float>
-    let outputGradient: UnsafeMutableBufferPointer<Float>
+    package let output: UnsafeMutableBufferPointer<Float>
+    package let outputGradient: UnsafeMutableBufferPointer<Float>
     /// `[H, B]`: what the last hidden state is multiplied by, 1 without dropout.
-    let hiddenScale: UnsafeMutableBufferPointer<Float>
+    package let hiddenScale: UnsafeMutableBufferPointer<Float>
 
     /// `[K, (T + 1) · B]`: hidden state of the day before, inputs of the day, ones.
     private let operand: UnsafeMutableBufferPointer<Float>
@@ -81,7 +81,7 @@ final class BatchedLSTM {
     private typealias Vector = SIMD8<Float>
     private static let lanes = 8
 
-    init(shape: LSTMShape, window: Int, columns: Int) {
+    package init(shape: LSTMShape, window: Int, columns: Int) {
         precondition(columns > 0 && columns.isMultiple(of: Self.lanes) && window > 0)
         self.shape = shape
         self.window = window
@@ -112,16 +112,16 @@ final class BatchedLSTM {
     }
 
     /// Values between an input's rows, see `inputs`.
-    var inputStride: Int { (window + 1) * columns }
+    package var inputStride: Int { (window + 1) * columns }
 
     /// `[I, (T + 1) · B]`: input `i` of day `t` of window `b` is at `i · inputStride + t · columns + b`.
     /// The day `T` is unused.
-    var inputs: UnsafeMutablePointer<Float> {
+    package var inputs: UnsafeMutablePointer<Float> {
         operand.baseAddress! + shape.units * inputStride
     }
 
     /// Computes `output` from `inputs`, and keeps what `backward` needs.
-    func forward(_ weights: UnsafePointer<Float>) {
+    package func forward(_ weights: UnsafePointer<Float>) {
         let (H, B, K) = (shape.units, columns, PackedWeights.columns(shape))
         let wide = Int32(inputStride)
         for t in 0..<window {
@@ -143,7 +143,7 @@ final class BatchedLSTM {
     }
 
     /// Computes `gradient` from `outputGradient`, after `forward` with the same weights.
-    func backward(_ weights: UnsafePointer<Float>) {
+    package func backward(_ weights: UnsafePointer<Float>) {
         let (H, B, K) = (shape.units, columns, PackedWeights.columns(shape))
         let wide = Int32(inputStride)
         backwardDense(weights + 4 * H * K)
