@@ -70,13 +70,16 @@ var targets: [Target] = [
     .target(
         name: "AgentRuntime",
         dependencies: [
-            "AgentCore", "Forecasting", "ModelPackage", "SyncProtocol", "UpdateTrust", "CSQLite", "CTLS",
+            "AgentCore", "Forecasting", "ModelPackage", "SyncProtocol", "UpdateTrust", "CSQLite",
+            "CTLS",
             "CPosix",
         ],
         path: "Agent/AgentRuntime", swiftSettings: device),
     .executableTarget(
-        name: "shelfcast-agent", dependencies: ["AgentRuntime", "AgentCore", "Forecasting", "CPosix"],
-        path: "Agent/shelfcast-agent", swiftSettings: device, linkerSettings: embedded ? shipped : []),
+        name: "shelfcast-agent",
+        dependencies: ["AgentRuntime", "AgentCore", "Forecasting", "CPosix"],
+        path: "Agent/shelfcast-agent", swiftSettings: device,
+        linkerSettings: embedded ? shipped : []),
 ]
 var products: [Product] = [.executable(name: "shelfcast-agent", targets: ["shelfcast-agent"])]
 var dependencies: [Package.Dependency] = []

@@ -9,10 +9,10 @@ struct CalibrationRanges {
     private(set) var hidden = 0.0
 
     init(_ parameters: LSTMParameters, windows: [[Float]], inputShareKept: Double) {
-        let I = parameters.inputWidth
-        inputs = (0..<I).map { column in
+        let width = parameters.inputWidth
+        inputs = (0..<width).map { column in
             let sizes = windows.flatMap { window in
-                stride(from: column, to: window.count, by: I).map { abs(Double(window[$0])) }
+                stride(from: column, to: window.count, by: width).map { abs(Double(window[$0])) }
             }.sorted()
             let largest = sizes[sizes.count - 1]
             // The demand column's own range counts: most demand is within ±1 of its level, and finer steps serve it.

@@ -88,15 +88,15 @@ struct QuantizerTests {
     func oneHot() throws {
         let example = try Example(inputs: [.weekday, .month], units: 3)
         let network = example.network
-        let I = example.spec.inputWidth
-        for column in 1..<I { #expect(network.inputSteps[column] == 127) }
+        let width = example.spec.inputWidth
+        for column in 1..<width { #expect(network.inputSteps[column] == 127) }
         #expect(FixedPoint.quantize(1, stepsPerUnit: 127) == 127)
         #expect(FixedPoint.quantize(0, stepsPerUnit: 127) == 0)
         for row in 0..<example.parameters.shape.gateRows {
-            for column in 1..<I {
-                let exact = Double(example.parameters.inputKernel[row * I + column]) * 4096
+            for column in 1..<width {
+                let exact = Double(example.parameters.inputKernel[row * width + column]) * 4096
                 let multiplier = network.inputMultipliers[row].value
-                let weight = Double(network.inputKernel[row * I + column]) * 127 * multiplier
+                let weight = Double(network.inputKernel[row * width + column]) * 127 * multiplier
                 #expect(abs(weight - exact) <= 127 * multiplier / 2 + 1e-9)
             }
         }

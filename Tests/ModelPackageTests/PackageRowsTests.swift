@@ -86,7 +86,7 @@ struct PackageRowsTests {
         ("as of", [63], .field(.asOf, index: 0)),
         ("as of", [0xA6, 0x90, 5], .field(.asOf, index: 0)),  // 84,006
         ("arena", [0x80, 0x80, 0x80, 0x80, 8], .field(.arenaBytes, index: 0)),  // 2^31
-        ("wape", [0x82, 0xA8, 0xD6, 0xB9, 7], .field(.evaluation, index: 0)),  // 2·10^9 + 1, plus one
+        ("wape", [0x82, 0xA8, 0xD6, 0xB9, 7], .field(.evaluation, index: 0)),
         ("bias", [0x83, 0xD0, 0xAC, 0xF3, 0x0E], .field(.evaluation, index: 0)),
         ("forecasts", [0x80, 0x80, 0x80, 0x80, 8], .field(.evaluation, index: 0)),
         ("new item scale", [0, 0, 0, 0], .field(.newItemScale, index: 0)),
@@ -124,7 +124,7 @@ struct PackageRowsTests {
         ("steps", [1, 0, 0, 0xC0, 0x7F], .network(.inputSteps(at: 0))),
         ("steps", [1, 0, 0, 0x80, 0x7F], .network(.inputSteps(at: 0))),
         ("input kernel head", [2, 0x12, 0xFF, 0xFF, 0x7F, 1], .field(.tensorDimension, index: 1)),
-        ("input kernel head", [3, 0x12, 4, 1], .field(.tensorKind, index: 1)),  // the same tensor twice
+        ("input kernel head", [3, 0x12, 4, 1], .field(.tensorKind, index: 1)),
         ("input kernel", [1, 0xFF, 127, 0x80], .network(.weight(.inputKernel, at: 3))),
         ("recurrent kernel", [0x80, 6, 7, 8], .network(.weight(.recurrentKernel, at: 0))),
         (
@@ -176,7 +176,7 @@ struct PackageRowsTests {
         ("golden target", [0xC1, 0xB8, 2], .field(.goldenTarget, index: 0)),  // -19,937: day 63
         ("golden target", [0xC0, 0x9A, 0x0C], .field(.goldenTarget, index: 0)),  // + 100,000
         ("golden target", [0xC2, 0x9A, 0x0C], .field(.goldenTarget, index: 0)),
-        ("golden days", [0, 0x82, 0x80, 0x80, 0x80, 8], .field(.goldenDay, index: 0)),  // 2^31 units
+        ("golden days", [0, 0x82, 0x80, 0x80, 0x80, 8], .field(.goldenDay, index: 0)),
         ("golden output", [0x80, 0x80, 0x80, 0x80, 0x10], .field(.goldenOutput, index: 0)),
         ("golden units", [0, 0, 0x80, 0xBF], .field(.goldenUnits, index: 0)),
         ("golden units", [0, 0, 0xC0, 0x7F], .field(.goldenUnits, index: 0)),
