@@ -1,0 +1,152 @@
+import Foundation
+import Testing
+
+/// Where the programs under test lie, and which form of the agent a test runs.
+enum Binaries {
+    static let folder = Bundle(for: Running.self).bundleURL.deletingLastPathComponent().path(percentEncoded: false)
+
+    static var hub: String { folder + "/shelfcast-hub" }
+
+    enum Agent: String, CaseIterable, Sendable, CustomTestStringConvertible {
+        case ordinary, embedded
+
+        /// The Embedded form is built by `make agent`, which `make test` runs first.
+        var path: String {
+            get throws {
+                switch self {
+                case .ordinary: return folder + "/shelfcast-agent"
+                case .embedded:
+                    return try #require(
+                        ProcessInfo.processInfo.environment["SHELFCAST_EMBEDDED_AGENT"],
+                        "set SHELFCAST_EMBEDDED_AGENT to the binary of `make agent`, or run `make test`")
+                }
+            }
+        }
+        var testDescription: String { "\(rawValue) agent" }
+    }
+}
+
+/// A hub of this test's own, with its commands and its server.
+final class HubUnderTest {
+    let folder: TemporaryFolder
+    var data: String { folder.path + "/hub" }
+    private(set) var port = 0
+    private(set) var server: Running?
+
+    init() throws {
+        folder = try TemporaryFolder()
+        try command("init")
+    }
+
+    @discardableResult
+    func command(_ arguments: String..., expecting status: Int32? = 0) throws -> String {
+        try Program(path: Binaries.hub).run(
+            arguments + ["--data", data], expecting: status, secondsMax: 300
+        ).output
+    }
+
+    func json(_ arguments: String...) throws -> JSON {
+        let text = try Program(path: Binaries.hub).run(
+            arguments + ["--json", "--data", data], secondsMax: 300
+        ).output
+        return try JSON(text)
+    }
+
+    /// Starts the server on the port it had before, so that devices find it again.
+    func serve() throws {
+        let output = try TemporaryFolder()
+        let running = try Program(path: Binaries.hub).start(
+            ["serve", "--data", data, "--host", "127.0.0.1", "--port", "\(port)"], outputIn: output)
+        let line = try running.line { $0.contains("127.0.0.1:") }
+        let digits = line.split(separator: "127.0.0.1:", maxSplits: 1)[1].prefix { $0.isNumber }
+        port = try #require(Int(digits))
+        server = running
+    }
+
+    /// As a power cut.
+    func kill() {
+        server?.kill()
+        server?.wait()
+        server = nil
+    }
+
+    func token(store: String, uses: Int = 1) throws -> String {
+        let reply = try json(
+            "token", "create", "--store", store, "--uses", "\(uses)", "--host", "127.0.0.1", "--port", "\(port)")
+        return try reply["token"].string
+    }
+}
+
+/// A device of this test's own.
+final class DeviceUnderTest: Sendable {
+    let folder: TemporaryFolder
+    let program: Program
+    let store: String
+    let budget: String
+
+    init(_ agent: Binaries.Agent, store: String, budget: String = "64KiB") throws {
+        folder = try TemporaryFolder()
+        program = Program(path: try agent.path)
+        self.store = store
+        self.budget = budget
+    }
+
+    var state: String { folder.path + "/state" }
+
+    @discardableResult
+    func command(_ arguments: [String], input: String? = nil, expecting status: Int32? = 0) throws
+        -> Program.Outcome
+    {
+        try program.run(arguments + ["--state", state], input: input, expecting: status)
+    }
+
+    func join(_ token: String) throws {
+        try command(["join", token, "--memory-budget", budget])
+    }
+
+    func run() throws -> Running {
+        try program.start(["run", "--state", state], outputIn: try TemporaryFolder())
+    }
+
+    func status() throws -> JSON { try JSON(try command(["status", "--json"]).output) }
+    func forecasts() throws -> JSON { try JSON(try command(["forecast", "--json"]).output) }
+}
+
+/// JSON as a test reads it: a missing member fails the test and says which.
+struct JSON: @unchecked Sendable {
+    struct Missing: Error { var what: String }
+    let value: Any
+
+    init(_ text: String) throws {
+        value = try JSONSerialization.jsonObject(with: Data(text.utf8), options: .fragmentsAllowed)
+    }
+    private init(value: Any) { self.value = value }
+
+    subscript(_ name: String) -> JSON {
+        get throws {
+            guard let member = (value as? [String: Any])?[name] else {
+                throw Missing(what: "\"\(name)\" in \(value)")
+            }
+            return JSON(value: member)
+        }
+    }
+    var isNull: Bool { value is NSNull }
+    var list: [JSON] {
+        get throws {
+            guard let list = value as? [Any] else { throw Missing(what: "a list, not \(value)") }
+            return list.map(JSON.init(value:))
+        }
+    }
+    var string: String {
+        get throws {
+            guard let string = value as? String else { throw Missing(what: "a string, not \(value)") }
+            return string
+        }
+    }
+    var number: Double {
+        get throws {
+            guard let number = value as? NSNumber else { throw Missing(what: "a number, not \(value)") }
+            return number.doubleValue
+        }
+    }
+}
