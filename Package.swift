@@ -23,6 +23,8 @@ let device: [SwiftSetting] =
     strict
     + (embedded
         ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : [])
+/// Small before fast, where a device does little of it: everything but the numerics.
+let small: [SwiftSetting] = embedded ? [.unsafeFlags(["-Osize"])] : []
 /// The shipped agent carries SQLite and zlib in itself, and keeps only what it calls.
 let shipped: [LinkerSetting] = [
     .unsafeFlags([
@@ -45,15 +47,15 @@ var targets: [Target] = [
         linkerSettings: [.linkedLibrary("m")]),
     .target(
         name: "SyncProtocol", path: "Protocol", exclude: ["SPEC.md", "sync.proto"],
-        sources: ["SyncProtocol"], swiftSettings: device),
-    .target(name: "UpdateTrust", path: "Sources/UpdateTrust", swiftSettings: device),
+        sources: ["SyncProtocol"], swiftSettings: device + small),
+    .target(name: "UpdateTrust", path: "Sources/UpdateTrust", swiftSettings: device + small),
     .target(
         name: "ModelPackage", dependencies: ["Forecasting", "CZlib"],
-        path: "Sources/ModelPackage", exclude: ["FORMAT.md"], swiftSettings: device),
+        path: "Sources/ModelPackage", exclude: ["FORMAT.md"], swiftSettings: device + small),
     .target(
         name: "AgentCore",
         dependencies: ["Forecasting", "SyncProtocol", "UpdateTrust", "ModelPackage"],
-        path: "Agent/AgentCore", swiftSettings: device),
+        path: "Agent/AgentCore", swiftSettings: device + small),
     .systemLibrary(name: "CSQLite", path: "Agent/CSQLite"),
     .target(
         name: "CPosix", path: "Agent/CPosix",
@@ -74,11 +76,11 @@ var targets: [Target] = [
             "CTLS",
             "CPosix",
         ],
-        path: "Agent/AgentRuntime", swiftSettings: device),
+        path: "Agent/AgentRuntime", swiftSettings: device + small),
     .executableTarget(
         name: "shelfcast-agent",
         dependencies: ["AgentRuntime", "AgentCore", "Forecasting", "CPosix"],
-        path: "Agent/shelfcast-agent", swiftSettings: device,
+        path: "Agent/shelfcast-agent", swiftSettings: device + small,
         linkerSettings: embedded ? shipped : []),
 ]
 var products: [Product] = [.executable(name: "shelfcast-agent", targets: ["shelfcast-agent"])]
