@@ -110,7 +110,8 @@ if !embedded {
             dependencies: ["Training", "Forecasting", "ModelPackage", "Kernels"],
             path: "Hub/Compression", swiftSettings: strict + numeric),
         .executableTarget(
-            name: "shelfcast-bench", dependencies: ["Training", "Forecasting", "CZlib"],
+            name: "shelfcast-bench",
+            dependencies: ["Compression", "Training", "Forecasting", "CZlib"],
             path: "Benchmarks/shelfcast-bench", swiftSettings: strict),
         tests("ForecastingTests", ["Forecasting", "Kernels"]),
         tests("SyncProtocolTests", ["SyncProtocol"], resources: [.copy("Fixtures")]),

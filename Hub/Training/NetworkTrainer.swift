@@ -112,7 +112,8 @@ final class NetworkTrainer {
     }
 
     private func average(batchesSoFar: Int) {
-        let share = max(1 / Self.averagedBatches, 1 / Float(batchesSoFar))
+        // Over the last tenth of the batches at first, so that the beginning is soon forgotten.
+        let share = max(1 / Self.averagedBatches, 10 / Float(batchesSoFar + 9))
         weights.values.withUnsafeBufferPointer { now in
             averaged.values.withUnsafeMutableBufferPointer { mean in
                 for k in 0..<mean.count { mean[k] += share * (now[k] - mean[k]) }

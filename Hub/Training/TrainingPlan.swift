@@ -56,10 +56,10 @@ package struct TrainingPlan: Equatable, Sendable {
         switch form {
         case .plain:
             inputs = []
-            (epochs, batch, learningRate, dropout, patience) = (30, 128, 0.002, 0.2, 6)
+            (epochs, batch, learningRate, dropout, patience) = (15, 128, 0.002, 0.2, 5)
         case .calendar:
             inputs = [.weekday, .month]
-            (epochs, batch, learningRate, dropout, patience) = (30, 128, 0.01, 0, 6)
+            (epochs, batch, learningRate, dropout, patience) = (20, 128, 0.01, 0, 6)
         case .profile:
             inputs = []
             (epochs, batch, learningRate, dropout, patience) = (20, 128, 0.007, 0, 8)
