@@ -280,6 +280,11 @@ package struct BadRow: Equatable, Sendable, CustomStringConvertible {
     package var line: Int
     package var fault: Fault
 
+    package init(line: Int, fault: Fault) {
+        self.line = line
+        self.fault = fault
+    }
+
     package var description: String { "line \(line): \(reason)" }
 
     package var reason: String {
