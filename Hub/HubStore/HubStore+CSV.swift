@@ -15,6 +15,10 @@ package enum CSVImportError: Error, Sendable {
     case badRows(count: Int, first: [BadRow])
 }
 
+/// Rows that are put in order and written at once: a file sorted by date would else touch every
+/// series' pages for every single day.
+private let importBatchRows = 1 << 17
+
 extension HubStore {
     /// Imports a CSV file in one transaction, see `SalesCSVReader` for what it may hold.
     ///
@@ -41,13 +45,14 @@ extension HubStore {
                         batch[index].series = numbers[Int(batch[index].series)]
                     }
                 }
+                batch.sort { ($0.series, $0.daysSince1970) < ($1.series, $1.daysSince1970) }
                 // Once a strict file has failed, the rest is only read for more to list.
                 guard !isStrict || reader.badRowCount == 0 else { return }
                 try batch.withUnsafeBufferPointer { try sink.upsert($0) }
             }
             while let chunk = try nextChunk() {
                 try chunk.withUnsafeBufferPointer { try reader.read($0) }
-                try flush()
+                if reader.rows.count >= importBatchRows { try flush() }
             }
             try reader.finish()
             try flush()

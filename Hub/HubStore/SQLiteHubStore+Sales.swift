@@ -38,7 +38,12 @@ extension SQLiteHubStore {
         _ feed: @escaping @Sendable (any SalesSink) throws -> Void
     ) async throws -> ImportOutcome {
         do {
-            return try await pool.write { db in
+            return try await database.write { db in
+                try db.execute(sql: "PRAGMA cache_size = -\(Self.importCacheKiB)")
+                defer {
+                    // Of no consequence if it fails: the cache only stays larger.
+                    try? db.execute(sql: "PRAGMA cache_size = -2000")
+                }
                 let sink = try SQLiteSalesSink(db)
                 do {
                     try feed(sink)
@@ -57,6 +62,9 @@ extension SQLiteHubStore {
             throw HubStoreError(wrapping: error)
         }
     }
+
+    /// Room for the pages of a large import, so that each is written once.
+    private static let importCacheKiB = 65_536
 
     /// Carries the feed's own error past the wrapping of ours.
     private struct FeedError: Error {

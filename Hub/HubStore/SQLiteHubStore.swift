@@ -10,9 +10,21 @@ package final class SQLiteHubStore: HubStore {
     /// How long a write waits for another process before it is `busy`.
     static let busySeconds = 15.0
 
-    let pool: DatabasePool
+    let database: any DatabaseWriter
 
-    private init(pool: DatabasePool) { self.pool = pool }
+    private init(database: any DatabaseWriter) { self.database = database }
+
+    /// A store that ends with its process, for tests and simulations: the same schema and the same
+    /// code.
+    package static func inMemory() throws -> SQLiteHubStore {
+        do {
+            let queue = try DatabaseQueue()
+            try migrator.migrate(queue)
+            return SQLiteHubStore(database: queue)
+        } catch {
+            throw HubStoreError(wrapping: error)
+        }
+    }
 
     /// Makes the database file in an existing directory, readable by its owner only.
     /// - Throws: `HubStoreError.alreadyInitialised` when there is one.
@@ -54,7 +66,7 @@ package final class SQLiteHubStore: HubStore {
             let migrator = Self.migrator
             if try pool.read(migrator.hasBeenSuperseded) { throw HubStoreError.newerSchema }
             if try !pool.read(migrator.hasCompletedMigrations) { try migrator.migrate(pool) }
-            return SQLiteHubStore(pool: pool)
+            return SQLiteHubStore(database: pool)
         } catch {
             throw HubStoreError(wrapping: error)
         }
@@ -63,19 +75,19 @@ package final class SQLiteHubStore: HubStore {
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
-        do { return try await pool.write(body) } catch { throw HubStoreError(wrapping: error) }
+        do { return try await database.write(body) } catch { throw HubStoreError(wrapping: error) }
     }
 
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
-        do { return try await pool.read(body) } catch { throw HubStoreError(wrapping: error) }
+        do { return try await database.read(body) } catch { throw HubStoreError(wrapping: error) }
     }
 
     package func changeCounter() async throws -> Int64 {
         do {
             // The counter belongs to a connection, so it is always the same one that is asked.
-            return try await pool.writeWithoutTransaction { db in
+            return try await database.writeWithoutTransaction { db in
                 try Int64.fetchOne(db, sql: "PRAGMA data_version") ?? 0
             }
         } catch {
@@ -103,5 +115,12 @@ extension HubStoreError {
         case .SQLITE_CONSTRAINT: self = .constraint(reason: reason)
         default: self = .failed(reason: reason)
         }
+    }
+}
+
+extension SQLiteHubStore {
+    /// SQLite's `synchronous` of the writing connection: 2 is FULL.
+    package func synchronousLevel() async throws -> Int? {
+        try await write { db in try Int.fetchOne(db, sql: "PRAGMA synchronous") }
     }
 }
