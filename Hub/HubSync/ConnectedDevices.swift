@@ -8,6 +8,8 @@ final class ConnectedDevices: Sendable {
     private struct State {
         var connections: [ObjectIdentifier: Connection] = [:]
         var seats: [DeviceID: ObjectIdentifier] = [:]
+        /// Who waits for the last connection to end.
+        var drained: AsyncStream<Void>.Continuation?
     }
 
     private struct Connection {
@@ -38,6 +40,7 @@ final class ConnectedDevices: Sendable {
             if let device = connection.device, state.seats[device] == id {
                 state.seats[device] = nil
             }
+            if state.connections.isEmpty { state.drained?.finish() }
         }
     }
 
@@ -76,6 +79,22 @@ final class ConnectedDevices: Sendable {
         for channel in channels {
             channel.pipeline.fireUserInboundEventTriggered(ConnectionSignal.stop)
         }
+    }
+
+    /// Cuts every connection off.
+    func closeAll() {
+        let channels = state.withLock { state in state.connections.values.map(\.channel) }
+        for channel in channels { channel.close(promise: nil) }
+    }
+
+    /// Returns when no connection is open, or when the task is cancelled. Called once, at the end.
+    func drain() async {
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
+        state.withLock { state in
+            state.drained = continuation
+            if state.connections.isEmpty { continuation.finish() }
+        }
+        for await _ in stream {}
     }
 
     var deviceIDs: [DeviceID] { state.withLock { Array($0.seats.keys) } }

@@ -69,11 +69,12 @@ struct DeviceConnection: Sendable {
     }
 
     /// Closing while bytes of the peer are unread would reset the connection and could take our last
-    /// word with it: so the peer gets a moment to close first.
+    /// word with it: so we say that it was the last, and give the peer a moment to close first.
     private func linger(
         _ input: inout NIOAsyncChannelInboundStream<ConnectionInput>.AsyncIterator
     ) async {
         let channel = channel.channel
+        channel.close(mode: .output, promise: nil)
         let deadline = channel.eventLoop.scheduleTask(
             in: .milliseconds(limits.lingerMilliseconds)
         ) { channel.close(promise: nil) }

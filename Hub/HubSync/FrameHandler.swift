@@ -60,9 +60,9 @@ final class FrameHandler: ChannelDuplexHandler {
         case let event as TLSUserEvent:
             if case .handshakeCompleted = event { open(context) }
         case ConnectionSignal.look:
-            emit(.event(.look), context)
+            interject(.look, context)
         case ConnectionSignal.stop:
-            emit(.event(.stopping), context)
+            interject(.stopping, context)
         default:
             context.fireUserInboundEventTriggered(event)
         }
@@ -76,7 +76,11 @@ final class FrameHandler: ChannelDuplexHandler {
         do throws(FrameError) {
             decoder.push(buffer.readBytes(length: buffer.readableBytes) ?? [])
             while let message = try decoder.next() {
-                hasFrame = true
+                if !hasFrame {
+                    hasFrame = true
+                    timer?.cancel()
+                    schedule(context)
+                }
                 partialSince = nil
                 emit(.event(.received(message)), context)
             }
@@ -118,11 +122,12 @@ final class FrameHandler: ChannelDuplexHandler {
     /// One timer at a time, for the next moment at which silence may mean something.
     private func schedule(_ context: ChannelHandlerContext) {
         let idle = TimeAmount.milliseconds(limits.idleMilliseconds)
-        var next =
-            hasFrame
-            ? lastInbound
-                + (isIdleTold ? .milliseconds(limits.silenceMilliseconds) : idle)
-            : openedAt + .milliseconds(limits.openingMilliseconds)
+        let silence = TimeAmount.milliseconds(limits.silenceMilliseconds)
+        var next = openedAt + .milliseconds(limits.openingMilliseconds)
+        if hasFrame {
+            // An answer to our Ping may start the next silence at any time from now on.
+            next = isIdleTold ? min(lastInbound + silence, .now() + idle) : lastInbound + idle
+        }
         if let partialSince { next = min(next, partialSince + idle) }
         timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: next) {
             self.clockTicked(context)
@@ -141,9 +146,15 @@ final class FrameHandler: ChannelDuplexHandler {
         }
         if hasFrame, !isIdleTold, now >= lastInbound + idle {
             isIdleTold = true
-            emit(.event(.idle), context)
+            interject(.idle, context)
         }
         schedule(context)
+    }
+
+    /// An event outside of any read: what is buffered behind us is let go at the end of one.
+    private func interject(_ event: DeviceSession.Event, _ context: ChannelHandlerContext) {
+        emit(.event(event), context)
+        context.fireChannelReadComplete()
     }
 
     private func emit(_ input: ConnectionInput, _ context: ChannelHandlerContext) {

@@ -58,89 +58,75 @@ package struct HubServer: Service {
             clock: clock, logger: logger)
     }
 
-    /// Serves until its graceful shutdown is triggered or the task is cancelled.
+    /// Serves until its graceful shutdown is triggered or the task is cancelled. Graceful: devices are
+    /// told, and get a moment to close. Cancelled: returns at once.
     package func run() async throws {
         let listener = try await bind()
-        let boundPort = listener.channel.localAddress?.port ?? port
-        onListening(boundPort)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                await cancelWhenGracefulShutdown {
-                    await watchChanges()
+        onListening(listener.localAddress?.port ?? port)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await cancelWhenGracefulShutdown { await watchChanges() } }
+            group.addTask { await cancelWhenGracefulShutdown { await renewCertificate() } }
+            await withTaskCancellationHandler {
+                await withGracefulShutdownHandler {
+                    await closed(listener)
+                } onGracefulShutdown: {
+                    listener.close(promise: nil)
                 }
-            }
-            group.addTask {
-                await cancelWhenGracefulShutdown {
-                    await renewCertificate()
-                }
-            }
-            try await withGracefulShutdownHandler {
-                try await accept(from: listener)
-            } onGracefulShutdown: {
-                listener.channel.close(promise: nil)
                 connected.stopAll()
+                await connected.drain()
+            } onCancel: {
+                listener.close(promise: nil)
+                connected.closeAll()
             }
             group.cancelAll()
         }
     }
 
-    private func accept(
-        from listener: NIOAsyncChannel<NIOAsyncChannel<ConnectionInput, Message>, Never>
-    ) async throws {
-        try await withThrowingDiscardingTaskGroup { group in
-            try await listener.executeThenClose { clients in
-                for try await client in clients {
-                    guard connected.enter(client.channel) else {
-                        logger.warning(
-                            "too many connections",
-                            metadata: ["max": "\(limits.connectionsMax)"])
-                        client.channel.close(promise: nil)
-                        continue
-                    }
-                    group.addTask {
-                        var logger = logger
-                        logger[metadataKey: "peer"] =
-                            "\(client.channel.remoteAddress?.description ?? "unknown")"
-                        await DeviceConnection(
-                            channel: client, desk: desk, connected: connected, limits: limits,
-                            logger: logger
-                        ).run()
-                        connected.leave(client.channel)
-                    }
-                }
-            }
-        }
+    private func closed(_ channel: any Channel) async {
+        // How a listener ends makes no difference here.
+        do { try await channel.closeFuture.get() } catch {}
     }
 }
 
 extension HubServer {
-    private typealias Client = NIOAsyncChannel<ConnectionInput, Message>
-
-    private func bind() async throws -> NIOAsyncChannel<Client, Never> {
-        let (tls, limits) = (tls, limits)
+    private func bind() async throws -> any Channel {
         do {
             return try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
                 .serverChannelOption(.backlog, value: 1024)
                 // A restarted hub takes its port back at once.
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .bind(host: host, port: port) { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandlers([
-                            NIOSSLServerHandler(context: tls.context), FrameHandler(limits: limits),
-                        ])
-                        return try Client(
-                            wrappingChannelSynchronously: channel,
-                            configuration: .init(
-                                backPressureStrategy: .init(lowWatermark: 2, highWatermark: 8),
-                                inboundType: ConnectionInput.self, outboundType: Message.self))
-                    }
+                .childChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture { try open(channel) }
                 }
+                .bind(host: host, port: port).get()
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
             throw HubServerError.portInUse(host: host, port: port)
         } catch {
             throw HubServerError.addressUnusable(host: host, port: port, reason: "\(error)")
         }
+    }
+
+    /// Gives a new connection its handlers and its task, which ends with it. Throwing closes it.
+    private func open(_ channel: any Channel) throws {
+        guard connected.enter(channel) else {
+            logger.warning("too many connections", metadata: ["max": "\(limits.connectionsMax)"])
+            throw ChannelError.operationUnsupported
+        }
+        channel.closeFuture.whenComplete { _ in connected.leave(channel) }
+        try channel.pipeline.syncOperations.addHandlers([
+            NIOSSLServerHandler(context: tls.context), FrameHandler(limits: limits),
+        ])
+        let client = try NIOAsyncChannel<ConnectionInput, Message>(
+            wrappingChannelSynchronously: channel,
+            configuration: .init(
+                backPressureStrategy: .init(lowWatermark: 2, highWatermark: 8),
+                inboundType: ConnectionInput.self, outboundType: Message.self))
+        var logger = logger
+        logger[metadataKey: "peer"] = "\(channel.remoteAddress?.description ?? "unknown")"
+        let connection = DeviceConnection(
+            channel: client, desk: desk, connected: connected, limits: limits, logger: logger)
+        Task { await connection.run() }
     }
 
     /// Every so often asks whether the database changed, and lets the devices concerned look.

@@ -289,7 +289,7 @@ struct DeviceRevokeCommand: HubCommand {
         commandName: "revoke",
         abstract: "Throw devices out, for good and at once.",
         discussion: """
-            An open connection is closed within a second; the certificate is worthless from then on.
+            An open connection is closed within a second; the certificate is worthless from then on. \
             What the device has sent stays. To bring it back, let it join again with a new token.
 
             Example:

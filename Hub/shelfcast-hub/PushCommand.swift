@@ -10,12 +10,12 @@ struct PushCommand: HubCommand {
         commandName: "push",
         abstract: "Roll a family out: each device gets the best of its packages that it can run.",
         discussion: """
-            The hub picks, for each device, the most accurate package whose exact memory arena fits
-            the device's budget and whose features it has. Connected devices hear of it at once,
-            visiting ones at their next visit; devices that join later get it too. Where several
+            The hub picks, for each device, the most accurate package whose exact memory arena fits \
+            the device's budget and whose features it has. Connected devices hear of it at once, \
+            visiting ones at their next visit; devices that join later get it too. Where several \
             rollouts select a device, the newest counts.
 
-            A selector is 'key=value[,value...]', several of them separated by spaces, all of which
+            A selector is 'key=value[,value...]', several of them separated by spaces, all of which \
             must hold. 'store' and 'device' are a device's own; every other key is a label.
 
             Examples:

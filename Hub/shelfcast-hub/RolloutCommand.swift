@@ -115,7 +115,7 @@ struct RolloutWatchCommand: HubCommand {
         commandName: "watch",
         abstract: "Follow a rollout until every device has reported.",
         discussion: """
-            Prints a line whenever a device's state changes. Ends with 0 when every device is active
+            Prints a line whenever a device's state changes. Ends with 0 when every device is active \
             or nothing fits it, 3 when one refused its package or rolled it back, 1 after --timeout.
 
             Example:

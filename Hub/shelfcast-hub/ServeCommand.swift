@@ -11,9 +11,9 @@ struct ServeCommand: HubCommand {
         commandName: "serve",
         abstract: "Let devices in: the sync listener (TCP, TLS 1.3).",
         discussion: """
-            Prints one line, 'listening on HOST:PORT', when devices can connect; logs to standard
-            error. SIGTERM and SIGINT end it within seconds; killed at any moment it loses nothing
-            that a device was told is stored. Other commands may run meanwhile: a push reaches
+            Prints one line, 'listening on HOST:PORT', when devices can connect; logs to standard \
+            error. SIGTERM and SIGINT end it within seconds; killed at any moment it loses nothing \
+            that a device was told is stored. Other commands may run meanwhile: a push reaches \
             connected devices at once.
 
             Examples:
@@ -63,7 +63,6 @@ struct ServeCommand: HubCommand {
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         // A device that does not read must not hold the hub up.
         configuration.maximumGracefulShutdownDuration = .seconds(3)
-        configuration.maximumCancellationDuration = .seconds(2)
         do {
             try await ServiceGroup(configuration: configuration).run()
         } catch let error as HubServerError {

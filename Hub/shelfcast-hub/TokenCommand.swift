@@ -19,7 +19,7 @@ struct TokenCreateCommand: HubCommand {
         commandName: "create",
         abstract: "Make a join token for devices of one store.",
         discussion: """
-            The token holds the hub's address, the fingerprint of its certificate authority and a
+            The token holds the hub's address, the fingerprint of its certificate authority and a \
             secret. It is shown once and kept nowhere; who has it can join as a device of that store.
 
             Examples:

@@ -4,6 +4,7 @@ import NIOPosix
 import NIOSSL
 import SwiftASN1
 import SyncProtocol
+import Testing
 import X509
 
 /// A device written for tests: its own key and certificate, and connections that send what they are
@@ -52,7 +53,7 @@ struct TestDevice: Sendable {
 
     /// Opens a TLS connection, with the certificate if there is one, for as long as `body` runs.
     func connected<Value: Sendable>(
-        port: Int, _ body: @escaping @Sendable (inout TestConnection) async throws -> Value
+        port: Int, _ body: (inout TestConnection) async throws -> Value
     ) async throws -> Value {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv13
@@ -83,11 +84,27 @@ struct TestDevice: Sendable {
         }
     }
 
+    /// Opens a connection without TLS, sends, and gives back all there was until it was closed.
+    static func plain(port: Int, sending bytes: [UInt8]) async throws -> [UInt8] {
+        let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .connect(host: "127.0.0.1", port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
+                        wrappingChannelSynchronously: channel)
+                }
+            }
+        return try await channel.executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(bytes: bytes))
+            var answer: [UInt8] = []
+            for try await more in inbound { answer += Array(more.readableBytesView) }
+            return answer
+        }
+    }
+
     /// Connects, says Hello and Register, and hands over the DesiredState.
     func registered<Value: Sendable>(
         port: Int, _ register: Register = .test(),
-        _ body:
-            @escaping @Sendable (inout TestConnection, DesiredState) async throws -> Value
+        _ body: (inout TestConnection, DesiredState) async throws -> Value
     ) async throws -> Value {
         try await connected(port: port) { connection in
             _ = try await connection.greet()
@@ -126,6 +143,24 @@ struct TestConnection {
                 return nil
             }
         }
+    }
+
+    /// Checks the hub's next message; nil: that it has closed.
+    mutating func expect(
+        _ expected: Message?, sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        let message = try await next()
+        #expect(message == expected, sourceLocation: sourceLocation)
+    }
+
+    /// Uploads, and checks the answer.
+    mutating func upload(
+        _ first: UInt64, _ records: [Record], ack: UInt64,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        try await send(.upload(Upload(firstSequence: first, records: records)))
+        try await expect(
+            .uploadAck(UploadAck(throughSequence: ack)), sourceLocation: sourceLocation)
     }
 
     /// Says Hello and awaits Welcome.

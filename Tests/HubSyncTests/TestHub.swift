@@ -36,14 +36,16 @@ final class TestHub: Sendable {
     }
 
     /// Serves while `body` runs, then shuts down gracefully. May be called again: a restart.
+    @discardableResult
     func serving<Value: Sendable>(
-        port: Int = 0, _ body: @escaping @Sendable (_ port: Int) async throws -> Value
+        port: Int = 0, limits: HubServerLimits? = nil,
+        _ body: @escaping @Sendable (_ port: Int) async throws -> Value
     ) async throws -> Value {
         let (ports, portsFound) = AsyncStream.makeStream(of: Int.self)
         let server = try HubServer(
             host: "127.0.0.1", port: port, dataDirectory: directory,
             identity: HubIdentity.open(in: directory),
-            store: SQLiteHubStore.open(in: directory), limits: limits, clock: clock,
+            store: SQLiteHubStore.open(in: directory), limits: limits ?? self.limits, clock: clock,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
             onListening: { portsFound.yield($0) })
         let group = ServiceGroup(
@@ -104,6 +106,12 @@ final class TestHub: Sendable {
         family: String, variant: String, store: String? = nil, release: UInt64 = 1,
         arenaBytes: Int = 1000, wape: Double = 0.1, contentBytes: Int = 100_000
     ) async throws -> (record: PackageRecord, content: [UInt8]) {
+        if try await operatorStore.family(family) == nil {
+            try await operatorStore.saveFamily(
+                FamilyRecord(
+                    name: family, createdAt: clock.now(), form: "profile", snapshotDigest: "",
+                    seed: 1, asOf: BusinessDay(daysSince1970: 18_000), summary: "{}", trained: []))
+        }
         let content = (0..<contentBytes).map { _ in UInt8.random(in: 0...255) }
         let digest = Array(SHA256.hash(data: content))
         let statement = PackageStatement(
