@@ -118,7 +118,12 @@ if !embedded {
         tests("UpdateTrustTests", ["UpdateTrust"]),
         tests("ModelPackageTests", ["ModelPackage", "Forecasting"]),
         tests("AgentCoreTests", ["AgentCore"]),
-        tests("AgentRuntimeTests", ["AgentRuntime", "AgentCore", "SyncProtocol", "UpdateTrust"]),
+        tests(
+            "AgentRuntimeTests",
+            [
+                "AgentRuntime", "AgentCore", "SyncProtocol", "UpdateTrust", "ModelPackage", "Forecasting",
+                "CTLS", "CPosix",
+            ]),
         tests("HubCoreTests", ["HubCore", "Forecasting"]),
         tests("TrainingTests", ["Training", "Forecasting"]),
         tests(

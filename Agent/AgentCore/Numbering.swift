@@ -21,6 +21,12 @@ package enum Numbering {
         /// The number of the next new record.
         package var next: UInt64
 
+        package init(stored: [UInt64], renumbered: [(from: UInt64, to: UInt64)], next: UInt64) {
+            self.stored = stored
+            self.renumbered = renumbered
+            self.next = next
+        }
+
         package static func == (a: Plan, b: Plan) -> Bool {
             a.stored == b.stored && a.next == b.next
                 && a.renumbered.elementsEqual(b.renumbered) { $0 == $1 }

@@ -31,14 +31,16 @@ package enum SaleError: Error, Equatable, Sendable {
         case .item(.length(let bytes, let bytesMax), _):
             return "item has \(bytes) bytes; it must have 1 to \(bytesMax)"
         case .item(.character(_, let at), let text):
-            return "item '\(printable(text))' has a character that is not allowed at position \(at + 1): "
+            return
+                "item '\(printable(text))' has a character that is not allowed at position \(at + 1): "
                 + "printable ASCII without space, comma, quotes and backslash"
         case .units(let text):
             return "units '\(printable(text))' is not a whole number from 1 to 1000000"
         case .day(let text):
             return "day '\(printable(text))' is not a date; write YYYY-MM-DD"
         case .reference(let bytes):
-            return "ref has \(bytes) bytes; it may have 1 to \(Sale.referenceBytesMax), none of them a control character"
+            return
+                "ref has \(bytes) bytes; it may have 1 to \(Sale.referenceBytesMax), none of them a control character"
         }
     }
 }

@@ -23,7 +23,8 @@ package enum SalesLineError: Error, Equatable, Sendable {
         switch self {
         case .tooLong(let max): return "the line is longer than \(max) bytes"
         case .missingColumn(let name):
-            return "the header has no column '\(name)'; it must name day, item and units, and may name ref"
+            return
+                "the header has no column '\(name)'; it must name day, item and units, and may name ref"
         case .repeatedColumn(let name): return "the header names '\(printable(name))' twice"
         case .fieldCount(let found, let expected):
             return "\(found) fields where the header has \(expected)"

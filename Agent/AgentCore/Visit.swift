@@ -60,8 +60,10 @@ package struct Visit: Sendable {
         package var text: String {
             switch self {
             case .refused(let refusal): return "the hub refused: " + refusal.message
-            case .version(let version): return "the hub chose protocol version \(version), which was not offered"
-            case .outOfOrder(let kind): return "the hub sent a message of kind \(kind.rawValue) out of order"
+            case .version(let version):
+                return "the hub chose protocol version \(version), which was not offered"
+            case .outOfOrder(let kind):
+                return "the hub sent a message of kind \(kind.rawValue) out of order"
             case .noProgress(let through):
                 return "the hub acknowledged only up to sequence \(through), which was sent before"
             }
@@ -192,7 +194,8 @@ package struct Visit: Sendable {
             guard open == .context else { throw .outOfOrder(message.kind) }
             if !context.more {
                 open = .nothing
-                if context.revision < noticedRevision { wantsContext = true }
+                // A notice that came meanwhile is answered too when the totals are as new as it says.
+                if context.revision >= noticedRevision { wantsContext = false }
             }
             return [.takeContext(context)]
         case .chunk(let chunk):

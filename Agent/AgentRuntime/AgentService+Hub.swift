@@ -83,7 +83,8 @@ extension AgentService {
             if moved > 0 {
                 try self.stored { () throws(StoreError) in
                     try store.set(
-                        .notice, "\(moved) unsent records were renumbered to follow the hub's \(stored)")
+                        .notice,
+                        "\(moved) unsent records were renumbered to follow the hub's \(stored)")
                 }
             }
         case .consider(let desired):

@@ -75,7 +75,8 @@ extension AgentService {
             case .conflict(let item, let units):
                 problem(
                     places[at],
-                    "ref was used that day for another sale: item \(printable(item)), units \(units)")
+                    "ref was used that day for another sale: item \(printable(item)), units \(units)"
+                )
             }
         }
         let counts: [JSONValue.Member] = [
@@ -141,11 +142,13 @@ extension AgentService {
     /// Everything an operator asks of a device, as one object.
     package func status() throws(AgentError) -> JSONValue {
         var members: [JSONValue.Member] = [
-            .init("version", .string(Machine.agentVersion)), .init("joined", .bool(identity != nil)),
+            .init("version", .string(Machine.agentVersion)),
+            .init("joined", .bool(identity != nil)),
         ]
         if let identity {
             members += [
-                .init("device", .string(identity.deviceID)), .init("store", .string(identity.store)),
+                .init("device", .string(identity.deviceID)),
+                .init("store", .string(identity.store)),
                 .init("hub", .string("\(identity.hubHost):\(identity.hubPort)")),
                 .init("timeZone", .string(identity.timeZone)),
             ]
@@ -171,7 +174,8 @@ extension AgentService {
         members += try stored { () throws(StoreError) in
             var more: [JSONValue.Member] = []
             let desire =
-                switch Desire(rawValue: Int32(truncatingIfNeeded: try store.integer(.desire) ?? 0)) {
+                switch Desire(rawValue: Int32(truncatingIfNeeded: try store.integer(.desire) ?? 0))
+                {
                 case .run: "run"
                 case .noFit: "no-fit"
                 case .stayAsYouAre: "stay-as-you-are"
@@ -186,7 +190,8 @@ extension AgentService {
                 .init("contextRevision", .integer(try store.contextRevision())))
             more.append(.init("ownShare", Self.number(try store.ownShare(), decimals: 4)))
             more.append(
-                .init("lastClosedDay", try store.lastOwnClose().map { .string($0.iso8601) } ?? .null))
+                .init(
+                    "lastClosedDay", try store.lastOwnClose().map { .string($0.iso8601) } ?? .null))
             more.append(
                 .init(
                     "lastStoreDay", try store.lastStoreDay().map { .string($0.iso8601) } ?? .null))
@@ -224,7 +229,8 @@ extension AgentService {
         ) { row in
             list.append(
                 .object([
-                    .init("digest", .text(Hex.text(row[0].bytes))), .init("reason", .text(row[1].bytes)),
+                    .init("digest", .text(Hex.text(row[0].bytes))),
+                    .init("reason", .text(row[1].bytes)),
                 ]))
             return true
         }

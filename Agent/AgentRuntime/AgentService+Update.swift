@@ -23,8 +23,8 @@ extension AgentService {
             }
         }
         switch update.phase {
-        case .verified, .trial: try step(.restarted)
-        case .idle, .fetching: break
+        case .fetching, .verified, .trial: try step(.restarted)
+        case .idle: break
         }
     }
 
@@ -254,7 +254,8 @@ extension AgentService {
                     if let digest {
                         try store.queueReport(
                             digest: digest, outcome: .rolledBack,
-                            reason: (slot == nil ? "no package runs: " : "the former package runs: ")
+                            reason: (slot == nil
+                                ? "no package runs: " : "the former package runs: ")
                                 + reason, arenaBytes: 0)
                     }
                     try store.set(.notice, "the active package could not be loaded: " + reason)
@@ -285,6 +286,7 @@ extension AgentService {
 
     private func keepOutsideDatabase(_ accepted: RollbackGuard.Accepted) {
         let json = JSONValue.object([
+            .init("device", .string(identity?.deviceID ?? "")),
             .init("release", .integer(accepted.release)),
             .init("digest", .text(Hex.text(accepted.digest))),
             .init("family", .string(accepted.family)), .init("variant", .string(accepted.variant)),
@@ -298,6 +300,8 @@ extension AgentService {
         guard try store.integer(.acceptedRelease) == nil,
             let bytes = Files.read(store.directory + "/" + Self.acceptedFile, bytesMax: 4096),
             let value = try? JSONValue(parsing: bytes),  // damaged: as if there were none
+            let device = value["device"]?.utf8, let identity,
+            device.elementsEqual(identity.deviceID.utf8),  // another hub numbers its own releases
             case .number(let digits)? = value["release"], let release = decimal(digits),
             let digest = value["digest"]?.utf8.flatMap({ Hex.bytes($0) }),
             let family = value["family"]?.utf8, let variant = value["variant"]?.utf8

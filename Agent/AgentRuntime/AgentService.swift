@@ -68,7 +68,10 @@ package final class AgentService {
         self.configuration = configuration ?? Configuration(in: store.directory)
         machine = Machine.describe(directory: store.directory)
         do throws(StoreError) {
-            if let bound = try store.integer(.timeLowerBound) { clock.noteLowerBound(seconds: bound) }
+            if let bound = try store.integer(.timeLowerBound) {
+                clock.noteLowerBound(seconds: bound)
+            }
+            try belong(to: identity)
             try restoreRollbackGuard()
         } catch { throw .store(error) }
         try resume()
@@ -86,7 +89,28 @@ package final class AgentService {
 
     /// Turns a store's error into ours.
     func stored<T>(_ body: () throws(StoreError) -> T) throws(AgentError) -> T {
-        do throws(StoreError) { return try body() } catch { throw .store(error) }
+        do throws(StoreError) { return try body() } catch {
+            if error == .corrupt {
+                sawDamage = true
+                store.markDamaged()
+            }
+            throw .store(error)
+        }
+    }
+
+    /// Set when the database turned out to be damaged while it was in use: only a restart mends that.
+    package private(set) var sawDamage = false
+
+    /// A database that served another device, or another hub, forgets what that hub said.
+    private func belong(to identity: Identity?) throws(StoreError) {
+        guard let identity else { return }
+        let device = [UInt8](identity.deviceID.utf8)
+        let former = try store.text(.device)
+        guard former != device else { return }
+        try store.transaction { () throws(StoreError) in
+            if former != nil { try store.forgetHub() }
+            try store.set(.device, .text(device))
+        }
     }
 
     // MARK: Days
@@ -232,14 +256,13 @@ package final class AgentService {
 
     /// Takes what joining gave, and forgets what belonged to another hub.
     package func adopt(_ identity: Identity, configuration: Configuration) throws(AgentError) {
-        let isAnotherDevice =
-            self.identity.map { !$0.deviceID.utf8.elementsEqual(identity.deviceID.utf8) } ?? false
-        if isAnotherDevice {
-            try stored { () throws(StoreError) in try store.forgetHub() }
+        if self.identity?.deviceID != identity.deviceID {
             predictor = nil
             update = Update()
-            _ = shelfcast_remove(store.directory + "/" + Self.acceptedFile)
+            // Until the new one is whole the device counts as not joined: joining is then repeated.
+            _ = shelfcast_remove(store.directory + "/" + Identity.identityFile)
         }
+        try stored { () throws(StoreError) in try belong(to: identity) }
         if let problem = configuration.save(in: store.directory) { throw .failed(problem) }
         if let problem = identity.save(in: store.directory) { throw .failed(problem) }
         self.identity = identity

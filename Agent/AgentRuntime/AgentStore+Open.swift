@@ -6,15 +6,27 @@ extension AgentStore {
     /// - Parameter checks: whether to read the whole file for damage first; worth it once a start.
     package static func open(directory: String, checks: Bool) throws(StoreError) -> AgentStore {
         let path = directory + "/" + fileName
+        let isMarked = shelfcast_file_bytes(directory + "/" + damageMark) >= 0
         do {
-            return try ready(path: path, directory: directory, checks: checks)
+            let store = try ready(path: path, directory: directory, checks: checks || isMarked)
+            if isMarked { _ = shelfcast_remove(directory + "/" + damageMark) }
+            return store
         } catch {
             guard error == .corrupt else { throw error }
         }
         let aside = try setAside(path)
         let store = try ready(path: path, directory: directory, checks: false)
         try store.salvage(from: aside)
+        _ = shelfcast_remove(directory + "/" + damageMark)
         return store
+    }
+
+    /// Its presence makes the next start read the whole database for damage.
+    private static let damageMark = "agent.sqlite.damaged"
+
+    package func markDamaged() {
+        // If even this cannot be written, `run` looks at every start anyway.
+        _ = Files.replace(directory + "/" + Self.damageMark, by: [])
     }
 
     private static func ready(
@@ -53,7 +65,9 @@ extension AgentStore {
             let result = shelfcast_rename(path + suffix, aside + suffix)
             guard result == 0 || (result == shelfcast_error_not_found() && !suffix.utf8.isEmpty)
             else {
-                throw .failed(code: result, text: "cannot set the damaged database aside: " + errorText(result))
+                throw .failed(
+                    code: result,
+                    text: "cannot set the damaged database aside: " + errorText(result))
             }
         }
         return aside
@@ -98,7 +112,8 @@ extension AgentStore {
                 complete = false
             }
             unsent = try unsentCount()
-            let last = try database.first("SELECT max(sequence) FROM outbox", columns: 1)?[0].integer ?? 0
+            let last =
+                try database.first("SELECT max(sequence) FROM outbox", columns: 1)?[0].integer ?? 0
             let next = max(try nextSequence(), last + 1)
             try set(.nextSequence, .integer(next))
             // Numbers given from here on are guesses until the hub has said where it is.
@@ -106,7 +121,8 @@ extension AgentStore {
             try set(.confirmedGeneration, .integer(max(confirmed, generation)))
             let note =
                 "the database was damaged and set aside as \(aside); \(unsent) unsent records were taken over, "
-                + (complete ? "all of it could be read" : "what could not be read is lost on this device")
+                + (complete
+                    ? "all of it could be read" : "what could not be read is lost on this device")
             try set(.notice, note)
             openingNote = note
         }

@@ -175,7 +175,9 @@ package final class AgentStore {
     }
 
     /// What is known of the days from `first` through `last`.
-    package func book(from first: BusinessDay, through last: BusinessDay) throws(StoreError) -> DayBook {
+    package func book(from first: BusinessDay, through last: BusinessDay) throws(StoreError)
+        -> DayBook
+    {
         let range = [
             Value.integer(Int64(first.daysSince1970)), .integer(Int64(last.daysSince1970)),
         ]

@@ -17,10 +17,12 @@ package enum StoreError: Error, Equatable, Sendable {
     package var text: String {
         switch self {
         case .full: return "the disk is full: nothing was recorded; free some space and repeat"
-        case .corrupt: return "the database is damaged; the next start sets it aside and begins a new one"
+        case .corrupt:
+            return "the database is damaged; the next start sets it aside and begins a new one"
         case .busy: return "the database is in use by another process; try again"
         case .newer(let version):
-            return "the database was written by a newer agent (schema \(version)); install that version"
+            return
+                "the database was written by a newer agent (schema \(version)); install that version"
         case .failed(let code, let text): return "database error \(code): \(text)"
         case .cut: return "power cut"
         }
@@ -117,7 +119,9 @@ package final class Database {
             let result = sqlite3_step(statement)
             if result == SQLITE_DONE { return }
             guard result == SQLITE_ROW else { throw Self.error(result, on: handle) }
-            for column in 0..<columns { read[column] = Self.value(of: statement, at: Int32(column)) }
+            for column in 0..<columns {
+                read[column] = Self.value(of: statement, at: Int32(column))
+            }
             if !row(read) { return }
         }
     }
@@ -162,7 +166,9 @@ package final class Database {
 
     /// Statements are few and written in this module, so a list found by address is enough.
     private func prepared(_ sql: StaticString) throws(StoreError) -> OpaquePointer {
-        for entry in statements where entry.sql.utf8Start == sql.utf8Start { return entry.statement }
+        for entry in statements where entry.sql.utf8Start == sql.utf8Start {
+            return entry.statement
+        }
         var statement: OpaquePointer?
         let result = sqlite3_prepare_v3(
             handle, UnsafeRawPointer(sql.utf8Start).assumingMemoryBound(to: CChar.self),

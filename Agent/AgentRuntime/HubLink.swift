@@ -164,7 +164,8 @@ package final class HubLink {
             guard progress == .done else {
                 guard now - since < Self.openMilliseconds else {
                     throw ConnectionError(
-                        .unreachable, "the hub does not answer within \(Self.openMilliseconds / 1000) s")
+                        .unreachable,
+                        "the hub does not answer within \(Self.openMilliseconds / 1000) s")
                 }
                 state = .opening(connection, since: since, wait: progress)
                 return

@@ -46,55 +46,65 @@ package final class Runner {
     }
 
     /// Runs until a signal asks to stop.
-    package func run() {
+    /// - Throws: when only a restart can help: the database is damaged.
+    package func run() throws(AgentError) {
         let signals = shelfcast_catch_signals()
-        while true {
-            let now = AgentClock.steadyMilliseconds()
-            link.turn(now: now)
-            reportOutcome()
-            closeByClock(now: now)
-            logChanges()
+        while try turn(signals: signals) {}
+    }
 
-            var entries = [
-                shelfcast_poll_entry(
-                    descriptor: signals, wanted: UInt8(SHELFCAST_POLL_READ), ready: 0),
-                shelfcast_poll_entry(
-                    descriptor: server.descriptor,
-                    wanted: server.clients.count < LocalServer.clientsMax
-                        ? UInt8(SHELFCAST_POLL_READ) : 0, ready: 0),
-            ]
-            let polled = server.clients
-            for client in polled {
-                // A client that hung up would be ready for ever: it is looked at when its turn comes.
-                let wanted = server.wanted(client)
-                entries.append(
-                    shelfcast_poll_entry(
-                        descriptor: wanted == 0 ? -1 : client.descriptor, wanted: wanted, ready: 0))
-            }
-            if let interest = link.interest {
-                entries.append(
-                    shelfcast_poll_entry(
-                        descriptor: interest.descriptor, wanted: interest.wanted, ready: 0))
-            }
-            _ = shelfcast_poll(&entries, entries.count, wait(from: now))
+    /// Once around the loop: waits until something happens, and does it.
+    /// - Parameters:
+    ///   - signals: what `shelfcast_catch_signals` gave; negative for none.
+    ///   - waitMax: in milliseconds.
+    /// - Returns: false when a signal asks to stop.
+    package func turn(signals: Int32 = -1, waitMax: Int32 = .max) throws(AgentError) -> Bool {
+        let now = AgentClock.steadyMilliseconds()
+        link.turn(now: now)
+        reportOutcome()
+        closeByClock(now: now)
+        logChanges()
 
-            if entries[0].ready != 0, shelfcast_take_signal(signals) == 1 { return }
-            if entries[1].ready != 0 { server.accept() }
-            for (index, client) in polled.enumerated() {
-                let entry = entries[2 + index]
-                // A hang-up shows as ready whatever was wanted; only reading finds it out.
-                if entry.ready & UInt8(SHELFCAST_POLL_READ) != 0, !client.isClosing,
-                    client.outgoing.count < LocalServer.outgoingBytesMax
-                {
-                    server.read(client)
-                }
-            }
-            for client in server.clients {
-                serve(client)
-                server.write(client)
-            }
-            server.sweep()
+        var entries = [
+            shelfcast_poll_entry(
+                descriptor: signals, wanted: UInt8(SHELFCAST_POLL_READ), ready: 0),
+            shelfcast_poll_entry(
+                descriptor: server.descriptor,
+                wanted: server.clients.count < LocalServer.clientsMax
+                    ? UInt8(SHELFCAST_POLL_READ) : 0, ready: 0),
+        ]
+        let polled = server.clients
+        for client in polled {
+            // A client that hung up would be ready for ever: it is looked at when its turn comes.
+            let wanted = server.wanted(client)
+            entries.append(
+                shelfcast_poll_entry(
+                    descriptor: wanted == 0 ? -1 : client.descriptor, wanted: wanted, ready: 0))
         }
+        if let interest = link.interest {
+            entries.append(
+                shelfcast_poll_entry(
+                    descriptor: interest.descriptor, wanted: interest.wanted, ready: 0))
+        }
+        _ = shelfcast_poll(&entries, entries.count, min(waitMax, wait(from: now)))
+
+        if entries[0].ready != 0, shelfcast_take_signal(signals) == 1 { return false }
+        if entries[1].ready != 0 { server.accept() }
+        for (index, client) in polled.enumerated() {
+            let entry = entries[2 + index]
+            // A hang-up shows as ready whatever was wanted; only reading finds it out.
+            if entry.ready & UInt8(SHELFCAST_POLL_READ) != 0, !client.isClosing,
+                client.outgoing.count < LocalServer.outgoingBytesMax
+            {
+                server.read(client)
+            }
+        }
+        for client in server.clients {
+            serve(client)
+            server.write(client)
+        }
+        server.sweep()
+        if service.sawDamage { throw .store(.corrupt) }
+        return true
     }
 
     private func wait(from now: Int64) -> Int32 {
@@ -192,7 +202,8 @@ package final class Runner {
     static let closesAtOnceMax = 7
 
     private func closeByClock(now: Int64) {
-        guard let closingTime, closeCheckedAt == 0 || now - closeCheckedAt >= Self.closeCheckMilliseconds
+        guard let closingTime,
+            closeCheckedAt == 0 || now - closeCheckedAt >= Self.closeCheckMilliseconds
         else { return }
         closeCheckedAt = now
         // An unknown time closes nothing; `status` says that the clock is behind.
@@ -203,7 +214,9 @@ package final class Runner {
                 try service.store.lastOwnClose()
             }
             var day = due
-            if let last { day = max(last.advanced(by: 1), due.advanced(by: 1 - Self.closesAtOnceMax)) }
+            if let last {
+                day = max(last.advanced(by: 1), due.advanced(by: 1 - Self.closesAtOnceMax))
+            }
             while day <= due {
                 let closing = try service.close(day, isClosedAllDay: false)
                 if !closing.wasClosedBefore {
@@ -218,10 +231,10 @@ package final class Runner {
     }
 
     private func logChanges() {
-        let now = link.lastFailure ?? link.stateName
-        guard now != lastLogged else { return }
+        let now = link.lastFailure ?? (link.stateName == "connected" ? "connected" : nil)
+        guard let now, now != lastLogged else { return }
         lastLogged = now
-        if link.lastFailure != nil || link.stateName == "connected" { log(now) }
+        log(now)
     }
 }
 
@@ -243,7 +256,9 @@ package enum OneVisit {
                 case .failed(let error): throw error
                 }
             }
-            guard now - start < millisecondsMax else { throw .unreachable("the visit takes too long") }
+            guard now - start < millisecondsMax else {
+                throw .unreachable("the visit takes too long")
+            }
             let wait = Int32(clamping: max(0, link.wakeAt - now))
             guard let interest = link.interest else {
                 _ = shelfcast_poll(nil, 0, wait)

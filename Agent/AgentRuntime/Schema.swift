@@ -126,7 +126,10 @@ enum Schema {
             "SELECT * FROM outbox ORDER BY sequence",
             "INSERT OR IGNORE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", 11
         ),
-        ("SELECT * FROM saleReference", "INSERT OR IGNORE INTO saleReference VALUES (?, ?, ?, ?)", 4),
+        (
+            "SELECT * FROM saleReference",
+            "INSERT OR IGNORE INTO saleReference VALUES (?, ?, ?, ?)", 4
+        ),
         ("SELECT * FROM ownDay", "INSERT OR IGNORE INTO ownDay VALUES (?, ?, ?)", 3),
         ("SELECT * FROM ownClose", "INSERT OR IGNORE INTO ownClose VALUES (?, ?)", 2),
         (

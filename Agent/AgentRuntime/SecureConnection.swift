@@ -178,7 +178,9 @@ package final class SecureConnection {
         }
     }
 
-    private func errorOf(_ tls: OpaquePointer) -> String { String(cString: shelfcast_tls_error(tls)) }
+    private func errorOf(_ tls: OpaquePointer) -> String {
+        String(cString: shelfcast_tls_error(tls))
+    }
 
     private static func open(
         _ descriptor: Int32, _ trust: Trust
@@ -198,7 +200,8 @@ package final class SecureConnection {
                             var plain = shelfcast_tls_trust(
                                 ca_der: ca.isEmpty ? nil : ca.baseAddress, ca_bytes: ca.count,
                                 pinned_sha256: pin.isEmpty ? nil : pin.baseAddress,
-                                certificate_der: certificate.isEmpty ? nil : certificate.baseAddress,
+                                certificate_der: certificate.isEmpty
+                                    ? nil : certificate.baseAddress,
                                 certificate_bytes: certificate.count,
                                 key_der: key.isEmpty ? nil : key.baseAddress, key_bytes: key.count,
                                 server_name: name, clock_is_behind: trust.clockIsBehind ? 1 : 0)
@@ -211,7 +214,8 @@ package final class SecureConnection {
         guard let opened else {
             throw ConnectionError(
                 .refused,
-                "this device's own certificate or key cannot be used (mbedTLS -\(-error)); join again")
+                "this device's own certificate or key cannot be used (mbedTLS -\(-error)); join again"
+            )
         }
         return opened
     }

@@ -7,6 +7,8 @@ package enum Setting: String {
     /// The newest generation whose numbers the hub has confirmed.
     case confirmedGeneration
     case contextRevision
+    /// Whose hub talk this database holds.
+    case device
     /// Bit pattern of a Float.
     case ownShareBits
     /// Seconds since 1970 UTC that are certainly in the past.

@@ -41,6 +41,7 @@ const char *shelfcast_environment(const char *name) { return getenv(name); }
 void shelfcast_exit(int32_t code) { exit(code); }
 const char *shelfcast_error_text(int32_t error) { return strerror(error); }
 int32_t shelfcast_process_id(void) { return getpid(); }
+void shelfcast_keep_files_private(void) { umask(077); }
 
 static int signal_pipe[2] = {-1, -1};
 static void on_signal(int number) {

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include <mbedtls/ecdsa.h>
 #include <mbedtls/ecp.h>
 #include <mbedtls/error.h>
 #include <mbedtls/pk.h>
@@ -95,6 +96,49 @@ int shelfcast_key_make(uint8_t *der, size_t der_bytes_max) {
 static int parse_key(mbedtls_pk_context *key, const uint8_t *der, size_t bytes) {
     return mbedtls_pk_parse_key(
         key, der, bytes, NULL, 0, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
+}
+
+int shelfcast_p256_sign(
+    const uint8_t *key_der, size_t key_bytes, const uint8_t *message, size_t message_bytes,
+    uint8_t *signature) {
+    mbedtls_pk_context key;
+    mbedtls_mpi r, s;
+    uint8_t digest[SHELFCAST_SHA256_BYTES];
+    size_t length = 0;
+    mbedtls_pk_init(&key);
+    mbedtls_mpi_init(&r);
+    mbedtls_mpi_init(&s);
+    int result = parse_key(&key, key_der, key_bytes);
+    if (result == 0
+        && psa_hash_compute(
+               PSA_ALG_SHA_256, message, message_bytes, digest, sizeof digest, &length)
+            != PSA_SUCCESS)
+        result = -1;
+    if (result == 0) {
+        mbedtls_ecp_keypair *pair = mbedtls_pk_ec(key);
+        result = mbedtls_ecdsa_sign(
+            &pair->MBEDTLS_PRIVATE(grp), &r, &s, &pair->MBEDTLS_PRIVATE(d), digest, sizeof digest,
+            mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
+    }
+    if (result == 0) result = mbedtls_mpi_write_binary(&r, signature, 32);
+    if (result == 0) result = mbedtls_mpi_write_binary(&s, signature + 32, 32);
+    mbedtls_mpi_free(&r);
+    mbedtls_mpi_free(&s);
+    mbedtls_pk_free(&key);
+    return result;
+}
+
+int shelfcast_p256_point(const uint8_t *key_der, size_t key_bytes, uint8_t *point) {
+    mbedtls_pk_context key;
+    size_t length = 0;
+    mbedtls_pk_init(&key);
+    int result = parse_key(&key, key_der, key_bytes);
+    if (result == 0)
+        result = mbedtls_ecp_write_public_key(
+            mbedtls_pk_ec(key), MBEDTLS_ECP_PF_UNCOMPRESSED, &length, point,
+            SHELFCAST_P256_KEY_BYTES);
+    mbedtls_pk_free(&key);
+    return result;
 }
 
 int shelfcast_request_make(

@@ -10,8 +10,11 @@ extension Commands {
             positionalMax: 2)
         let isBulk = arguments.has("--csv") || arguments.has("--jsonl")
         guard !isBulk else {
-            guard arguments.positional.isEmpty, !(arguments.has("--csv") && arguments.has("--jsonl"))
-            else { throw .usage("sale --csv or --jsonl reads standard input and takes nothing else") }
+            guard arguments.positional.isEmpty,
+                !(arguments.has("--csv") && arguments.has("--jsonl"))
+            else {
+                throw .usage("sale --csv or --jsonl reads standard input and takes nothing else")
+            }
             return try bulk(arguments)
         }
         guard arguments.positional.count == 2 else {

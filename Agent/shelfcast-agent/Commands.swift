@@ -119,7 +119,7 @@ struct Commands {
         Output.warn(
             "agent: \(identity.deviceID) of store \(identity.store), hub \(identity.hubHost):\(identity.hubPort)"
         )
-        runner.run()
+        try runner.run()
         return 0
     }
 

@@ -23,7 +23,8 @@ enum Report {
         Output.line("day          item                               units  inputs")
         for forecast in list {
             let item = padded(forecast.shown("item"), 32)
-            let units = String(repeating: " ", count: max(0, 8 - forecast.shown("units").utf8.count))
+            let units = String(
+                repeating: " ", count: max(0, 8 - forecast.shown("units").utf8.count))
             let inputs = forecast.isTrue("inputsComplete") ? "complete" : "partly this device's own"
             Output.line(
                 "\(forecast.shown("day"))   \(item) \(units)\(forecast.shown("units"))  \(inputs)")
@@ -48,10 +49,12 @@ enum Report {
             "days          closed through \(reply.shown("lastClosedDay")), store known through \(reply.shown("lastStoreDay")), forecast for \(reply.shown("forecastDay"))"
         )
         if reply.isTrue("clockIsBehind") {
-            Output.line("clock         wrong: it stands before the hub's last time; name days explicitly")
+            Output.line(
+                "clock         wrong: it stands before the hub's last time; name days explicitly")
         }
         for refused in reply.list("refused") {
-            Output.line("refused       \(short(refused.shown("digest"))): \(refused.shown("reason"))")
+            Output.line(
+                "refused       \(short(refused.shown("digest"))): \(refused.shown("reason"))")
         }
         if reply["lastError"] != .null { Output.line("last error    \(reply.shown("lastError"))") }
         if reply["notice"] != .null { Output.line("notice        \(reply.shown("notice"))") }
@@ -67,9 +70,11 @@ enum Report {
             Output.line("running       no package")
         }
         let reason = reply.shown("desireReason")
-        Output.line("hub wants     \(reply.shown("desire"))\(reason.utf8.isEmpty ? "" : ": \(reason)")")
+        Output.line(
+            "hub wants     \(reply.shown("desire"))\(reason.utf8.isEmpty ? "" : ": \(reason)")")
         if reply.shown("update") != "idle" {
-            Output.line("update        \(reply.shown("update")) \(short(reply.shown("updateDigest")))")
+            Output.line(
+                "update        \(reply.shown("update")) \(short(reply.shown("updateDigest")))")
         }
     }
 

@@ -17,4 +17,5 @@ func start() -> Int32 {
     }
 }
 
+shelfcast_keep_files_private()
 shelfcast_exit(start())

@@ -22,6 +22,8 @@ int32_t shelfcast_catch_signals(void);
 /// 1 when a caught signal is waiting (and takes it), else 0.
 int32_t shelfcast_take_signal(int32_t descriptor);
 int32_t shelfcast_process_id(void);
+/// Files this process makes are for its user alone, whatever makes them.
+void shelfcast_keep_files_private(void);
 
 // Errors that callers tell apart, as negative results.
 int32_t shelfcast_error_again(void);

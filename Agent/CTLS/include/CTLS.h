@@ -26,6 +26,14 @@ int shelfcast_p256_verify(
     const uint8_t *_Nonnull key, const uint8_t *_Nullable message, size_t message_bytes,
     const uint8_t *_Nonnull signature);
 
+/// Signs as the hub does: r then s, 64 bytes. No device signs anything; this is for the agent's tests.
+int shelfcast_p256_sign(
+    const uint8_t *_Nonnull key_der, size_t key_bytes, const uint8_t *_Nullable message,
+    size_t message_bytes, uint8_t *_Nonnull signature);
+/// The public point of a private key: 65 bytes, SEC 1 uncompressed.
+int shelfcast_p256_point(
+    const uint8_t *_Nonnull key_der, size_t key_bytes, uint8_t *_Nonnull point);
+
 /// A new P-256 private key as DER (SEC 1), at most 256 bytes. Returns its length, negative on failure.
 int shelfcast_key_make(uint8_t *_Nonnull der, size_t der_bytes_max);
 

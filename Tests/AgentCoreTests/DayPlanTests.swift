@@ -1,0 +1,161 @@
+import AgentCore
+import Forecasting
+import Testing
+
+/// Forecasts the level; remembers nothing.
+struct LevelPredictor: SeriesPredictor {
+    var spec = FeatureSpec(
+        form: .profile, window: 14, levelRate: 0.25, inputs: [], output: .logResidual)
+    var asOf: BusinessDay
+    var starts: [SeriesStart]
+
+    func profile(_ index: UInt16) -> SeasonalProfile { .flat }
+    func predict(
+        index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay
+    ) -> Prediction {
+        Prediction(units: level, networkOutput: Int32(recentDays.count { $0.units != nil }))
+    }
+}
+
+@Suite("What a device knows of its days")
+struct DayPlanTests {
+    static let asOf = BusinessDay(daysSince1970: 20_000)
+    static func day(_ offset: Int) -> BusinessDay { asOf.advanced(by: offset) }
+    static let milk = try! ItemID("milk")  // valid as written
+    static let bread = try! ItemID("bread")
+
+    static func book(through last: Int, share: Float = 0) -> DayBook {
+        DayBook(first: day(-13), through: day(last), ownShare: share)
+    }
+
+    @Test(
+        "is the store's total where the hub gave it, its own scaled up where not, and else nothing")
+    func values() {
+        var book = Self.book(through: 5, share: 0.25)
+        book.noteStore(day: Self.day(1), item: Self.milk, units: 40)
+        book.note(day: Self.day(1), .store(isClosedAllDay: false, isFinal: true))
+        book.noteOwn(day: Self.day(1), item: Self.milk, units: 7)
+        book.note(day: Self.day(1), .own(isClosedAllDay: false))
+        book.noteOwn(day: Self.day(2), item: Self.milk, units: 7)
+        book.note(day: Self.day(2), .own(isClosedAllDay: false))
+        book.note(day: Self.day(3), .own(isClosedAllDay: true))
+        book.noteOwn(day: Self.day(4), item: Self.milk, units: 9)
+        func demand(_ item: ItemID, _ day: Int) -> DemandDay {
+            book.demand(for: item, on: Self.day(day))
+        }
+        #expect(demand(Self.milk, 1) == DemandDay(units: 40))
+        #expect(demand(Self.bread, 1) == DemandDay(units: 0))
+        #expect(demand(Self.milk, 2) == DemandDay(units: 28))
+        #expect(demand(Self.bread, 2) == DemandDay(units: 0))
+        #expect(demand(Self.milk, 3) == .closed)
+        // Not closed by us and not known to the hub: the day is not over.
+        #expect(demand(Self.milk, 4) == .unknown)
+        #expect(demand(Self.milk, 99) == .unknown)
+        #expect(book.isComplete(Self.day(1)) && !book.isComplete(Self.day(2)))
+        #expect(book.firstSale(of: Self.milk) == Self.day(1))
+        #expect(book.firstSale(of: Self.bread) == nil)
+    }
+
+    @Test(
+        "scales its own by a share that is one",
+        arguments: [(7, 0, 7), (7, 1, 7), (7, 2, 7), (7, 0.5, 14), (1, 0.3, 3), (9, Float.nan, 9)]
+            as [(Int32, Float, Int32)])
+    func share(_ units: Int32, _ share: Float, _ expected: Int32) {
+        #expect(DayBook.scaledUp(units, by: share) == expected)
+    }
+
+    static let targets: [(own: Int?, store: Int?, days: ClosedRange<Int>)] = [
+        (nil, nil, 1...1), (nil, 3, 4...4), (0, nil, 1...1), (-5, nil, 1...1), (4, nil, 5...5),
+        (4, 4, 5...5), (4, 6, 5...7), (4, 2, 5...5), (-5, 3, 1...4), (2, 60, 55...61),
+    ]
+
+    @Test(
+        "forecasts the days after its last close, up to the first that nobody has closed",
+        arguments: targets.indices)
+    func targetDays(_ index: Int) {
+        let row = Self.targets[index]
+        let targets = DayPlan.targets(
+            lastOwnClose: row.own.map { Self.day($0) },
+            lastStoreDay: row.store.map { Self.day($0) },
+            asOf: Self.asOf)
+        #expect(targets == row.days.map { Self.day($0) })
+    }
+
+    @Test(
+        "gives each level as a function of the days since the package, whatever was carried along")
+    func levels() {
+        var book = Self.book(through: 30)
+        var level: Float = 10
+        for offset in 1...30 {
+            let units = Int32(offset % 7 * 3)
+            if offset % 5 == 0 { continue }  // not known
+            book.note(
+                day: Self.day(offset), .store(isClosedAllDay: offset % 6 == 0, isFinal: true))
+            if units > 0 { book.noteStore(day: Self.day(offset), item: Self.milk, units: units) }
+            if offset % 6 != 0 { level += 0.25 * (Float(units) - level) }
+        }
+        let predictor = LevelPredictor(
+            asOf: Self.asOf,
+            starts: [SeriesStart(item: Self.milk, level: 10, scale: 1, profile: 0)])
+        let plan = DayPlan(book: book, checkpoints: [:], hubLevels: [:])
+        let forecast = plan.forecasts(for: Self.day(31), by: predictor)
+        #expect(forecast.map { $0.prediction.units } == [level])
+        #expect(forecast.map { $0.inputsAreComplete } == [false])
+
+        // A checkpoint on the way gives the same.
+        let short = plan.forecasts(for: Self.day(21), by: predictor)[0].prediction.units
+        let resumed = DayPlan(
+            book: book, checkpoints: [Self.milk: LevelPoint(level: short, day: Self.day(20))],
+            hubLevels: [:])
+        #expect(resumed.forecasts(for: Self.day(31), by: predictor) == forecast)
+    }
+
+    @Test("calls its inputs complete only when every day it used was the whole store's")
+    func completeness() {
+        let predictor = LevelPredictor(
+            asOf: Self.asOf,
+            starts: [SeriesStart(item: Self.milk, level: 10, scale: 1, profile: 0)])
+        var book = DayBook(first: Self.day(-13), through: Self.day(20), ownShare: 0)
+        for offset in -13...20 {
+            book.note(day: Self.day(offset), .store(isClosedAllDay: false, isFinal: true))
+        }
+        func isComplete(_ book: DayBook, _ target: Int) -> Bool {
+            DayPlan(book: book, checkpoints: [:], hubLevels: [:])
+                .forecasts(for: Self.day(target), by: predictor)[0].inputsAreComplete
+        }
+        #expect(isComplete(book, 1) && isComplete(book, 21))
+        for hole in [-13, 1, 3, 20] {
+            var broken = book
+            broken.note(day: Self.day(hole), .store(isClosedAllDay: false, isFinal: false))
+            #expect(isComplete(broken, 1) == (hole > 0))
+            #expect(!isComplete(broken, 21) || hole < 1)
+        }
+    }
+
+    @Test("starts an item the package does not know from the hub's level, or from its first sale")
+    func newItems() {
+        var book = Self.book(through: 3)
+        for offset in 1...3 { book.note(day: Self.day(offset), .own(isClosedAllDay: false)) }
+        book.noteOwn(day: Self.day(2), item: Self.bread, units: 8)
+        let predictor = LevelPredictor(asOf: Self.asOf, starts: [])
+        let plan = DayPlan(
+            book: book, checkpoints: [:],
+            hubLevels: [Self.milk: LevelPoint(level: 4, day: Self.day(1))])
+        let forecasts = plan.forecasts(for: Self.day(4), by: predictor)
+        #expect(forecasts.map { $0.item } == [Self.bread, Self.milk])
+        // 8, then a day without a sale; 4, then two.
+        #expect(forecasts.map { $0.prediction.units } == [6, 2.25])
+        #expect(plan.forecasts(for: Self.day(2), by: predictor).map { $0.item } == [Self.milk])
+    }
+
+    @Test("keeps a checkpoint once a recursion is long, old enough that late totals are in it")
+    func checkpoints() {
+        let predictor = LevelPredictor(
+            asOf: Self.asOf,
+            starts: [SeriesStart(item: Self.milk, level: 10, scale: 1, profile: 0)])
+        let plan = DayPlan(book: Self.book(through: 91), checkpoints: [:], hubLevels: [:])
+        #expect(plan.newCheckpoints(closing: Self.day(90), by: predictor).isEmpty)
+        let points = plan.newCheckpoints(closing: Self.day(91), by: predictor)
+        #expect(points == [Self.milk: LevelPoint(level: 10, day: Self.day(29))])
+    }
+}

@@ -1,0 +1,222 @@
+import AgentCore
+import AgentRuntime
+import CTLS
+import Forecasting
+import Foundation
+import ModelPackage
+import SyncProtocol
+import UpdateTrust
+
+/// A folder that goes with its owner.
+final class TemporaryFolder {
+    let path: String
+
+    init() {
+        path = NSTemporaryDirectory() + "shelfcast-" + UUID().uuidString.prefix(8)
+        // A test that cannot make its folder fails at the first thing it opens there.
+        try? FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func file(_ name: String) -> String { path + "/" + name }
+}
+
+/// A hub without a network: the rules of SPEC 9 and 10 over arrays, and packages it has signed itself.
+final class TestHub {
+    let key: [UInt8]
+    let point: [UInt8]
+    /// Record i has number i + 1.
+    var records: [Record] = []
+    var desired = DesiredState(desire: .stayAsYouAre, reason: "nothing is assigned")
+    var packages: [[UInt8]: [UInt8]] = [:]
+    var contexts: [Context] = [Context(revision: 1)]
+    var reports: [PackageReport] = []
+    var registers: [Register] = []
+    /// Answers until the network is cut; nil: it never is.
+    var answersLeft: Int?
+    var chunkBytes = 300
+
+    init() {
+        _ = Crypto.setUp()
+        key = Crypto.makeKey() ?? []
+        var point = [UInt8](repeating: 0, count: 65)
+        _ = shelfcast_p256_point(key, key.count, &point)
+        self.point = point
+    }
+
+    struct Cut: Error {}
+
+    func sign(_ message: [UInt8]) -> [UInt8] {
+        var signature = [UInt8](repeating: 0, count: 64)
+        _ = shelfcast_p256_sign(key, key.count, message, message.count, &signature)
+        return signature
+    }
+
+    /// A device of store 1 that has joined this hub.
+    func enrol(_ folder: TemporaryFolder, device: String = "device-1") {
+        let own = Crypto.makeKey() ?? []
+        let identity = Identity(
+            hubHost: "127.0.0.1", hubPort: 7420, deviceID: device, store: "1",
+            timeZone: "Europe/Berlin", packageKey: point, ca: [1], certificate: [2], key: own)
+        _ = identity.save(in: folder.path)
+        _ = Configuration(budgetBytes: 20_000, labels: ["aisle=dairy"]).save(in: folder.path)
+    }
+
+    /// Wants `content` on every device from now on.
+    func offer(
+        _ content: [UInt8], release: UInt64, variant: String = "v", store: String = "",
+        arenaBytes: UInt64? = nil, digest: [UInt8]? = nil
+    ) throws {
+        let package = try? ModelPackage.decode(content)
+        let digest = digest ?? Crypto.sha256(content)
+        let statement = PackageStatement(
+            digest: digest, packageBytes: UInt64(content.count),
+            arenaBytes: arenaBytes ?? UInt64(package.map { Engine.arenaBytes(for: $0) } ?? 1000),
+            release: release, family: "f", variant: variant, store: store
+        ).encoded()
+        packages[digest] = content
+        desired = DesiredState(
+            desire: .run, statement: statement, signature: sign(statement), reason: "it fits",
+            rollout: 1)
+    }
+
+    func answer(_ message: Message) throws -> [Message] {
+        if let left = answersLeft {
+            guard left > 0 else { throw Cut() }
+            answersLeft = left - 1
+        }
+        switch message {
+        case .hello:
+            return [
+                .welcome(
+                    Welcome(version: 1, hubTimeMs: 1_800_000_000_000, frameBytesMax: 65_536))
+            ]
+        case .register(let register):
+            registers.append(register)
+            var desired = desired
+            desired.storedThroughSequence = UInt64(records.count)
+            return [.desiredState(desired)]
+        case .upload(let upload):
+            let first = Int(upload.firstSequence)
+            guard first <= records.count + 1 else {
+                return [.refusal(Refusal(.sequenceGap, "a gap"))]
+            }
+            records += upload.records.dropFirst(records.count + 1 - first)
+            return [.uploadAck(UploadAck(throughSequence: UInt64(records.count)))]
+        case .contextRequest(let request):
+            guard let last = contexts.last, request.knownRevision < last.revision else {
+                return [.context(Context(revision: contexts.last?.revision ?? 0))]
+            }
+            return contexts.map { .context($0) }
+        case .fetch(let fetch):
+            let content = packages[fetch.digest] ?? []
+            let piece = [UInt8](content.dropFirst(Int(fetch.offset)).prefix(chunkBytes))
+            return [
+                .chunk(
+                    Chunk(
+                        digest: fetch.digest, offset: fetch.offset, content: piece,
+                        packageBytes: UInt64(content.count)))
+            ]
+        case .packageReport(let report):
+            reports.append(report)
+            return [.noted]
+        case .goodbye: return [.farewell(Farewell(nextContactSeconds: 60))]
+        default: return []
+        }
+    }
+
+    /// One visit of `service`.
+    func visit(_ service: AgentService) throws {
+        var visit = Visit(mode: .visit)
+        var incoming = try answer(visit.opening(agentVersion: "test"))
+        while !visit.hasLeft {
+            for message in incoming {
+                for action in try visit.receive(message) { try service.perform(action) }
+            }
+            incoming = []
+            guard let next = visit.next(try service.work()),
+                let message = try service.message(for: next, frameBytesMax: visit.frameBytesMax)
+            else { continue }
+            visit.sent(message)
+            // Across the wire, so that what is sent is also what may be received.
+            var decoder = FrameDecoder(from: .device)
+            decoder.push(encodeFrame(message))
+            incoming = try answer(try decoder.next() ?? message)
+        }
+    }
+
+    /// Units sold as the hub has them: item and day to sum.
+    var sold: [String: Int] {
+        var sold: [String: Int] = [:]
+        for case .sale(let sale) in records {
+            sold["\(sale.day) \(sale.item)", default: 0] += Int(sale.units)
+        }
+        return sold
+    }
+
+    var forecasts: [ForecastRecord] {
+        records.compactMap { if case .forecast(let forecast) = $0 { forecast } else { nil } }
+    }
+
+    var closedDays: [Int32] {
+        records.compactMap { if case .close(let close) = $0 { close.day } else { nil } }
+    }
+}
+
+/// Packages that are as small as can be and real in every part.
+enum TestPackage {
+    static let asOf = BusinessDay(daysSince1970: 17_000)
+
+    static func model(
+        release: UInt64, variant: String = "v", store: String? = nil, units: Int = 2,
+        items: [String] = ["1", "2", "3"]
+    ) throws -> ModelPackage {
+        let spec = FeatureSpec(
+            form: .profile, window: 14, levelRate: 0.25, inputs: [], output: .logResidual)
+        var network = IntegerNetwork(shape: LSTMShape(inputWidth: 1, units: units))
+        for i in network.inputKernel.indices { network.inputKernel[i] = Int8(i * 7 % 100) }
+        for i in network.denseKernel.indices { network.denseKernel[i] = Int8(10 + i) }
+        network.outputScale = 1.0 / 65_536
+        var package = ModelPackage(
+            manifest: Manifest(
+                family: "f", variant: variant, spec: spec, store: try store.map { try StoreID($0) },
+                asOf: asOf, release: release),
+            network: network, profiles: [.flat],
+            starts: try items.map {
+                SeriesStart(item: try ItemID($0), level: 10, scale: 1, profile: 0)
+            })
+        package.manifest.arenaBytes = Engine.arenaBytes(for: package)
+        let engine = try Engine(package, budgetBytes: .max)
+        let days = (0..<14).map { DemandDay(units: Int32($0)) }
+        let target = asOf.advanced(by: 1)
+        let forecast = engine.forecast(index: 0, level: 10, recentDays: days, target: target)
+        package.goldenVectors = [
+            GoldenVector(
+                item: 0, level: 10, target: target, recentDays: days,
+                networkOutput: forecast.networkOutput, units: forecast.units)
+        ]
+        return package
+    }
+
+    static func day(_ offset: Int) -> BusinessDay { asOf.advanced(by: offset) }
+}
+
+extension AgentService {
+    /// The service of a device in `folder`, as a start of the program makes it.
+    static func start(
+        _ folder: TemporaryFolder, checks: Bool = false, clock: AgentClock = AgentClock()
+    ) throws -> AgentService {
+        try AgentService(
+            store: try AgentStore.open(directory: folder.path, checks: checks), clock: clock)
+    }
+
+    func sell(_ units: UInt32, of item: String, on day: BusinessDay, ref: String? = nil) throws {
+        _ = try record([
+            Sale(
+                day: day, item: try ItemID(item), units: units,
+                reference: ref.map { [UInt8]($0.utf8) })
+        ])
+    }
+}
