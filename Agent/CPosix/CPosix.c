@@ -84,7 +84,9 @@ int64_t shelfcast_read(int32_t descriptor, uint8_t *into, size_t count) {
 
 int64_t shelfcast_write(int32_t descriptor, const uint8_t *bytes, size_t count) {
     for (;;) {
-        ssize_t result = write(descriptor, bytes, count);
+        // A peer that hung up is an error to look at, not a signal to die of.
+        ssize_t result = send(descriptor, bytes, count, MSG_NOSIGNAL);
+        if (result < 0 && errno == ENOTSOCK) result = write(descriptor, bytes, count);
         if (result >= 0) return result;
         if (errno != EINTR) return -errno;
     }
