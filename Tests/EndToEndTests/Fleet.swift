@@ -3,9 +3,11 @@ import Testing
 
 /// Where the programs under test lie, and which form of the agent a test runs.
 enum Binaries {
-    static let folder = Bundle(for: Running.self).bundleURL.deletingLastPathComponent().path(percentEncoded: false)
+    /// The test's own executable lies beside them.
+    static let folder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        .path(percentEncoded: false)
 
-    static var hub: String { folder + "/shelfcast-hub" }
+    static var hub: String { folder + "shelfcast-hub" }
 
     enum Agent: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case ordinary, embedded
@@ -14,7 +16,7 @@ enum Binaries {
         var path: String {
             get throws {
                 switch self {
-                case .ordinary: return folder + "/shelfcast-agent"
+                case .ordinary: return folder + "shelfcast-agent"
                 case .embedded:
                     return try #require(
                         ProcessInfo.processInfo.environment["SHELFCAST_EMBEDDED_AGENT"],

@@ -118,7 +118,7 @@ final class TemporaryFolder: Sendable {
     }
 
     func create(_ name: String) throws -> FileHandle {
-        _ = FileManager.default.createFile(atPath: path + "/" + name, contents: nil)
+        try write(name, "")
         return try FileHandle(forWritingTo: URL(filePath: path + "/" + name))
     }
 
