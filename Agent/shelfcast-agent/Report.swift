@@ -70,13 +70,17 @@ enum Report {
         Output.line("budget        \(reply.shown("memoryBudgetBytes")) bytes (\(source))")
         Output.line("unsent        \(reply.shown("unsent")) records")
         Output.line(
-            "days          closed through \(reply.shown("lastClosedDay")), store known through \(reply.shown("lastStoreDay")), forecast for \(reply.shown("forecastDay"))"
+            "days          closed through \(reply.shown("lastClosedDay")), "
+                + "store known through \(reply.shown("lastStoreDay")), "
+                + "forecast for \(reply.shown("forecastDay"))"
         )
         if reply.isTrue("clockIsBehind") {
-            Output.line("clock         wrong: it stands before the hub's last time; name days explicitly")
+            Output.line(
+                "clock         wrong: it stands before the hub's last time; name days explicitly")
         }
         for refused in reply.list("refused") {
-            Output.line("refused       \(short(refused.shown("digest"))): \(refused.shown("reason"))")
+            let package = short(refused.shown("digest"))
+            Output.line("refused       \(package): \(refused.shown("reason"))")
         }
         if reply["lastError"] != .null { Output.line("last error    \(reply.shown("lastError"))") }
         if reply["notice"] != .null { Output.line("notice        \(reply.shown("notice"))") }
@@ -86,15 +90,20 @@ enum Report {
     static func runningPackage(_ reply: JSONValue) {
         if let running = reply["running"], running != .null {
             Output.line(
-                "running       \(running.shown("family"))/\(running.shown("variant")), release \(running.shown("release")), \(running.shown("arenaBytes")) bytes of memory, \(running.shown("items")) items (\(short(running.shown("digest"))))"
+                "running       \(running.shown("family"))/\(running.shown("variant")), "
+                    + "release \(running.shown("release")), "
+                    + "\(running.shown("arenaBytes")) bytes of memory, "
+                    + "\(running.shown("items")) items (\(short(running.shown("digest"))))"
             )
         } else {
             Output.line("running       no package")
         }
         let reason = reply.shown("desireReason")
-        Output.line("hub wants     \(reply.shown("desire"))\(reason.utf8.isEmpty ? "" : ": \(reason)")")
+        let because = reason.utf8.isEmpty ? "" : ": \(reason)"
+        Output.line("hub wants     \(reply.shown("desire"))\(because)")
         if reply.shown("update") != "idle" {
-            Output.line("update        \(reply.shown("update")) \(short(reply.shown("updateDigest")))")
+            Output.line(
+                "update        \(reply.shown("update")) \(short(reply.shown("updateDigest")))")
         }
     }
 

@@ -30,7 +30,8 @@ struct SalesExportCommand: HubCommand {
     func perform() async throws {
         let hub = try data.openStore()
         if let store, try await hub.store(store) == nil {
-            throw CommandFailure(.failed, "there is no store \(store.text); see: shelfcast-hub sales show")
+            throw CommandFailure(
+                .failed, "there is no store \(store.text); see: shelfcast-hub sales show")
         }
         var csv = "date,store,item,sales\n"
         var rows = 0
@@ -38,7 +39,9 @@ struct SalesExportCommand: HubCommand {
             for history in try await hub.histories(store: known.id, through: to) {
                 for (offset, demand) in history.days.enumerated() {
                     let day = history.firstDay.advanced(by: offset)
-                    guard let units = demand.units, from.map({ day >= $0 }) ?? true else { continue }
+                    guard let units = demand.units, from.map({ day >= $0 }) ?? true else {
+                        continue
+                    }
                     csv += "\(day.iso8601),\(known.id.text),\(history.item.text),\(units)\n"
                     rows += 1
                 }

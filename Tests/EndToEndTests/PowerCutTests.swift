@@ -7,7 +7,9 @@ import Testing
     /// A bound, should the machine be too slow for the kills to come to an end.
     static let daysMax = 400
 
-    @Test("Fifty power cuts of hub and devices in the middle of a replay neither lose nor double a sale")
+    @Test(
+        "Fifty power cuts of hub and devices in the middle of a replay neither lose nor double a sale"
+    )
     func powerCuts() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         var random = SplitMix(state: seed)
@@ -37,7 +39,7 @@ import Testing
                 running[victim] = try devices[victim].run()
             }
         }
-        tills.forEach { $0.finish() }
+        for till in tills { till.finish() }
         group.wait()
 
         for (till, device) in zip(tills, devices) {
@@ -76,9 +78,12 @@ private final class Till: @unchecked Sendable {
             for sale in 0..<20 {
                 let units = 1 + (index + sale * 7 + number) % 5
                 csv += "\(day),item-\(sale % 6),\(units),\(number)/\(sale)\n"
-                sold[.init(day: day, store: device.store, item: "item-\(sale % 6)"), default: 0] += units
+                sold[.init(day: day, store: device.store, item: "item-\(sale % 6)"), default: 0] +=
+                    units
             }
-            guard untilAcknowledged(["sale", "--csv"], csv), untilAcknowledged(["close-day", day], nil) else {
+            guard untilAcknowledged(["sale", "--csv"], csv),
+                untilAcknowledged(["close-day", day], nil)
+            else {
                 return
             }
         }
