@@ -104,7 +104,7 @@ package struct Visit: Sendable {
         case desiredState
         case uploadAck(first: UInt64)
         case context
-        case chunk
+        case chunk(FetchPosition)
         case noted(digest: [UInt8])
         case renewal
         case farewell
@@ -199,7 +199,10 @@ package struct Visit: Sendable {
             }
             return [.takeContext(context)]
         case .chunk(let chunk):
-            guard open == .chunk else { throw .outOfOrder(message.kind) }
+            // Another piece than the one asked for would be asked for again, and that for ever.
+            guard open == .chunk(FetchPosition(digest: chunk.digest, offset: chunk.offset)) else {
+                throw .outOfOrder(message.kind)
+            }
             open = .nothing
             return [.takeChunk(chunk)]
         case .noted:
@@ -244,7 +247,8 @@ package struct Visit: Sendable {
         case .contextRequest:
             wantsContext = false
             open = .context
-        case .fetch: open = .chunk
+        case .fetch(let fetch):
+            open = .chunk(FetchPosition(digest: fetch.digest, offset: fetch.offset))
         case .packageReport(let report): open = .noted(digest: report.digest)
         case .renewRequest:
             askedForRenewal = true

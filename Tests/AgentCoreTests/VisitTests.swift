@@ -50,7 +50,7 @@ struct VisitTests {
             case .contextRequest:
                 try hear(.context(Context(revision: 1, more: true)))
                 try hear(.context(Context(revision: 1)))
-            case .fetch: try hear(.chunk(Chunk()))
+            case .fetch: try hear(.chunk(Chunk(digest: [7])))
             case .packageReport: try hear(.noted)
             case .renewRequest: try hear(.renewReply(RenewReply(certificateDer: [9])))
             case .goodbye: try hear(.farewell(Farewell(nextContactSeconds: 60)))
@@ -82,7 +82,7 @@ struct VisitTests {
                 .noteHubTime(milliseconds: 5), .reconcile(storedThroughSequence: 4),
                 .consider(DesiredState(storedThroughSequence: 4)), .acknowledge(throughSequence: 5),
                 .takeContext(Context(revision: 1, more: true)), .takeContext(Context(revision: 1)),
-                .takeChunk(Chunk()), .reportNoted(digest: [7]), .takeCertificate([9]),
+                .takeChunk(Chunk(digest: [7])), .reportNoted(digest: [7]), .takeCertificate([9]),
                 .leave(nextContactSeconds: 60),
             ])
         #expect(talk.visit.hasLeft)
