@@ -24,9 +24,16 @@ struct DeviceConnection: Sendable {
                 let clock = desk.clock
                 var session = DeviceSession(
                     peer: peer, hubTimeMilliseconds: { clock.now().millisecondsSince1970 })
+                var lastTouch = clock.now()
                 while !session.hasEnded, let next = try await input.next() {
                     guard case .event(let event) = next else { return }
                     try await carryOut(session.handle(event), of: &session, to: outbound)
+                    if let device = session.registeredDevice, case .received = event,
+                        lastTouch.advanced(bySeconds: limits.touchEverySeconds) <= clock.now()
+                    {
+                        lastTouch = clock.now()
+                        await desk.touch(device)
+                    }
                 }
                 guard session.hasEnded else { return }
                 await linger(&input)

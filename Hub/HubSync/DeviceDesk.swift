@@ -156,6 +156,15 @@ package struct DeviceDesk: Sendable {
         }
     }
 
+    /// Notes that the device is there. What a failure here would cost is a figure a little too old.
+    func touch(_ device: DeviceID) async {
+        do {
+            try await store.touchDevice(device, at: clock.now())
+        } catch {
+            logger.warning("cannot note a contact", metadata: ["error": "\(error)"])
+        }
+    }
+
     private func nextContact(of device: DeviceID) async throws -> DeviceSession.Answer {
         try await store.touchDevice(device, at: clock.now())
         let every = limits.visitEverySeconds

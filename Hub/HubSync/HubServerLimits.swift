@@ -19,5 +19,9 @@ package struct HubServerLimits: Sendable {
     /// When a visiting device should come back, before jitter of a tenth either way.
     package var visitEverySeconds: UInt32 = 900
 
+    /// How often the store notes that a device is still there, on a connection that stays: often enough
+    /// for a person who looks, seldom enough for thousands of them on one disk.
+    package var touchEverySeconds: Int64 = 300
+
     package init() {}
 }

@@ -125,7 +125,8 @@ struct PushCommand: HubCommand {
             let line = line(device, choice)
             table.add([
                 line.device, line.store, line.budgetBytes.map { "\($0)" } ?? "",
-                line.variant ?? "nothing", line.arenaBytes.map { "\($0)" } ?? "", line.reason,
+                line.variant ?? (device.capabilities == nil ? "later" : "nothing"),
+                line.arenaBytes.map { "\($0)" } ?? "", line.reason,
             ])
         }
         return table.text
