@@ -121,7 +121,8 @@ if !embedded {
         tests(
             "AgentRuntimeTests",
             [
-                "AgentRuntime", "AgentCore", "SyncProtocol", "UpdateTrust", "ModelPackage", "Forecasting",
+                "AgentRuntime", "AgentCore", "SyncProtocol", "UpdateTrust", "ModelPackage",
+                "Forecasting",
                 "CTLS", "CPosix",
             ]),
         tests("HubCoreTests", ["HubCore", "Forecasting"]),

@@ -97,7 +97,7 @@ class Demo:
         self.join_devices()
         self.step("Push the family to the fleet")
         self.show("push", "demo", "--all")
-        self.show("rollout", "watch", "--timeout", "60")
+        self.show("rollout", "watch", "--timeout", "60s")
         self.step(f"{REPLAY_DAYS} days of sales through the local API")
         self.replay()
         self.step("Which device got which package, and why")

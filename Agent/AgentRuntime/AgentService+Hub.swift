@@ -90,7 +90,14 @@ extension AgentService {
         case .consider(let desired):
             try consider(desired)
         case .acknowledge(let through):
-            try stored { () throws(StoreError) in try store.acknowledge(through: through) }
+            try stored { () throws(StoreError) in
+                try store.transaction { () throws(StoreError) in
+                    try store.acknowledge(through: through)
+                    if let now = clock.nowMilliseconds {
+                        try store.set(.lastContact, .integer(now))
+                    }
+                }
+            }
         case .takeContext(let context):
             try stored { () throws(StoreError) in
                 try store.transaction { () throws(StoreError) in

@@ -115,7 +115,7 @@ extension AgentService {
                 .object([
                     .init("day", .string(stored.forecast.day.iso8601)),
                     .init("item", .text(stored.forecast.item.utf8)),
-                    .init("units", Self.number(stored.forecast.prediction.units, decimals: 2)),
+                    .init("units", Self.number(stored.forecast.prediction.units, decimals: 6)),
                     .init("networkOutput", .integer(stored.forecast.prediction.networkOutput)),
                     .init("release", .integer(stored.release)),
                     .init("inputsComplete", .bool(stored.forecast.inputsAreComplete)),

@@ -154,6 +154,7 @@ package final class AgentService {
             guard isClosedAllDay, !(try store.isClosed(day)) else { return false }
             return try store.hasSales(on: day)
         }
+        try checkIsNear(day)
         guard !contradiction else {
             throw .refused(
                 "\(day.iso8601) has sales, so it was not closed all day; close it without --closed")
@@ -182,6 +183,19 @@ package final class AgentService {
                 return try closing(of: day, wasClosedBefore: false, compared: compared)
             }
         }
+    }
+
+    /// A slip of the pen in a year must not make the device let go of everything it knows.
+    private func checkIsNear(_ day: BusinessDay) throws(AgentError) {
+        let known = try stored { () throws(StoreError) in
+            [try store.lastOwnClose(), try store.lastStoreDay(), predictor?.asOf]
+        }
+        // Without a clock the days themselves are all there is to go by.
+        let latest = (known + [try? today().day]).compactMap { $0 }.max()
+        guard let latest, day - latest > Self.bookDaysMax else { return }
+        throw .refused(
+            "\(day.iso8601) is more than \(Self.bookDaysMax) days after \(latest.iso8601), the last day known here: is the year right?"
+        )
     }
 
     private func closing(
@@ -241,13 +255,15 @@ package final class AgentService {
             try store.prune(before: day.advanced(by: -Self.bookDaysMax))
             return
         }
-        let plan = try plan(first: day, through: day, by: predictor)
-        let new = plan.newCheckpoints(closing: day, by: predictor)
         let release = predictor.candidate.stated.release
-        try store.keep(checkpoints: new, release: release)
         var base = predictor.asOf
-        for point in plan.checkpoints.values { base = max(base, point.day) }
-        for point in new.values { base = max(base, point.day) }
+        for point in try store.checkpoints(release: release).values { base = max(base, point.day) }
+        if day - base > DayPlan.recursionDaysMax {
+            let plan = try plan(first: day, through: day, by: predictor)
+            let new = plan.newCheckpoints(closing: day, by: predictor)
+            try store.keep(checkpoints: new, release: release)
+            for point in new.values { base = max(base, point.day) }
+        }
         let kept = min(base, day.advanced(by: -DayPlan.checkpointAgeDays))
         try store.prune(before: kept.advanced(by: -predictor.spec.window))
     }

@@ -55,6 +55,8 @@ package final class HubLink {
     /// Set while somebody waits for `takeOutcome`.
     private var isAwaited = false
     private var outcome: Outcome?
+    /// Whether this connection has come to rest once: what went wrong before is then history.
+    private var hasSettled = false
     /// Why the last try failed.
     package private(set) var lastFailure: String?
 
@@ -171,6 +173,7 @@ package final class HubLink {
                 return
             }
         } catch { throw Self.agentError(error) }
+        hasSettled = false
         let talk = Conversation(connection, mode: service.contact, now: now)
         state = .talking(talk)
         connection.send(
@@ -296,7 +299,8 @@ package final class HubLink {
 
     private func settled() {
         backoff.succeeded()
-        if lastFailure != nil || isAwaited { service.note(contactError: nil) }
+        if !hasSettled { service.note(contactError: nil) }
+        hasSettled = true
         lastFailure = nil
         if isAwaited { outcome = .settled }
         isAwaited = false

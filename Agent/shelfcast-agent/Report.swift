@@ -23,13 +23,37 @@ enum Report {
         Output.line("day          item                               units  inputs")
         for forecast in list {
             let item = padded(forecast.shown("item"), 32)
-            let units = String(
-                repeating: " ", count: max(0, 8 - forecast.shown("units").utf8.count))
+            let shown = twoDecimals(forecast.shown("units"))
+            let units = String(repeating: " ", count: max(0, 8 - shown.utf8.count)) + shown
             let inputs = forecast.isTrue("inputsComplete") ? "complete" : "partly this device's own"
             Output.line(
-                "\(forecast.shown("day"))   \(item) \(units)\(forecast.shown("units"))  \(inputs)")
+                "\(forecast.shown("day"))   \(item) \(units)  \(inputs)")
         }
         if list.isEmpty { Output.line("none yet: nothing is known of any item") }
+    }
+
+    /// "38.532001" as "38.53", halves up. JSON carries six decimals, so that a report can be recalculated.
+    private static func twoDecimals(_ number: String) -> String {
+        var hundredths = 0
+        var decimals: Int?
+        for digit in number.utf8 {
+            if digit == UInt8(ascii: ".") {
+                decimals = 0
+                continue
+            }
+            guard (48...57).contains(digit), hundredths < 1 << 50 else { return number }
+            if let seen = decimals {
+                if seen == 2 {
+                    if digit >= UInt8(ascii: "5") { hundredths += 1 }
+                    break
+                }
+                decimals = seen + 1
+            }
+            hundredths = hundredths * 10 + Int(digit - 48)
+        }
+        guard decimals == 2 else { return number }
+        let rest = hundredths % 100
+        return "\(hundredths / 100)." + (rest < 10 ? "0" : "") + "\(rest)"
     }
 
     static func status(_ reply: JSONValue) {
@@ -46,15 +70,17 @@ enum Report {
         Output.line("budget        \(reply.shown("memoryBudgetBytes")) bytes (\(source))")
         Output.line("unsent        \(reply.shown("unsent")) records")
         Output.line(
-            "days          closed through \(reply.shown("lastClosedDay")), store known through \(reply.shown("lastStoreDay")), forecast for \(reply.shown("forecastDay"))"
+            "days          closed through \(reply.shown("lastClosedDay")), "
+                + "store known through \(reply.shown("lastStoreDay")), "
+                + "forecast for \(reply.shown("forecastDay"))"
         )
         if reply.isTrue("clockIsBehind") {
             Output.line(
                 "clock         wrong: it stands before the hub's last time; name days explicitly")
         }
         for refused in reply.list("refused") {
-            Output.line(
-                "refused       \(short(refused.shown("digest"))): \(refused.shown("reason"))")
+            let package = short(refused.shown("digest"))
+            Output.line("refused       \(package): \(refused.shown("reason"))")
         }
         if reply["lastError"] != .null { Output.line("last error    \(reply.shown("lastError"))") }
         if reply["notice"] != .null { Output.line("notice        \(reply.shown("notice"))") }
@@ -64,14 +90,17 @@ enum Report {
     static func runningPackage(_ reply: JSONValue) {
         if let running = reply["running"], running != .null {
             Output.line(
-                "running       \(running.shown("family"))/\(running.shown("variant")), release \(running.shown("release")), \(running.shown("arenaBytes")) bytes of memory, \(running.shown("items")) items (\(short(running.shown("digest"))))"
+                "running       \(running.shown("family"))/\(running.shown("variant")), "
+                    + "release \(running.shown("release")), "
+                    + "\(running.shown("arenaBytes")) bytes of memory, "
+                    + "\(running.shown("items")) items (\(short(running.shown("digest"))))"
             )
         } else {
             Output.line("running       no package")
         }
         let reason = reply.shown("desireReason")
-        Output.line(
-            "hub wants     \(reply.shown("desire"))\(reason.utf8.isEmpty ? "" : ": \(reason)")")
+        let because = reason.utf8.isEmpty ? "" : ": \(reason)"
+        Output.line("hub wants     \(reply.shown("desire"))\(because)")
         if reply.shown("update") != "idle" {
             Output.line(
                 "update        \(reply.shown("update")) \(short(reply.shown("updateDigest")))")

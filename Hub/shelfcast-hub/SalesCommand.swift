@@ -6,9 +6,11 @@ import HubStore
 
 struct SalesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sales", abstract: "Bring sales in, make up a sample, see what is there.",
+        commandName: "sales",
+        abstract: "Bring sales in and out, make up a sample, see what is there.",
         subcommands: [
-            SalesImportCommand.self, SalesSampleCommand.self, SalesShowCommand.self,
+            SalesImportCommand.self, SalesExportCommand.self, SalesSampleCommand.self,
+            SalesShowCommand.self,
         ])
 }
 

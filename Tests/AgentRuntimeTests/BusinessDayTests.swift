@@ -74,6 +74,17 @@ struct BusinessDayTests {
         #expect(book.demand(for: try ItemID("1"), on: TestPackage.day(2)) == DemandDay(units: 4))
     }
 
+    @Test("of a year that cannot be meant is not closed")
+    func farAway() throws {
+        let service = try AgentService.start(folder)
+        let far = try #require(BusinessDay(year: 2199, month: 1, day: 1))
+        let error = #expect(throws: AgentError.self) {
+            try service.close(far, isClosedAllDay: false)
+        }
+        #expect(error?.text.contains("is the year right?") == true)
+        #expect(try service.store.lastOwnClose() == nil)
+    }
+
     @Test("counts a sale with a reference once, and says when the reference is another sale's")
     func references() throws {
         let service = try AgentService.start(folder)

@@ -3,9 +3,12 @@ import Testing
 
 /// Where the programs under test lie, and which form of the agent a test runs.
 enum Binaries {
-    static let folder = Bundle(for: Running.self).bundleURL.deletingLastPathComponent().path(percentEncoded: false)
+    /// The test's own executable lies beside them.
+    static let folder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+        .deletingLastPathComponent()
+        .path(percentEncoded: false)
 
-    static var hub: String { folder + "/shelfcast-hub" }
+    static var hub: String { folder + "shelfcast-hub" }
 
     enum Agent: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case ordinary, embedded
@@ -14,11 +17,12 @@ enum Binaries {
         var path: String {
             get throws {
                 switch self {
-                case .ordinary: return folder + "/shelfcast-agent"
+                case .ordinary: return folder + "shelfcast-agent"
                 case .embedded:
                     return try #require(
                         ProcessInfo.processInfo.environment["SHELFCAST_EMBEDDED_AGENT"],
-                        "set SHELFCAST_EMBEDDED_AGENT to the binary of `make agent`, or run `make test`")
+                        "set SHELFCAST_EMBEDDED_AGENT to the binary of `make agent`, or run `make test`"
+                    )
                 }
             }
         }
@@ -72,7 +76,8 @@ final class HubUnderTest {
 
     func token(store: String, uses: Int = 1) throws -> String {
         let reply = try json(
-            "token", "create", "--store", store, "--uses", "\(uses)", "--host", "127.0.0.1", "--port", "\(port)")
+            "token", "create", "--store", store, "--uses", "\(uses)", "--host", "127.0.0.1",
+            "--port", "\(port)")
         return try reply["token"].string
     }
 }
@@ -139,13 +144,17 @@ struct JSON: @unchecked Sendable {
     }
     var string: String {
         get throws {
-            guard let string = value as? String else { throw Missing(what: "a string, not \(value)") }
+            guard let string = value as? String else {
+                throw Missing(what: "a string, not \(value)")
+            }
             return string
         }
     }
     var number: Double {
         get throws {
-            guard let number = value as? NSNumber else { throw Missing(what: "a number, not \(value)") }
+            guard let number = value as? NSNumber else {
+                throw Missing(what: "a number, not \(value)")
+            }
             return number.doubleValue
         }
     }

@@ -61,7 +61,12 @@ struct Figures {
     var forecasts: Int
 
     init(_ promises: [Promise], ledger: Ledger) {
-        var error = 0.0, signed = 0.0, total = 0.0, percent = 0.0, naiveError = 0.0, naiveTotal = 0.0
+        var error = 0.0
+        var signed = 0.0
+        var total = 0.0
+        var percent = 0.0
+        var naiveError = 0.0
+        var naiveTotal = 0.0
         var own = 0.0
         var nonzero = 0
         excludedZeros = 0

@@ -25,7 +25,10 @@ struct Program: Sendable {
 
     /// Runs to the end; a run of more than `secondsMax` is killed and fails.
     @discardableResult
-    func run(_ arguments: [String], input: String? = nil, expecting status: Int32? = 0, secondsMax: Int = 120)
+    func run(
+        _ arguments: [String], input: String? = nil, expecting status: Int32? = 0,
+        secondsMax: Int = 120
+    )
         throws -> Outcome
     {
         let folder = try TemporaryFolder()
@@ -45,7 +48,9 @@ struct Program: Sendable {
     }
 
     /// Starts and goes on; `out` and `err` in `folder` fill as the process writes.
-    func start(_ arguments: [String], input: String? = nil, outputIn folder: TemporaryFolder) throws -> Running {
+    func start(_ arguments: [String], input: String? = nil, outputIn folder: TemporaryFolder) throws
+        -> Running
+    {
         let process = Process()
         process.executableURL = URL(filePath: path)
         process.arguments = arguments
@@ -54,7 +59,8 @@ struct Program: Sendable {
         process.standardError = try folder.create("err")
         if let input {
             try folder.write("in", input)
-            process.standardInput = try FileHandle(forReadingFrom: URL(filePath: folder.path + "/in"))
+            process.standardInput = try FileHandle(
+                forReadingFrom: URL(filePath: folder.path + "/in"))
         } else {
             process.standardInput = FileHandle.nullDevice
         }
@@ -77,7 +83,9 @@ final class Running: @unchecked Sendable {
 
     var isRunning: Bool { process.isRunning }
     var status: Int32 { process.terminationReason == .exit ? process.terminationStatus : -1 }
-    var signal: Int32 { process.terminationReason == .uncaughtSignal ? process.terminationStatus : 0 }
+    var signal: Int32 {
+        process.terminationReason == .uncaughtSignal ? process.terminationStatus : 0
+    }
 
     /// As a power cut: no handler runs.
     func kill() {
@@ -97,7 +105,8 @@ final class Running: @unchecked Sendable {
             guard isRunning, ContinuousClock.now < deadline else {
                 throw Program.Failed(
                     command: "waiting for a line",
-                    outcome: .init(status: isRunning ? 0 : status, signal: 0, output: text, errors: ""))
+                    outcome: .init(
+                        status: isRunning ? 0 : status, signal: 0, output: text, errors: ""))
             }
             usleep(10_000)
         }
@@ -114,11 +123,11 @@ final class TemporaryFolder: Sendable {
     }
 
     deinit {
-        try? FileManager.default.removeItem(atPath: path)  // a leftover in the temporary folder harms nobody
+        try? FileManager.default.removeItem(atPath: path)  // a leftover harms nobody
     }
 
     func create(_ name: String) throws -> FileHandle {
-        _ = FileManager.default.createFile(atPath: path + "/" + name, contents: nil)
+        try write(name, "")
         return try FileHandle(forWritingTo: URL(filePath: path + "/" + name))
     }
 

@@ -14,7 +14,8 @@ import Testing
                 let below = try #require(House.floors[dependency])
                 #expect(
                     below < floor,
-                    "\(target.name) (floor \(floor)) imports \(dependency) (floor \(below)): imports go down only")
+                    "\(target.name) (floor \(floor)) imports \(dependency) (floor \(below)): imports go down only"
+                )
             }
         }
     }
@@ -44,7 +45,8 @@ import Testing
         for target in manifest.targets where target.path?.hasPrefix("Hub/") == true {
             for dependency in target.ours(in: manifest) {
                 let path = manifest.targets.first { $0.name == dependency }?.path ?? ""
-                #expect(!path.hasPrefix("Agent/"), "\(target.name) imports \(dependency) of the agent")
+                #expect(
+                    !path.hasPrefix("Agent/"), "\(target.name) imports \(dependency) of the agent")
             }
         }
     }
@@ -73,7 +75,8 @@ import Testing
                 for module in try House.imports(of: file) where names.contains(module) {
                     #expect(
                         declared.contains(module),
-                        "\(file) imports \(module), which Package.swift does not list for \(target.name)")
+                        "\(file) imports \(module), which Package.swift does not list for \(target.name)"
+                    )
                 }
             }
         }
@@ -88,7 +91,8 @@ import Testing
         for file in try House.swiftFiles(under: ["Agent/AgentCore", "Hub/HubCore", "Sources"]) {
             let text = try String(contentsOfFile: House.root + "/" + file, encoding: .utf8)
             for word in words {
-                #expect(!text.contains(word), "\(file) uses \(word): events come in, actions go out")
+                #expect(
+                    !text.contains(word), "\(file) uses \(word): events come in, actions go out")
             }
         }
     }

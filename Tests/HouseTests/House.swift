@@ -3,7 +3,8 @@ import Testing
 
 /// The repository as the tests of its structure see it.
 enum House {
-    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    static let root = URL(filePath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent()
         .deletingLastPathComponent().path(percentEncoded: false)
         .trimmingSuffix("/")
 
@@ -50,7 +51,9 @@ enum House {
                     product = Self.name(.product, in: container)
                 }
                 /// The first element is the name; the others are conditions we do not read.
-                static func name(_ key: Key, in container: KeyedDecodingContainer<Key>) -> [String?]? {
+                static func name(_ key: Key, in container: KeyedDecodingContainer<Key>)
+                    -> [String?]?
+                {
                     guard var list = try? container.nestedUnkeyedContainer(forKey: key),
                         let name = try? list.decode(String.self)
                     else { return nil }  // this dependency is of another kind
@@ -64,10 +67,14 @@ enum House {
             var dependencies: [Dependency]
 
             func ours(in manifest: Manifest) -> [String] {
-                dependencies.map(\.name).filter { name in manifest.targets.contains { $0.name == name } }
+                dependencies.map(\.name).filter { name in
+                    manifest.targets.contains { $0.name == name }
+                }
             }
             func elsewhere(in manifest: Manifest) -> [String] {
-                dependencies.map(\.name).filter { name in !manifest.targets.contains { $0.name == name } }
+                dependencies.map(\.name).filter { name in
+                    !manifest.targets.contains { $0.name == name }
+                }
             }
         }
         var targets: [Target]
@@ -75,8 +82,9 @@ enum House {
 
     /// The manifest as SwiftPM reads it, in its own scratch folder: the one in use is locked while tests run.
     static func manifest() throws -> Manifest {
-        let scratch = NSTemporaryDirectory() + "shelfcast-house-\(ProcessInfo.processInfo.processIdentifier)"
-        defer { try? FileManager.default.removeItem(atPath: scratch) }  // a leftover folder in /tmp harms nobody
+        let scratch =
+            NSTemporaryDirectory() + "shelfcast-house-\(ProcessInfo.processInfo.processIdentifier)"
+        defer { try? FileManager.default.removeItem(atPath: scratch) }  // a leftover harms nobody
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = [
@@ -111,7 +119,8 @@ enum House {
             let words = line.split(separator: " ")
             guard let at = words.firstIndex(of: "import"), at <= 3,
                 words[..<at].allSatisfy({
-                    $0.hasPrefix("@") || ["package", "public", "internal", "private", "fileprivate"].contains($0)
+                    $0.hasPrefix("@")
+                        || ["package", "public", "internal", "private", "fileprivate"].contains($0)
                 }),
                 at + 1 < words.count
             else { return nil }

@@ -1,0 +1,131 @@
+import Foundation
+import Testing
+
+/// Sales in, model trained, packed, pushed, run on devices, sales and error back, report: with the real programs,
+/// over TLS on loopback.
+@Suite struct MainJobTests {
+    static let replayDays = 12
+
+    @Test(
+        "The report equals a calculation made from the CSV alone",
+        arguments: Binaries.Agent.allCases)
+    func mainJob(agent: Binaries.Agent) throws {
+        let folder = try TemporaryFolder()
+        let sample = folder.path + "/sales.csv"
+        try Program(path: Binaries.hub).run([
+            "sales", "sample", "--out", sample, "--stores", "2", "--items", "5", "--seed", "11",
+            "--from", "2023-06-01", "--to", "2024-12-31",
+        ])
+        let ledger = Ledger(csv: try folder.read("sales.csv"))
+        let replayed = Array(ledger.days.suffix(Self.replayDays))
+        try folder.write("history.csv", ledger.csv(days: ledger.days.dropLast(Self.replayDays)))
+
+        let hub = try HubUnderTest()
+        try hub.command("sales", "import", folder.path + "/history.csv", "--strict")
+        try hub.command(
+            "train", "--form", "profile", "--units", "6,4,2", "--epochs", "3", "--name", "e2e")
+        try hub.command("package", "build", "e2e")
+        try hub.serve()
+
+        // Store 1: three devices, one of them with room for no model. Store 2: one.
+        let devices = [
+            try DeviceUnderTest(agent, store: "1"),
+            try DeviceUnderTest(agent, store: "1", budget: "900"),
+            try DeviceUnderTest(agent, store: "1", budget: "200"),
+            try DeviceUnderTest(agent, store: "2"),
+        ]
+        for device in devices { try device.join(try hub.token(store: device.store)) }
+        for device in devices { try device.command(["sync"]) }
+        try hub.command("push", "e2e", "--all")
+        for device in devices { try device.command(["sync"]) }
+
+        let smallBudget = try devices[1].status()
+        #expect(try smallBudget["running"]["arenaBytes"].number <= 900)
+        let starved = try devices[2].status()
+        #expect(try starved["running"].isNull)
+        #expect(try starved["desire"].string == "no-fit")
+        #expect(
+            try starved["desireReason"].string.contains("200 bytes"), "the reason names the budget")
+        let refusal = try devices[2].command(["forecast"], expecting: 3)
+        #expect(refusal.errors.contains("the smallest arena is"), "the device says why too")
+
+        var promises: [Promise] = []
+        for day in replayed {
+            for device in devices where device !== devices[2] {
+                let name = try device.status()["device"].string
+                for forecast in try device.forecasts()["forecasts"].list {
+                    let target = try forecast["day"].string
+                    guard target == day else { continue }
+                    promises.append(
+                        Promise(
+                            device: name,
+                            cell: .init(
+                                day: target, store: device.store, item: try forecast["item"].string),
+                            units: try forecast["units"].number))
+                }
+            }
+            // Every unit is sold at exactly one device of its store.
+            for store in ledger.stores {
+                let counters = devices.filter { $0.store == store }
+                let open = ledger.items.contains {
+                    (ledger.sales[.init(day: day, store: store, item: $0)] ?? 0) > 0
+                }
+                for (number, device) in counters.enumerated() {
+                    var csv = "day,item,units,ref\n"
+                    for item in ledger.items {
+                        let units = ledger.sales[.init(day: day, store: store, item: item)] ?? 0
+                        let mine =
+                            units / counters.count + (number < units % counters.count ? 1 : 0)
+                        if mine > 0 { csv += "\(day),\(item),\(mine),\(day)-\(item)\n" }
+                    }
+                    try device.command(["sale", "--csv"], input: csv)
+                    try device.command(["close-day", day] + (open ? [] : ["--closed"]))
+                }
+            }
+            for _ in 0..<2 { for device in devices { try device.command(["sync"]) } }
+        }
+
+        // A store without business on a day has no actual: its forecasts are not compared.
+        let closed = replayed.flatMap { day in
+            ledger.stores.filter { store in
+                ledger.items.allSatisfy {
+                    (ledger.sales[.init(day: day, store: store, item: $0)] ?? 0) == 0
+                }
+            }.map { "\($0)/\(day)" }
+        }
+        let counted = promises.filter { !closed.contains("\($0.cell.store)/\($0.cell.day)") }
+        #expect(counted.count >= 3 * 5 * (Self.replayDays - 3))
+
+        let report = try hub.json("report")
+        let table = try hub.command("report")
+        for line in try report["stores"].list {
+            let store = try line["store"].string
+            try compare(
+                line, name: store,
+                Figures(counted.filter { $0.cell.store == store }, ledger: ledger), table)
+        }
+        try compare(report["chain"], name: "chain", Figures(counted, ledger: ledger), table)
+    }
+
+    /// - Parameter table: the report as a person reads it; its line for `name` shows the same figures.
+    private func compare(_ line: JSON, name: String, _ expected: Figures, _ table: String) throws {
+        #expect(try Int(line["forecasts"].number) == expected.forecasts, "forecasts of \(name)")
+        #expect(try Int(line["excludedZeroActuals"].number) == expected.excludedZeros)
+        #expect(try abs(line["coveragePercent"].number - 100) < 1e-9)
+        for (figure, value) in [
+            ("wapePercent", expected.wape), ("biasPercent", expected.bias),
+            ("mapePercent", expected.mape),
+        ] {
+            #expect(try abs(line[figure].number - value) < 1e-4, "\(figure) of \(name): \(value)")
+        }
+        #expect(try abs(line["valueAdded"].number * 100 - expected.valueAdded) < 1e-4)
+        let row = try #require(table.split(separator: "\n").first { $0.hasPrefix(name + " ") })
+        let shown = row.split(separator: " ").map(String.init)
+        let digits = [expected.wape, expected.bias, expected.mape].map {
+            String(format: "%.2f", $0)
+        }
+        #expect(Array(shown[2...4]) == digits, "store \(name) as shown")
+        #expect(shown[5] == "\(expected.excludedZeros)")
+        #expect(shown[6] == String(format: "%.2f", expected.valueAdded))
+    }
+}
