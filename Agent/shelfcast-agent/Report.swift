@@ -61,50 +61,48 @@ enum Report {
             Output.line("not joined: " + AgentError.notJoined.text)
             return
         }
-        Output.line("device        \(reply.shown("device")) of store \(reply.shown("store"))")
+        row("device", "\(reply.shown("device")) of store \(reply.shown("store"))")
         let connection = reply["connection"] == nil ? "" : ", \(reply.shown("connection"))"
-        Output.line("hub           \(reply.shown("hub"))\(connection)")
-        Output.line("last contact  \(contact(reply.integer("lastContactMilliseconds")))")
+        row("hub", "\(reply.shown("hub"))\(connection)")
+        row("last contact", "\(contact(reply.integer("lastContactMilliseconds")))")
         runningPackage(reply)
         let source = reply.isTrue("memoryBudgetSetByOperator") ? "set" : "derived"
-        Output.line("budget        \(reply.shown("memoryBudgetBytes")) bytes (\(source))")
-        Output.line("unsent        \(reply.shown("unsent")) records")
-        Output.line(
-            "days          closed through \(reply.shown("lastClosedDay")), "
-                + "store known through \(reply.shown("lastStoreDay")), "
-                + "forecast for \(reply.shown("forecastDay"))"
-        )
+        row("budget", "\(reply.shown("memoryBudgetBytes")) bytes (\(source))")
+        row("unsent", "\(reply.shown("unsent")) records")
+        row(
+            "days",
+            "closed through \(reply.shown("lastClosedDay")), store known through "
+                + "\(reply.shown("lastStoreDay")), forecast for \(reply.shown("forecastDay"))")
         if reply.isTrue("clockIsBehind") {
-            Output.line(
-                "clock         wrong: it stands before the hub's last time; name days explicitly")
+            row("clock", "wrong: it stands before the hub's last time; name days explicitly")
         }
         for refused in reply.list("refused") {
-            let package = short(refused.shown("digest"))
-            Output.line("refused       \(package): \(refused.shown("reason"))")
+            row("refused", short(refused.shown("digest")) + ": " + refused.shown("reason"))
         }
-        if reply["lastError"] != .null { Output.line("last error    \(reply.shown("lastError"))") }
-        if reply["notice"] != .null { Output.line("notice        \(reply.shown("notice"))") }
+        if reply["lastError"] != .null { row("last error", "\(reply.shown("lastError"))") }
+        if reply["notice"] != .null { row("notice", "\(reply.shown("notice"))") }
     }
 
     /// What runs, why, and why not.
     static func runningPackage(_ reply: JSONValue) {
         if let running = reply["running"], running != .null {
-            Output.line(
-                "running       \(running.shown("family"))/\(running.shown("variant")), "
-                    + "release \(running.shown("release")), "
-                    + "\(running.shown("arenaBytes")) bytes of memory, "
-                    + "\(running.shown("items")) items (\(short(running.shown("digest"))))"
-            )
+            row(
+                "running",
+                "\(running.shown("family"))/\(running.shown("variant")), release "
+                    + "\(running.shown("release")), \(running.shown("arenaBytes")) bytes of memory, "
+                    + "\(running.shown("items")) items (\(short(running.shown("digest"))))")
         } else {
-            Output.line("running       no package")
+            row("running", "no package")
         }
         let reason = reply.shown("desireReason")
-        let because = reason.utf8.isEmpty ? "" : ": \(reason)"
-        Output.line("hub wants     \(reply.shown("desire"))\(because)")
+        row("hub wants", reply.shown("desire") + (reason.utf8.isEmpty ? "" : ": " + reason))
         if reply.shown("update") != "idle" {
-            Output.line(
-                "update        \(reply.shown("update")) \(short(reply.shown("updateDigest")))")
+            row("update", reply.shown("update") + " " + short(reply.shown("updateDigest")))
         }
+    }
+
+    private static func row(_ name: String, _ text: String) {
+        Output.line(padded(name, 13) + " " + text)
     }
 
     private static func short(_ digest: String) -> String {
