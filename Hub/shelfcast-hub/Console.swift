@@ -37,6 +37,23 @@ enum Console {
     }
 }
 
+/// A figure that may be missing: `null` in JSON instead of no key at all.
+@propertyWrapper
+struct Nullable<Value: Encodable>: Encodable {
+    var wrappedValue: Value?
+
+    init(wrappedValue: Value?) { self.wrappedValue = wrappedValue }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        if let wrappedValue {
+            try container.encode(wrappedValue)
+        } else {
+            try container.encodeNil()
+        }
+    }
+}
+
 /// Rows under a header, columns two spaces apart: `awk` can read it.
 struct TextTable {
     enum Alignment { case left, right }

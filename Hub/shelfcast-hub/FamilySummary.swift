@@ -4,20 +4,20 @@ import HubCore
 import Training
 
 /// A training run's result, for people and for `--json`; the store keeps it beside the weights.
-struct FamilySummary: Codable {
-    struct Figures: Codable {
+struct FamilySummary: Encodable {
+    struct Figures: Encodable {
         var name: String
         /// Nil for a baseline.
-        var units: Int?
-        var parameters: Int?
-        var bestEpoch: Int?
+        @Nullable var units: Int?
+        @Nullable var parameters: Int?
+        @Nullable var bestEpoch: Int?
         var forecasts: Int
-        var wapePercent: Double?
-        var biasPercent: Double?
-        var mapePercent: Double?
+        @Nullable var wapePercent: Double?
+        @Nullable var biasPercent: Double?
+        @Nullable var mapePercent: Double?
         var excludedZeroActuals: Int
-        var symmetricMapePercent: Double?
-        var rootMeanSquareError: Double?
+        @Nullable var symmetricMapePercent: Double?
+        @Nullable var rootMeanSquareError: Double?
 
         init(name: String, _ accuracy: Accuracy, _ variant: TrainedVariant? = nil) {
             self.name = name

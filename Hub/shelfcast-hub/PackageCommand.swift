@@ -209,7 +209,7 @@ private struct PackageOutput: Encodable {
     var digest: String
     var family: String
     var variant: String
-    var store: String?
+    @Nullable var store: String?
     var release: UInt64
     var packageBytes: Int
     var arenaBytes: Int

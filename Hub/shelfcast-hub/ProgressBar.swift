@@ -10,16 +10,21 @@ import Synchronization
 /// and then.
 final class ProgressBar: Sendable {
     private struct State {
-        var lastDrawn = ContinuousClock.now - .seconds(3600)
+        var lastDrawn: ContinuousClock.Instant
         var hasDrawn = false
     }
 
     private static let barColumns = 24
     private let isTerminal = isatty(STDERR_FILENO) == 1
     private let title: String
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
-    init(_ title: String) { self.title = title }
+    init(_ title: String) {
+        self.title = title
+        // A terminal shows the bar at once; a log has no use for a line about a command that is quick.
+        let now = ContinuousClock.now
+        state = Mutex(State(lastDrawn: isTerminal ? now - .seconds(3600) : now))
+    }
 
     /// - Parameter fraction: done, 0...1.
     func update(_ fraction: Double, _ detail: @autoclosure () -> String) {

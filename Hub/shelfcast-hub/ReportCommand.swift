@@ -36,21 +36,21 @@ struct ReportCommand: HubCommand {
 
     private struct Output: Encodable {
         struct Figures: Encodable {
-            var store: String?
+            @Nullable var store: String?
             var forecasts: Int
-            var firstDay: String?
-            var lastDay: String?
+            @Nullable var firstDay: String?
+            @Nullable var lastDay: String?
             var actualUnits: Double
             var forecastUnits: Double
-            var wapePercent: Double?
-            var biasPercent: Double?
-            var mapePercent: Double?
+            @Nullable var wapePercent: Double?
+            @Nullable var biasPercent: Double?
+            @Nullable var mapePercent: Double?
             var excludedZeroActuals: Int
-            var seasonalNaiveWapePercent: Double?
-            var valueAdded: Double?
+            @Nullable var seasonalNaiveWapePercent: Double?
+            @Nullable var valueAdded: Double?
             var expectedForecasts: Int
             var receivedForecasts: Int
-            var coveragePercent: Double?
+            @Nullable var coveragePercent: Double?
             var pendingForecasts: Int
             var devices: Int
             var devicesRunning: Int
@@ -58,9 +58,9 @@ struct ReportCommand: HubCommand {
         struct Device: Encodable {
             var device: String
             var store: String
-            var variant: String?
-            var release: UInt64?
-            var digest: String?
+            @Nullable var variant: String?
+            @Nullable var release: UInt64?
+            @Nullable var digest: String?
             var expectedForecasts: Int
             var receivedForecasts: Int
             var missingForecasts: Int
@@ -118,9 +118,9 @@ struct ReportCommand: HubCommand {
         return Output(
             stores: reports.map { Self.figures($0.report, store: $0.store.text) },
             chain: Self.figures(chain, store: nil),
-            devices: reports.flatMap(\.devices).map { coverage in
+            devices: reports.flatMap { $0.devices }.map { coverage -> Output.Device in
                 let package = running[coverage.device] ?? nil
-                return .init(
+                return Output.Device(
                     device: coverage.device.text, store: coverage.store.text,
                     variant: package.flatMap { packages[$0.digest]?.variant },
                     release: package?.release,

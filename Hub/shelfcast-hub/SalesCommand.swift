@@ -73,7 +73,7 @@ struct SalesImportCommand: HubCommand {
                 if source.fileBytes > 0 {
                     bar.update(
                         Double(source.readBytes) / Double(source.fileBytes),
-                        "\(source.readBytes >> 20) of \(source.fileBytes >> 20) MiB")
+                        "\(source.readBytes >> 10) of \(source.fileBytes >> 10) KiB")
                 }
                 return chunk
             }
