@@ -117,7 +117,7 @@ if !embedded {
         tests("SyncProtocolTests", ["SyncProtocol"], resources: [.copy("Fixtures")]),
         tests("UpdateTrustTests", ["UpdateTrust"]),
         tests("ModelPackageTests", ["ModelPackage", "Forecasting"]),
-        tests("AgentCoreTests", ["AgentCore"]),
+        tests("AgentCoreTests", ["AgentCore", "Forecasting", "SyncProtocol", "UpdateTrust"]),
         tests(
             "AgentRuntimeTests",
             [

@@ -42,6 +42,8 @@ enum Console {
 struct Nullable<Value: Encodable>: Encodable {
     var wrappedValue: Value?
 
+    // Not what the compiler makes: that one has a default, and hides the wrapped type from initialisers.
+    // swift-format-ignore: UseSynthesizedInitializer
     init(wrappedValue: Value?) { self.wrappedValue = wrappedValue }
 
     func encode(to encoder: any Encoder) throws {
