@@ -37,13 +37,14 @@ enum Console {
     }
 }
 
+// swift-format-ignore: UseSynthesizedInitializer
 /// A figure that may be missing: `null` in JSON instead of no key at all.
 @propertyWrapper
 struct Nullable<Value: Encodable>: Encodable {
     var wrappedValue: Value?
 
-    // Not what the compiler makes: that one has a default, and hides the wrapped type from initialisers.
-    // swift-format-ignore: UseSynthesizedInitializer
+    // Not what the compiler makes: that one has a default, and memberwise initialisers then want
+    // the wrapper.
     init(wrappedValue: Value?) { self.wrappedValue = wrappedValue }
 
     func encode(to encoder: any Encoder) throws {
