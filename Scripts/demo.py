@@ -11,7 +11,6 @@ import concurrent.futures
 import csv
 import datetime
 import gzip
-import json
 import os
 import shutil
 import signal
@@ -180,9 +179,9 @@ class Demo:
         self.power_device = self.devices[-2]
         for device in self.devices:
             port = self.relay_port if device is self.cut_device else self.port
-            token = json.loads(self.run_hub(
-                "token", "create", "--store", device.store, "--host", "127.0.0.1", "--port", str(port), "--json"))
-            joined = device.call("join", token["token"], "--memory-budget", device.budget)
+            token = self.run_hub(
+                "token", "create", "--store", device.store, "--host", "127.0.0.1", "--port", str(port), "--plain")
+            joined = device.call("join", token.strip(), "--memory-budget", device.budget)
             print("  " + joined.stdout.strip().splitlines()[0])
             device.start()
 

@@ -17,12 +17,17 @@ extension Identifier: ExpressibleByArgument {
     package var defaultValueDescription: String { text }
 }
 
-extension ModelForm: ExpressibleByArgument {
-    package init?(argument: String) { self.init(name: argument) }
+/// `ModelForm` by name: its raw values are those of the package format, which help must not show.
+enum FormArgument: String, CaseIterable, ExpressibleByArgument {
+    case plain, calendar, profile
 
-    package var defaultValueDescription: String { name }
-
-    package static var allValueStrings: [String] { allCases.map(\.name) }
+    var form: ModelForm {
+        switch self {
+        case .plain: .plain
+        case .calendar: .calendar
+        case .profile: .profile
+        }
+    }
 }
 
 /// `64,32,16`

@@ -49,6 +49,8 @@ struct TokenCreateCommand: HubCommand {
     var needsApproval = false
     @Option(help: "Also set the store's time zone: an IANA name such as Europe/Berlin.")
     var timeZone: String?
+    @Flag(help: "Print the token alone, for a script.")
+    var plain = false
     @OptionGroup var json: JSONOption
     @OptionGroup var data: DataOptions
 
@@ -67,6 +69,9 @@ struct TokenCreateCommand: HubCommand {
             throw ValidationError("--uses is 1 to \(TokenRecord.usesMaxLimit)")
         }
         guard (1...65_535).contains(port) else { throw ValidationError("--port is 1 to 65535") }
+        guard !(plain && json.isOn) else {
+            throw ValidationError("give --plain or --json, not both")
+        }
         guard expiresIn.seconds >= 1 else { throw ValidationError("--expires is 1s or more") }
         guard labels.count <= DeviceLabel.countMax else {
             throw ValidationError("at most \(DeviceLabel.countMax) labels")
@@ -112,6 +117,7 @@ struct TokenCreateCommand: HubCommand {
                     uses: uses, expiresAt: FleetText.moment(token.expiresAt),
                     approves: token.approves))
         }
+        if plain { return Console.print(text) }
         let approval = token.approves ? "approved at once" : "waiting for 'device approve'"
         Console.print(
             "token \(token.id) for store \(store): \(FleetText.count(uses, "device")), until"

@@ -24,7 +24,7 @@ struct TrainCommand: HubCommand {
             """)
 
     @Option(help: "plain, calendar or profile.")
-    var form: ModelForm = .profile
+    var form: FormArgument = .profile
     @Option(
         help: ArgumentHelp(
             "LSTM units, one variant for each (default: 64,32,16 plain, else 8,4,2).",
@@ -63,6 +63,7 @@ struct TrainCommand: HubCommand {
     }
 
     func perform() async throws {
+        let form = self.form.form
         let store = try data.openStore()
         let existing = Set(try await store.families().map(\.name))
         if let name, existing.contains(name) {
