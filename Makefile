@@ -23,7 +23,8 @@ demo: setup agent hub
 
 test: setup .venv/complete agent
 	swift build --build-tests --explicit-target-dependency-import-check error
-	SHELFCAST_EMBEDDED_AGENT=$(CURDIR)/$(AGENT) swift test --skip-build
+	SHELFCAST_EMBEDDED_AGENT=$(CURDIR)/$(AGENT) swift test --skip-build --skip EndToEndTests
+	SHELFCAST_EMBEDDED_AGENT=$(CURDIR)/$(AGENT) swift test --skip-build --filter EndToEndTests
 
 lint: setup
 	swift format lint --strict --recursive --parallel Package.swift Sources Protocol Agent Hub Tests Benchmarks

@@ -113,8 +113,12 @@ if !embedded {
             name: "shelfcast-bench",
             dependencies: ["Compression", "Training", "Forecasting", "CZlib"],
             path: "Benchmarks/shelfcast-bench", swiftSettings: strict),
+        .target(name: "CSpawn", path: "Tests/CSpawn"),
+        .target(
+            name: "TestSupport", dependencies: ["CSpawn"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("ForecastingTests", ["Forecasting", "Kernels"]),
-        tests("SyncProtocolTests", ["SyncProtocol"], resources: [.copy("Fixtures")]),
+        tests(
+            "SyncProtocolTests", ["SyncProtocol", "TestSupport"], resources: [.copy("Fixtures")]),
         tests("UpdateTrustTests", ["UpdateTrust"]),
         tests("ModelPackageTests", ["ModelPackage", "Forecasting"]),
         tests("AgentCoreTests", ["AgentCore", "Forecasting", "SyncProtocol", "UpdateTrust"]),
@@ -123,7 +127,7 @@ if !embedded {
             [
                 "AgentRuntime", "AgentCore", "SyncProtocol", "UpdateTrust", "ModelPackage",
                 "Forecasting",
-                "CTLS", "CPosix",
+                "CTLS", "CPosix", "TestSupport",
             ]),
         tests("HubCoreTests", ["HubCore", "Forecasting"]),
         tests("TrainingTests", ["Training", "Forecasting"]),
@@ -187,7 +191,7 @@ if !light {
         tests(
             "HubSyncTests",
             [
-                "HubSync", "HubStore", "HubCore", "Forecasting", "SyncProtocol",
+                "HubSync", "HubStore", "HubCore", "Forecasting", "SyncProtocol", "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -197,8 +201,8 @@ if !light {
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
-        tests("HouseTests", []),
-        tests("EndToEndTests", []),
+        tests("HouseTests", ["TestSupport"]),
+        tests("EndToEndTests", ["TestSupport"]),
     ]
 }
 

@@ -1,11 +1,12 @@
 import Forecasting
 import Foundation
 import ModelPackage
+import TestSupport
 import Testing
 
 /// The shipped program against a hub written from SPEC.md and sync.proto alone.
 @Suite(
-    "A device whose hub", .enabled(if: StockHub.python != nil, StockHub.missing),
+    "A device whose hub", .enabled(if: StockPython.path != nil, StockPython.missing),
     .timeLimit(.minutes(5)))
 struct HostileHubTests {
     private static let misdeeds = [

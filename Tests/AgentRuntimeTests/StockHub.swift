@@ -1,22 +1,10 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `Tests/Stock/hub.py`, a hub that shares no code with ours and misbehaves as it is told, and one real
 /// `shelfcast-agent` that has joined it.
 final class StockHub: Sendable {
-    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("../..").standardized
-
-    static let python: String? = {
-        let named = ProcessInfo.processInfo.environment["SHELFCAST_PYTHON"]
-        let path = named ?? root.appendingPathComponent(".venv/bin/python3").path
-        // Named by hand, it has to be there: a test that skips by a slip of the pen is no test.
-        return named != nil || FileManager.default.isExecutableFile(atPath: path) ? path : nil
-    }()
-
-    static let missing: Comment =
-        "no .venv with the stock protobuf implementation: make setup makes it, or name a Python in SHELFCAST_PYTHON"
-
     /// A form of the program under test.
     struct Form: Sendable, CustomTestStringConvertible {
         var testDescription: String
@@ -68,9 +56,8 @@ final class StockHub: Sendable {
 
     private let form: Form
     private let folder: URL
-    private let server: Process
     /// The hub ends when its standard input does, however this process ends.
-    private let lifeline = Pipe()
+    private let server: ChildProcess
 
     /// Starts the hub and lets the device join it.
     init(_ form: Form = Form.all[0]) async throws {
@@ -78,32 +65,21 @@ final class StockHub: Sendable {
         folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("stockhub-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        server = Process()
-        server.executableURL = URL(fileURLWithPath: try #require(Self.python))
-        server.arguments = [
-            "-B", Self.root.appendingPathComponent("Tests/Stock/hub.py").path, folder.path,
-        ]
-        let output = Pipe()
-        server.standardInput = lifeline
-        server.standardOutput = output
-        let complaints = folder.appendingPathComponent("complaints")
-        try Data().write(to: complaints)
-        server.standardError = try FileHandle(forWritingTo: complaints)
-        try server.run()
-        // The one line it ever prints; the end of the stream if it fails before.
-        let line = await withCheckedContinuation { continuation in
-            DispatchQueue.global().async {
-                continuation.resume(returning: output.fileHandleForReading.availableData)
+        let server = try StockPython.start("hub.py", [folder.path], input: .lifeline)
+        self.server = server
+        // The one line it ever prints.
+        let line = try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread {
+                continuation.resume(with: Result { try server.line { $0.hasPrefix("{") } })
             }
         }
-        let opening = try JSONDecoder().decode(Opening.self, from: line)
+        let opening = try JSONDecoder().decode(
+            Opening.self, from: Data(try #require(line, "hub.py did not start").utf8))
         let joined = try await agent("join", opening.token)
         try #require(joined.status == 0, "\(joined)")
     }
 
     deinit {
-        // A closed pipe is enough, unless something else inherited its other end.
-        kill(server.processIdentifier, SIGKILL)
         // What is left behind is a temporary folder.
         try? FileManager.default.removeItem(at: folder)
     }
@@ -140,30 +116,13 @@ final class StockHub: Sendable {
 
     /// Runs one command of the real program to its end.
     func agent(_ arguments: String...) async throws -> Outcome {
-        let process = Process()
-        process.executableURL = form.program
-        process.arguments =
-            arguments + ["--state", folder.appendingPathComponent("device").path]
-        let run = UUID().uuidString
-        let files = ["out-", "err-"].map { folder.appendingPathComponent($0 + run) }
-        for file in files { try Data().write(to: file) }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try FileHandle(forWritingTo: files[0])
-        process.standardError = try FileHandle(forWritingTo: files[1])
-        let reason = try await withCheckedThrowingContinuation { continuation in
-            process.terminationHandler = { continuation.resume(returning: $0.terminationReason) }
-            do {
-                try process.run()
-            } catch {
-                process.terminationHandler = nil
-                continuation.resume(throwing: error)
-            }
-        }
+        let process = try ChildProcess(
+            form.program.path,
+            arguments + ["--state", folder.appendingPathComponent("device").path])
+        let end = await process.untilEnd()
         let outcome = Outcome(
-            status: process.terminationStatus,
-            output: try String(contentsOf: files[0], encoding: .utf8),
-            errors: try String(contentsOf: files[1], encoding: .utf8))
-        try #require(reason == .exit, "shelfcast-agent crashed: \(outcome)")
+            status: end.status, output: try process.output(), errors: try process.errors())
+        try #require(end.signal == 0, "shelfcast-agent crashed: \(outcome)")
         return outcome
     }
 }

@@ -1,6 +1,7 @@
 import AgentRuntime
 import CPosix
 import Foundation
+import TestSupport
 import Testing
 
 /// Certificates and servers made by the `openssl` program: another implementation than ours.
@@ -10,30 +11,18 @@ final class OpenSSL {
     }
 
     let folder = TemporaryFolder()
-    private var servers: [Process] = []
-
-    deinit { for server in servers { server.terminate() } }
+    private var servers: [ChildProcess] = []
 
     struct Failed: Error { var text: String }
 
     @discardableResult
-    func run(_ words: String) throws -> Data {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: Self.path ?? "")
-        process.arguments = words.split(separator: " ").map(String.init)
-        process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
-        let output = Pipe()
-        let errors = Pipe()
-        process.standardOutput = output
-        process.standardError = errors
-        try process.run()
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        let said = errors.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
-            throw Failed(text: words + "\n" + String(decoding: said, as: UTF8.self))
+    func run(_ words: String) throws -> String {
+        let process = try ChildProcess(
+            Self.path ?? "", words.split(separator: " ").map(String.init), directory: folder.path)
+        guard process.wait().status == 0 else {
+            throw Failed(text: words + "\n" + (try process.errors()))
         }
-        return data
+        return try process.output()
     }
 
     func makeCA(_ name: String) throws {
@@ -87,27 +76,17 @@ final class OpenSSL {
 
     /// A server on a free port that sends each line back reversed. Returns the port.
     func serve(_ leaf: String, chain: String, more: String = "-tls1_3") throws -> UInt16 {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: Self.path ?? "")
-        process.arguments =
+        let process = try ChildProcess(
+            Self.path ?? "",
             "s_server -accept 127.0.0.1:0 -rev -cert \(leaf).pem -key \(leaf)-key.pem -cert_chain \(chain).pem \(more)"
-            .split(separator: " ").map(String.init)
-        process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        process.standardInput = Pipe()
-        try process.run()
+                .split(separator: " ").map(String.init),
+            directory: folder.path, input: .lifeline)
         servers.append(process)
-        var said = ""
-        while !said.contains("\n") || !said.contains("ACCEPT") {
-            let piece = output.fileHandleForReading.availableData
-            guard !piece.isEmpty else { throw Failed(text: "s_server ended: \(said)") }
-            said += String(decoding: piece, as: UTF8.self)
+        guard let line = try process.line(where: { $0.contains("ACCEPT") }) else {
+            throw Failed(text: "s_server ended: \(try process.errors())")
         }
-        let line = said.split(separator: "\n").first { $0.contains("ACCEPT") } ?? ""
         guard let port = line.split(separator: ":").last.flatMap({ UInt16($0) }) else {
-            throw Failed(text: "no port in: \(said)")
+            throw Failed(text: "no port in: \(line)")
         }
         return port
     }

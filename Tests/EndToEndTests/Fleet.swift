@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Where the programs under test lie, and which form of the agent a test runs.
@@ -35,7 +36,7 @@ final class HubUnderTest {
     let folder: TemporaryFolder
     var data: String { folder.path + "/hub" }
     private(set) var port = 0
-    private(set) var server: Running?
+    private(set) var server: ChildProcess?
 
     init() throws {
         folder = try TemporaryFolder()
@@ -58,10 +59,11 @@ final class HubUnderTest {
 
     /// Starts the server on the port it had before, so that devices find it again.
     func serve() throws {
-        let output = try TemporaryFolder()
-        let running = try Program(path: Binaries.hub).start(
-            ["serve", "--data", data, "--host", "127.0.0.1", "--port", "\(port)"], outputIn: output)
-        let line = try running.line { $0.contains("127.0.0.1:") }
+        let running = try Program(path: Binaries.hub).start([
+            "serve", "--data", data, "--host", "127.0.0.1", "--port", "\(port)",
+        ])
+        let line = try #require(
+            try running.line { $0.contains("127.0.0.1:") }, "the hub did not start listening")
         let digits = line.split(separator: "127.0.0.1:", maxSplits: 1)[1].prefix { $0.isNumber }
         port = try #require(Int(digits))
         server = running
@@ -109,8 +111,8 @@ final class DeviceUnderTest: Sendable {
         try command(["join", token, "--memory-budget", budget])
     }
 
-    func run() throws -> Running {
-        try program.start(["run", "--state", state], outputIn: try TemporaryFolder())
+    func run() throws -> ChildProcess {
+        try program.start(["run", "--state", state])
     }
 
     func status() throws -> JSON { try JSON(try command(["status", "--json"]).output) }

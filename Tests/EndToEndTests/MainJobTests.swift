@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Sales in, model trained, packed, pushed, run on devices, sales and error back, report: with the real programs,

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Power cuts, as `kill -9` gives them: no handler runs, nothing is flushed.
@@ -18,7 +19,7 @@ import Testing
         let devices = try ["1", "1", "2"].map { try DeviceUnderTest(.embedded, store: $0) }
         for device in devices { try device.join(try hub.token(store: device.store)) }
 
-        var running: [Running] = []
+        var running: [ChildProcess] = []
         for device in devices { running.append(try device.run()) }
         let tills = devices.enumerated().map { Till(device: $1, number: $0) }
         let group = DispatchGroup()

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The repository as the tests of its structure see it.
@@ -85,18 +86,16 @@ enum House {
         let scratch =
             NSTemporaryDirectory() + "shelfcast-house-\(ProcessInfo.processInfo.processIdentifier)"
         defer { try? FileManager.default.removeItem(atPath: scratch) }  // a leftover harms nobody
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = [
-            "swift", "package", "--package-path", root, "--scratch-path", scratch, "dump-package",
-        ]
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        let json = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "swift package dump-package failed")
+        let process = try ChildProcess(
+            "/usr/bin/env",
+            [
+                "swift", "package", "--package-path", root, "--scratch-path", scratch,
+                "dump-package",
+            ])
+        let end = process.wait()
+        let complaint = try process.errors()
+        try #require(end.status == 0, "swift package dump-package failed: \(complaint)")
+        let json = Data(try process.output().utf8)
         return try JSONDecoder().decode(Manifest.self, from: json)
     }
 

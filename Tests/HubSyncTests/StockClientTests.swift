@@ -5,11 +5,13 @@ import HubCore
 import HubStore
 import HubSync
 import SyncProtocol
+import TestSupport
 import Testing
 
 /// A device that shares no code with the hub: generated from sync.proto, written from SPEC.md.
 @Suite(
-    "A device made from sync.proto alone", .enabled(if: StockPeer.python != nil, StockPeer.missing),
+    "A device made from sync.proto alone",
+    .enabled(if: StockPython.path != nil, StockPython.missing),
     .timeLimit(.minutes(3)))
 struct StockClientTests {
     private let hub: TestHub

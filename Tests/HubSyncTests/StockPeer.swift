@@ -1,22 +1,10 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `Tests/Stock/peer.py`: a device that knows only sync.proto, SPEC.md and the stock protobuf
 /// implementation, with a folder of its own.
 final class StockPeer: Sendable {
-    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("../..").standardized
-
-    static let python: String? = {
-        let named = ProcessInfo.processInfo.environment["SHELFCAST_PYTHON"]
-        let path = named ?? root.appendingPathComponent(".venv/bin/python3").path
-        // Named by hand, it has to be there: a test that skips by a slip of the pen is no test.
-        return named != nil || FileManager.default.isExecutableFile(atPath: path) ? path : nil
-    }()
-
-    static let missing: Comment =
-        "no .venv with the stock protobuf implementation: make setup makes it, or name a Python in SHELFCAST_PYTHON"
-
     /// What one step printed. Every field that the step does not have is nil.
     struct Told: Decodable, Sendable {
         struct Context: Decodable, Sendable {
@@ -88,35 +76,13 @@ final class StockPeer: Sendable {
     }
 
     func run(_ arguments: [String]) async throws -> [Told] {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: try #require(Self.python))
-        process.arguments =
-            [
-                "-B", Self.root.appendingPathComponent("Tests/Stock/peer.py").path, "--state",
-                folder.path,
-            ]
-            + arguments
-        // Files, not pipes: nothing can fill up and wait.
-        let run = UUID().uuidString
-        let (output, complaint) = (path("out-\(run)"), path("err-\(run)"))
-        for path in [output, complaint] {
-            try Data().write(to: URL(fileURLWithPath: path))
-        }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle(forWritingAtPath: output)
-        process.standardError = FileHandle(forWritingAtPath: complaint)
-        let status = try await withCheckedThrowingContinuation { continuation in
-            process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
-            do {
-                try process.run()
-            } catch {
-                process.terminationHandler = nil
-                continuation.resume(throwing: error)
-            }
-        }
-        let words = try String(contentsOfFile: complaint, encoding: .utf8)
-        try #require(status == 0, "peer.py \(arguments.joined(separator: " ")): \(words)")
-        return try String(contentsOfFile: output, encoding: .utf8).split(separator: "\n").map {
+        let process = try StockPython.start("peer.py", ["--state", folder.path] + arguments)
+        let end = await process.untilEnd()
+        let complaint = try process.errors()
+        try #require(
+            end.status == 0,
+            "peer.py \(arguments.joined(separator: " ")): \(complaint)")
+        return try process.output().split(separator: "\n").map {
             try JSONDecoder().decode(Told.self, from: Data($0.utf8))
         }
     }
