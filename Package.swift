@@ -115,7 +115,8 @@ if !embedded {
             path: "Benchmarks/shelfcast-bench", swiftSettings: strict),
         .target(name: "CSpawn", path: "Tests/CSpawn"),
         .target(
-            name: "TestSupport", dependencies: ["CSpawn"], path: "Tests/TestSupport", swiftSettings: strict),
+            name: "TestSupport", dependencies: ["CSpawn"], path: "Tests/TestSupport",
+            swiftSettings: strict),
         tests("ForecastingTests", ["Forecasting", "Kernels"]),
         tests(
             "SyncProtocolTests", ["SyncProtocol", "TestSupport"], resources: [.copy("Fixtures")]),
