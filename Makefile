@@ -3,7 +3,7 @@
 # make lint     layout, shell scripts, words that must not be here
 # make agent    the agent as it ships: Embedded Swift, .build/agent/shelfcast-agent
 # make hub      the hub, optimised: .build/release/shelfcast-hub
-# make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=train|accuracy|import|agent]
+# make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=train|accuracy|import]
 # make setup    installs what a build needs and this machine lacks (the others call it)
 # make clean    removes what was built
 #
