@@ -20,6 +20,7 @@ import time
 import zlib
 
 REPLAY_DAYS = 28
+HISTORY_DAYS_MIN = 120
 STORES_MAX = 3
 # Bytes a device may spend on its model. The first is too small for any.
 BUDGETS = ["256", "2KiB", "4KiB", "64KiB"]
@@ -119,8 +120,11 @@ class Demo:
         if self.sales:
             self.step(f"Sales from {self.sales}")
             opened = gzip.open if self.sales.endswith(".gz") else open
-            with opened(self.sales, "rt", newline="", encoding="utf-8-sig") as source, open(path, "w") as copy:
-                shutil.copyfileobj(source, copy)
+            try:
+                with opened(self.sales, "rt", newline="", encoding="utf-8-sig") as source, open(path, "w") as copy:
+                    shutil.copyfileobj(source, copy)
+            except (OSError, EOFError, UnicodeDecodeError, zlib.error) as fault:
+                sys.exit(f"demo: cannot read {self.sales}: {fault}")
         else:
             self.step("A seeded sample chain: promotions, closed days, stock-outs, slow movers")
             self.show("sales", "sample", "--out", path, "--stores", "3", "--items", "10", "--seed", "7",
@@ -129,11 +133,18 @@ class Demo:
             rows = [row for row in csv.DictReader(source)]
         if not rows or not {"date", "store", "item", "sales"} <= set(rows[0]):
             sys.exit(f"demo: {self.sales or path} needs the columns date,store,item,sales and at least one row")
-        last = datetime.date.fromisoformat(max(row["date"] for row in rows))
+        try:
+            last = max(datetime.date.fromisoformat(row["date"]) for row in rows)
+            for row in rows:
+                row["units"] = int(row["sales"])
+        except (ValueError, TypeError) as fault:
+            sys.exit(f"demo: {self.sales}: {fault}; `shelfcast-hub sales import` names every bad row with its line")
         self.days = [last - datetime.timedelta(days=n) for n in range(REPLAY_DAYS - 1, -1, -1)]
         self.stores = sorted({row["store"] for row in rows}, key=lambda s: (len(s), s))[:STORES_MAX]
         self.history = os.path.join(self.out, "history.csv")
         first = self.days[0].isoformat()
+        if len({row["date"] for row in rows if row["date"] < first}) < HISTORY_DAYS_MIN:
+            sys.exit(f"demo: {self.sales} needs at least {HISTORY_DAYS_MIN} days before its last {REPLAY_DAYS}, to learn from")
         self.sold = {}
         with open(self.history, "w", newline="") as file:
             history = csv.writer(file)
@@ -142,7 +153,7 @@ class Demo:
                 if row["date"] < first:
                     history.writerow([row["date"], row["store"], row["item"], row["sales"]])
                 elif row["store"] in self.stores:
-                    self.sold.setdefault((row["date"], row["store"]), []).append((row["item"], int(row["sales"])))
+                    self.sold.setdefault((row["date"], row["store"]), []).append((row["item"], row["units"]))
 
     # The fleet.
 
