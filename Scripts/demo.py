@@ -193,7 +193,7 @@ class Demo:
             token = self.run_hub(
                 "token", "create", "--store", device.store, "--host", "127.0.0.1", "--port", str(port), "--plain")
             joined = device.call("join", token.strip(), "--memory-budget", device.budget)
-            print("  " + joined.stdout.strip().splitlines()[0])
+            print(f"  {device.name}, {device.budget:>6} for a model: {joined.stdout.strip().splitlines()[0]}")
             device.start()
 
     def everywhere(self, work):
