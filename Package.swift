@@ -117,11 +117,11 @@ if !embedded {
         .target(
             name: "TestSupport", dependencies: ["CSpawn"], path: "Tests/TestSupport",
             swiftSettings: strict),
-        tests("ForecastingTests", ["Forecasting", "Kernels"]),
+        tests("ForecastingTests", ["Forecasting", "Kernels", "TestSupport"]),
         tests(
             "SyncProtocolTests", ["SyncProtocol", "TestSupport"], resources: [.copy("Fixtures")]),
         tests("UpdateTrustTests", ["UpdateTrust"]),
-        tests("ModelPackageTests", ["ModelPackage", "Forecasting"]),
+        tests("ModelPackageTests", ["TestSupport", "ModelPackage", "Forecasting"]),
         tests("AgentCoreTests", ["AgentCore", "Forecasting", "SyncProtocol", "UpdateTrust"]),
         tests(
             "AgentRuntimeTests",
@@ -134,7 +134,7 @@ if !embedded {
         tests("TrainingTests", ["Training", "Forecasting"]),
         tests(
             "CompressionTests",
-            ["Compression", "Training", "Forecasting", "ModelPackage", "Kernels"]),
+            ["Compression", "Training", "Forecasting", "ModelPackage", "Kernels", "TestSupport"]),
     ]
 }
 

@@ -2,6 +2,7 @@ import Compression
 import Forecasting
 import Foundation
 import ModelPackage
+import TestSupport
 import Testing
 import Training
 
@@ -169,7 +170,7 @@ private struct Trained {
         })
 
     private init(_ form: ModelForm) throws {
-        var numbers = TestNumbers(seed: 11)
+        var numbers = SeededGenerator(seed: 11)
         let firstDay = BusinessDay(year: 2015, month: 1, day: 1)!
         series = []
         for store in 1...3 {

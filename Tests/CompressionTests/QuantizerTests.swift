@@ -2,6 +2,7 @@ import Compression
 import Forecasting
 import Foundation
 import Kernels
+import TestSupport
 import Testing
 
 @Suite("Quantisation")
@@ -199,7 +200,7 @@ private struct Example {
     var network: IntegerNetwork
 
     init(inputs: FeatureInputs, units: Int) throws {
-        var numbers = TestNumbers(seed: UInt64(units) + UInt64(inputs.rawValue) * 1000)
+        var numbers = SeededGenerator(seed: UInt64(units) + UInt64(inputs.rawValue) * 1000)
         let spec = FeatureSpec(
             form: .calendar, window: 14, levelRate: 0.1, inputs: inputs, output: .relative)
         self.spec = spec
@@ -252,19 +253,5 @@ private struct FloatStates {
             c[j] = sigmoid(sums[H + j]) * c[j] + sigmoid(sums[j]) * tanh(sums[2 * H + j])
             h[j] = sigmoid(sums[3 * H + j]) * tanh(c[j])
         }
-    }
-}
-
-/// SplitMix64: the tests' own seeded numbers.
-struct TestNumbers: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -13,7 +13,7 @@ import Testing
     )
     func powerCuts() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         let hub = try HubUnderTest()
         try hub.serve()
         let devices = try ["1", "1", "2"].map { try DeviceUnderTest(.embedded, store: $0) }
@@ -104,17 +104,5 @@ private final class Till: @unchecked Sendable {
         }
         failure = "\(command) was never acknowledged: \(last)"
         return false
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): a failing run can be repeated from its seed.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

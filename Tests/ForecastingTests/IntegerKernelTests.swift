@@ -1,5 +1,6 @@
 import Foundation
 import Kernels
+import TestSupport
 import Testing
 
 @Suite("Integer kernels")
@@ -87,7 +88,7 @@ struct IntegerKernelTests {
 
     @Test("A multiplier is never below its scale and at most 1/256 above it")
     func multiplier() throws {
-        var numbers = TestNumbers(seed: 1)
+        var numbers = SeededGenerator(seed: 1)
         for _ in 0..<20_000 {
             let scale = pow(2, Double.random(in: -22...7.99, using: &numbers))
             let multiplier = try #require(RowMultiplier(atLeast: scale), "scale \(scale)")

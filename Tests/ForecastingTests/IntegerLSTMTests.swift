@@ -1,5 +1,6 @@
 import Forecasting
 import Kernels
+import TestSupport
 import Testing
 
 @Suite("The integer LSTM")
@@ -27,7 +28,7 @@ struct IntegerLSTMTests {
     @Test(
         "Any shape and any numbers give what plain integers give", arguments: shapes, [1, 2, 3, 4])
     func property(shape: (Int, Int), seed: UInt64) throws {
-        var numbers = TestNumbers(seed: seed)
+        var numbers = SeededGenerator(seed: seed)
         let shape = LSTMShape(inputWidth: shape.0, units: shape.1)
         let network = Self.network(shape, shifts: 5...16, &numbers)
         try network.validate()
@@ -77,7 +78,7 @@ struct IntegerLSTMTests {
 
     @Test("A run starts from nothing, whatever ran before")
     func reset() throws {
-        var numbers = TestNumbers(seed: 9)
+        var numbers = SeededGenerator(seed: 9)
         let network = Self.network(LSTMShape(inputWidth: 3, units: 5), shifts: 5...12, &numbers)
         let lstm = Self.lstm(network, window: 4)
         let window = (0..<12).map { _ in Float.random(in: -1...1, using: &numbers) }
@@ -93,7 +94,7 @@ struct IntegerLSTMTests {
 
     @Test("A thousand seeded networks give the outputs they gave when this was written")
     func digest() {
-        var numbers = TestNumbers(seed: 2026)
+        var numbers = SeededGenerator(seed: 2026)
         var digest: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a over the outputs
         for _ in 0..<1000 {
             let shape = LSTMShape(
@@ -182,7 +183,7 @@ struct IntegerLSTMTests {
     }
 
     static func network(
-        _ shape: LSTMShape, shifts: ClosedRange<UInt16>, _ numbers: inout TestNumbers
+        _ shape: LSTMShape, shifts: ClosedRange<UInt16>, _ numbers: inout SeededGenerator
     ) -> IntegerNetwork {
         var network = IntegerNetwork(shape: shape)
         func weights(_ count: Int) -> [Int8] {

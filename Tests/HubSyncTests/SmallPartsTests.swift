@@ -4,6 +4,7 @@ import HubCore
 import HubStore
 import HubSync
 import SyncProtocol
+import TestSupport
 import Testing
 
 @Suite("The join rate limit")
@@ -83,21 +84,6 @@ struct ContextFramesTests {
             ContextFrames.pack(
                 items: ["1"], days: [], levels: [], ownShare: 0, knownRevision: 4, revision: 4)
                 == [Context(revision: 4)])
-    }
-}
-
-/// SplitMix64: the same numbers for the same seed.
-private struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }
 

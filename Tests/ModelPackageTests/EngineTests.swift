@@ -1,5 +1,6 @@
 import Forecasting
 import ModelPackage
+import TestSupport
 import Testing
 
 @Suite("The engine")
@@ -102,7 +103,7 @@ struct EngineTests {
     func forecast(form: ModelForm) throws {
         let package = try PackageFixtures.package(form, units: 3, profiles: 2)
         let engine = try Engine(package, budgetBytes: .max)
-        var numbers = TestNumbers(seed: 3)
+        var numbers = SeededGenerator(seed: 3)
         let counts = ArenaLayout.Counts(
             shape: package.network.shape, window: 14, profiles: 0, starts: 0, identifierBytes: 0)
         let lstm = IntegerLSTM(package.network, in: Arena(ArenaLayout(counts)))

@@ -1,5 +1,6 @@
 import Forecasting
 import ModelPackage
+import TestSupport
 import Testing
 
 @Suite("The package file")
@@ -76,7 +77,7 @@ struct ModelPackageTests {
 
     @Test("Ten thousand hostile files are refused or read, and never crash", arguments: 1...5)
     func mutations(seed: UInt64) throws {
-        var numbers = TestNumbers(seed: seed)
+        var numbers = SeededGenerator(seed: seed)
         let sources = [
             Self.unpackedFile,
             try PackageFixtures.package(.profile, units: 2, profiles: 3).encode(),
@@ -90,7 +91,7 @@ struct ModelPackageTests {
         }
     }
 
-    static func mutate(_ file: inout [UInt8], _ numbers: inout TestNumbers) {
+    static func mutate(_ file: inout [UInt8], _ numbers: inout SeededGenerator) {
         guard !file.isEmpty else { return }
         let at = Int.random(in: file.indices, using: &numbers)
         switch Int.random(in: 0..<6, using: &numbers) {

@@ -1,19 +1,6 @@
 import Forecasting
 import ModelPackage
-
-/// SplitMix64: the tests' own seeded numbers.
-struct TestNumbers: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
+import TestSupport
 
 enum PackageFixtures {
     static let asOf = BusinessDay(year: 2016, month: 12, day: 31)!
@@ -23,7 +10,7 @@ enum PackageFixtures {
     static func package(
         _ form: ModelForm, units: Int, items: Int = 10, profiles: Int = 1, seed: UInt64 = 1
     ) throws -> ModelPackage {
-        var numbers = TestNumbers(seed: seed)
+        var numbers = SeededGenerator(seed: seed)
         let spec = FeatureSpec(
             form: form, window: 14, levelRate: form == .plain ? 0 : 0.05,
             inputs: form == .calendar ? [.weekday, .month] : [],
@@ -74,7 +61,7 @@ enum PackageFixtures {
         return package
     }
 
-    static func network(_ shape: LSTMShape, _ numbers: inout TestNumbers) -> IntegerNetwork {
+    static func network(_ shape: LSTMShape, _ numbers: inout SeededGenerator) -> IntegerNetwork {
         var network = IntegerNetwork(shape: shape)
         func weights(_ count: Int) -> [Int8] {
             (0..<count).map { _ in .random(in: -127...127, using: &numbers) }

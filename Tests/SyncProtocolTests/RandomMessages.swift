@@ -1,4 +1,5 @@
 import SyncProtocol
+import TestSupport
 
 /// Messages with every field drawn at random, from a seed. Not all of them keep SPEC 4.3: the codec
 /// itself does not mind.
