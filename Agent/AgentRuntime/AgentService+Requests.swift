@@ -14,6 +14,7 @@ extension AgentService {
             case .sales(let sales):
                 return try reply(toSales: sales)
             case .closeDay(let day, let isClosedAllDay):
+                if let day, let problem = problem(with: day) { throw .refused(problem) }
                 let day = if let day { day } else { try today().day }
                 let closing = try close(day, isClosedAllDay: isClosedAllDay)
                 return Self.ok([
@@ -61,8 +62,13 @@ extension AgentService {
                 todayText = [UInt8](try today().day.iso8601.utf8)
             }
             do throws(SalesLineError) {
-                sales.append(try SalesReader.sale(object: value, defaultDay: todayText))
-                places.append(index)
+                let sale = try SalesReader.sale(object: value, defaultDay: todayText)
+                if let text = self.problem(with: sale.day) {
+                    problem(index, text)
+                } else {
+                    sales.append(sale)
+                    places.append(index)
+                }
             } catch {
                 problem(index, error.text)
             }

@@ -132,6 +132,20 @@ package final class AgentService {
         return (BusinessDay(daysSince1970: days), Int(minutes))
     }
 
+    /// A day may be so far ahead of the clock: time zones, and clocks that are a little late.
+    package static let daysAheadMax = 7
+
+    /// What is wrong with a day that somebody names: it lies in the future. One such day, closed by a slip
+    /// of the finger, would move the forecasts of the whole store there. Nil when it does not, and when the
+    /// time is not known.
+    package func problem(with day: BusinessDay) -> String? {
+        guard let now = clock.nowMilliseconds else { return nil }
+        let today = BusinessDay(daysSince1970: Int32(clamping: now / 86_400_000))
+        guard day - today > Self.daysAheadMax else { return nil }
+        return
+            "day \(day.iso8601) is in the future: by this device's clock it is \(today.iso8601)"
+    }
+
     package func record(_ sales: [Sale]) throws(AgentError) -> [SaleOutcome] {
         _ = try joined()
         return try stored { () throws(StoreError) in try store.record(sales) }

@@ -1,3 +1,4 @@
+import CPosix
 import CSQLite
 
 /// Why the agent's database did not do what was asked. Nothing of a failed transaction remains.
@@ -219,8 +220,10 @@ package final class Database {
         case SQLITE_CORRUPT, SQLITE_NOTADB: return .corrupt
         case SQLITE_BUSY, SQLITE_LOCKED: return .busy
         default:
-            // The disk's own "no space" can surface as a failed write.
-            if let handle, sqlite3_system_errno(handle) == 28 { return .full }
+            // No space, a quota or a limit on a file's size can surface as a failed write.
+            if let handle, shelfcast_means_no_space(sqlite3_system_errno(handle)) != 0 {
+                return .full
+            }
             let text = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "cannot open"
             return .failed(code: code, text: text)
         }

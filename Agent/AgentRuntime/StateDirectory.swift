@@ -26,7 +26,12 @@ package final class StateDirectory {
         case running(LocalConnection)
     }
 
+    private static func checkName(_ path: String) throws(AgentError) {
+        guard !path.isEmpty else { throw .usage("the name of the state directory is empty") }
+    }
+
     package static func create(_ path: String) throws(AgentError) {
+        try checkName(path)
         var at: [UInt8] = []
         let bytes = [UInt8](path.utf8)
         for (index, byte) in bytes.enumerated() {
@@ -54,6 +59,7 @@ package final class StateDirectory {
     package static func open(
         _ path: String, acceptsRunning: Bool = true
     ) throws(AgentError) -> Access {
+        try checkName(path)
         guard shelfcast_file_bytes(path) >= 0 else {
             // Nothing was ever joined here.
             throw .notJoined

@@ -41,7 +41,10 @@ const char *shelfcast_environment(const char *name) { return getenv(name); }
 void shelfcast_exit(int32_t code) { exit(code); }
 const char *shelfcast_error_text(int32_t error) { return strerror(error); }
 int32_t shelfcast_process_id(void) { return getpid(); }
-void shelfcast_keep_files_private(void) { umask(077); }
+void shelfcast_prepare_process(void) {
+    umask(077);
+    signal(SIGXFSZ, SIG_IGN);
+}
 
 static int signal_pipe[2] = {-1, -1};
 static void on_signal(int number) {
@@ -71,6 +74,9 @@ int32_t shelfcast_error_again(void) { return -EAGAIN; }
 int32_t shelfcast_error_in_progress(void) { return -EINPROGRESS; }
 int32_t shelfcast_error_not_found(void) { return -ENOENT; }
 int32_t shelfcast_error_no_space(void) { return -ENOSPC; }
+int32_t shelfcast_means_no_space(int32_t error) {
+    return error == ENOSPC || error == EFBIG || error == EDQUOT;
+}
 
 // Files
 

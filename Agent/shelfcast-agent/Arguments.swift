@@ -1,3 +1,4 @@
+import AgentCore
 import AgentRuntime
 
 /// A command line, cut into what a command declares: options with a value, flags, and the rest.
@@ -15,7 +16,10 @@ struct Arguments {
         while at < words.count {
             let word = words[at]
             at += 1
-            guard !onlyPositional, word.utf8.starts(with: "-".utf8), word.utf8.count > 1 else {
+            // A negative number is a wrong value, not an option.
+            guard !onlyPositional, word.utf8.starts(with: "-".utf8), word.utf8.count > 1,
+                decimal(word.utf8.dropFirst().prefix(1)) == nil
+            else {
                 positional.append(word)
                 continue
             }
@@ -42,7 +46,9 @@ struct Arguments {
             }
         }
         guard positional.count <= positionalMax else {
-            throw .usage("unexpected argument \(positional[positionalMax])")
+            // Not all of it: a join token is a secret.
+            let word = printable([UInt8](positional[positionalMax].utf8))
+            throw .usage("unexpected argument '\(word)'")
         }
     }
 

@@ -17,5 +17,5 @@ func start() -> Int32 {
     }
 }
 
-shelfcast_keep_files_private()
+shelfcast_prepare_process()
 shelfcast_exit(start())

@@ -180,6 +180,43 @@ struct BusinessDayTests {
         #expect(later.isBehind)
     }
 
+    @Test("that has not come is refused, to sell on as to close; the next one still counts")
+    func future() throws {
+        // 2027-01-19.
+        let service = try AgentService.start(
+            folder, clock: AgentClock(fixedMilliseconds: 1_800_400_000_000))
+        try hub.offer(try TestPackage.model(release: 1).encode(), release: 1)
+        try hub.visit(service)
+        let before = try service.status()
+        let far = try #require(BusinessDay(year: 2062, month: 11, day: 21))
+        let near = try #require(BusinessDay(year: 2027, month: 1, day: 20))
+        func sale(_ day: BusinessDay) -> JSONValue {
+            .object([
+                .init("day", .string(day.iso8601)), .init("item", .string("1")),
+                .init("units", .integer(3)),
+            ])
+        }
+        for reply in [
+            service.reply(to: .closeDay(far, isClosedAllDay: false)),
+            service.reply(to: .closeDay(far, isClosedAllDay: true)),
+            service.reply(to: .sales([sale(far)])),
+        ] {
+            #expect(reply["ok"] == .bool(false))
+            let text = String(decoding: reply["error"]?.utf8 ?? [], as: UTF8.self)
+            #expect(text.contains("2062-11-21 is in the future"), "\(text)")
+            #expect(text.contains("it is 2027-01-19"), "\(text)")
+        }
+        let after = try service.status()
+        #expect(after["forecastDay"] == before["forecastDay"])
+        #expect(after["lastClosedDay"] == .null)
+        #expect(after["unsent"] == .integer(0))
+        // What is said with it is taken.
+        let mixed = service.reply(to: .sales([sale(near), sale(far)]))
+        #expect(mixed["recorded"] == .integer(1))
+        let closing = service.reply(to: .closeDay(near, isClosedAllDay: false))
+        #expect(closing["ok"] == .bool(true))
+    }
+
     @Test("registers what the device is, and says when that changes")
     func registration() throws {
         let service = try AgentService.start(folder)

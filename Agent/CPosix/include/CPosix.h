@@ -22,14 +22,17 @@ int32_t shelfcast_catch_signals(void);
 /// 1 when a caught signal is waiting (and takes it), else 0.
 int32_t shelfcast_take_signal(int32_t descriptor);
 int32_t shelfcast_process_id(void);
-/// Files this process makes are for its user alone, whatever makes them.
-void shelfcast_keep_files_private(void);
+/// Before anything else: files this process makes are for its user alone, whatever makes them, and a limit
+/// on a file's size is an error to report, not an end without a word.
+void shelfcast_prepare_process(void);
 
 // Errors that callers tell apart, as negative results.
 int32_t shelfcast_error_again(void);
 int32_t shelfcast_error_in_progress(void);
 int32_t shelfcast_error_not_found(void);
 int32_t shelfcast_error_no_space(void);
+/// Whether an errno says that a file cannot grow: a full disk, a quota, a limit on its size.
+int32_t shelfcast_means_no_space(int32_t error);
 
 // Files
 
