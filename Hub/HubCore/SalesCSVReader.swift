@@ -40,7 +40,12 @@ package struct SalesCSVReader: Sendable {
     private var lastSeries: Int32 = 0
     private var seenDays: [DaySet] = []
 
-    package init() {}
+    private let lastDay: Int32
+
+    /// - Parameter lastDay: nothing can have been sold later; nil takes any day.
+    package init(lastDay: BusinessDay? = nil) {
+        self.lastDay = lastDay?.daysSince1970 ?? .max
+    }
 
     /// Takes the rows that have been read, and keeps the buffer.
     package mutating func takeRows(
@@ -185,6 +190,8 @@ package struct SalesCSVReader: Sendable {
         }
         switch SalesField.day(fields.date) {
         case .failure(let fault): note(fault)
+        case .success(let day) where day > lastDay:
+            note(.future(SalesField.shown(fields.date)))
         case .success(let day):
             switch SalesField.units(fields.sales) {
             case .failure(let fault): note(fault)
@@ -267,6 +274,7 @@ package struct BadRow: Equatable, Sendable, CustomStringConvertible {
         /// Not `YYYY-MM-DD`.
         case dateForm(String)
         case noSuchDate(String)
+        case future(String)
         case negative(String)
         case fractional(String)
         case notANumber(String)
@@ -295,6 +303,7 @@ package struct BadRow: Equatable, Sendable, CustomStringConvertible {
         case .lineTooLong(let bytesMax): "the line has more than \(bytesMax) bytes"
         case .dateForm(let text): "date '\(text)' is not YYYY-MM-DD"
         case .noSuchDate(let text): "date '\(text)' does not exist, or is not within 1970 to 2199"
+        case .future(let text): "date '\(text)' is in the future"
         case .negative(let text): "sales '\(text)' are negative"
         case .fractional(let text): "sales '\(text)' are not whole units"
         case .notANumber(let text):

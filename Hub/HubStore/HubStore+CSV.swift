@@ -1,4 +1,4 @@
-import Forecasting
+package import Forecasting
 package import HubCore
 
 /// What became of a file of sales.
@@ -24,14 +24,16 @@ extension HubStore {
     ///
     /// - Parameters:
     ///   - isStrict: any bad row refuses the file; else it is left out and counted.
+    ///   - lastDay: a row of a later day is bad; nil takes any day.
     ///   - nextChunk: the file's next bytes; nil at its end. What it throws is thrown on, and
     ///     nothing is changed.
     package func importCSV(
-        isStrict: Bool, nextChunk: @escaping @Sendable () throws -> [UInt8]?
+        isStrict: Bool, through lastDay: BusinessDay? = nil,
+        nextChunk: @escaping @Sendable () throws -> [UInt8]?
     ) async throws -> CSVImportOutcome {
         let report = CSVImportReport()
         let imported = try await importSales { sink in
-            var reader = SalesCSVReader()
+            var reader = SalesCSVReader(lastDay: lastDay)
             var numbers: [Int32] = []
             var batch: [SalesRow] = []
             func flush() throws {

@@ -154,6 +154,8 @@ package enum JoinOutcome: Hashable, Sendable {
 package enum HubStoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case notInitialised(path: String)
     case alreadyInitialised(path: String)
+    /// The hub's keys are there and its database is not: nothing that `init` could put right.
+    case databaseMissing(path: String)
     /// Another process holds the database for long: try again.
     case busy
     case diskFull
@@ -171,6 +173,8 @@ package enum HubStoreError: Error, Equatable, Sendable, CustomStringConvertible 
         case .notInitialised(let path):
             "there is no hub in \(path): run 'shelfcast-hub init --data \(path)' first"
         case .alreadyInitialised(let path): "there is a hub in \(path) already"
+        case .databaseMissing(let path):
+            "'\(path)' is missing, and other files of the hub are there: restore it from a backup"
         case .busy: "the database is in use by another process; try again"
         case .diskFull: "the disk with the database is full; nothing was changed"
         case .corrupt(let reason): "the database is damaged (\(reason)); restore it from a backup"

@@ -20,8 +20,7 @@ extension HubIdentityError: CustomStringConvertible {
             "'\(directory)' already has a hub identity; it is never overwritten,"
                 + " because every joined device trusts it"
         case .missing(let path):
-            "'\(path)' is missing: run `shelfcast-hub init` first, or restore the data directory"
-                + " from its backup"
+            "'\(path)' is missing: restore the data directory from its backup"
         case .unreadable(let path, let reason):
             "'\(path)' cannot be used: \(reason)"
         case .system(let operation, let path, let code):

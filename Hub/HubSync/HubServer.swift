@@ -102,6 +102,12 @@ extension HubServer {
                 .bind(host: host, port: port).get()
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
             throw HubServerError.portInUse(host: host, port: port)
+        } catch let error as IOError {
+            throw HubServerError.addressUnusable(
+                host: host, port: port, reason: SystemMessage.text(of: error.errnoCode))
+        } catch is SocketAddressError.UnknownHost {
+            throw HubServerError.addressUnusable(
+                host: host, port: port, reason: "there is no such host")
         } catch {
             throw HubServerError.addressUnusable(host: host, port: port, reason: "\(error)")
         }

@@ -1,12 +1,8 @@
 import ArgumentParser
 import HubStore
+import Foundation
+import Glibc
 import HubSync
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
 
 /// A command whose errors become a line on standard error and an `ExitStatus`.
 protocol HubCommand: AsyncParsableCommand {
@@ -15,6 +11,8 @@ protocol HubCommand: AsyncParsableCommand {
 
 extension HubCommand {
     mutating func run() async throws {
+        // A limit on a file's size is an error to report, not an end without a word.
+        signal(SIGXFSZ, SIG_IGN)
         do {
             try await perform()
         } catch let error as ExitCode {
@@ -58,12 +56,22 @@ struct CommandFailure: Error {
                 case .notInitialised: .notInitialised
                 case .busy: .busy
                 case .alreadyExists, .alreadyInitialised, .notFound: .refused
-                case .diskFull, .corrupt, .newerSchema, .constraint, .failed: .failed
+                case .databaseMissing, .diskFull, .corrupt, .newerSchema, .constraint, .failed: .failed
                 }
             self.init(status, error.description)
         default: self.init(.failed, "\(error)")
         }
     }
+}
+
+/// What the system said of a file, in its own words where there are some.
+func fileProblem(_ error: any Error) -> String {
+    var error = error as NSError
+    while error.domain != NSPOSIXErrorDomain,
+        let cause = error.userInfo[NSUnderlyingErrorKey] as? any Error
+    { error = cause as NSError }
+    guard error.domain == NSPOSIXErrorDomain else { return error.localizedDescription }
+    return String(cString: strerror(Int32(error.code)))
 }
 
 /// Where the hub's data is.
@@ -80,8 +88,19 @@ struct DataOptions: ParsableArguments {
             ?? "./shelfcast-data"
     }
 
-    /// - Throws: `HubStoreError.notInitialised` where `init` has not been.
-    func openStore() throws -> SQLiteHubStore { try SQLiteHubStore.open(in: directory) }
+    func validate() throws {
+        if directory.isEmpty { throw ValidationError("the name of the data directory is empty") }
+    }
+
+    /// - Throws: `HubStoreError.notInitialised` where `init` has not been, `databaseMissing` where it
+    ///   has been and the database is gone.
+    func openStore() throws -> SQLiteHubStore {
+        do {
+            return try SQLiteHubStore.open(in: directory)
+        } catch HubStoreError.notInitialised where HubIdentity.exists(in: directory) {
+            throw HubStoreError.databaseMissing(path: SQLiteHubStore.path(in: directory))
+        }
+    }
 
     func openIdentity() throws -> HubIdentity {
         guard HubIdentity.exists(in: directory) else {

@@ -26,10 +26,11 @@ struct InitCommand: HubCommand {
             try FileManager.default.setAttributes(
                 [.posixPermissions: 0o700], ofItemAtPath: directory)
         } catch {
-            throw CommandFailure(.failed, "cannot make \(directory): \(error.localizedDescription)")
+            throw CommandFailure(.failed, "cannot make \(directory): \(fileProblem(error))")
         }
         // The identity is finished last: an interrupted init is simply repeated.
         guard !HubIdentity.exists(in: directory) else {
+            _ = try data.openStore()
             throw HubStoreError.alreadyInitialised(path: directory)
         }
         do {

@@ -65,10 +65,13 @@ struct SalesImportCommand: HubCommand {
         do { source = try SalesFile(path: file) } catch {
             throw CommandFailure(.failed, "\(error)")
         }
+        // A week for time zones and for clocks that are late.
+        let lastDay = BusinessDay(
+            daysSince1970: Int32(clamping: Int(Date.now.timeIntervalSince1970) / 86_400 + 7))
         let bar = ProgressBar("import")
         let outcome: CSVImportOutcome
         do {
-            outcome = try await store.importCSV(isStrict: strict) {
+            outcome = try await store.importCSV(isStrict: strict, through: lastDay) {
                 guard let chunk = try source.nextChunk() else { return nil }
                 if source.fileBytes > 0 {
                     bar.update(
@@ -177,7 +180,10 @@ struct SalesSampleCommand: HubCommand {
         } else {
             guard FileManager.default.createFile(atPath: unfinished, contents: nil),
                 let opened = FileHandle(forWritingAtPath: unfinished)
-            else { throw CommandFailure(.failed, "cannot write \(out)") }
+            else {
+                let reason = String(cString: strerror(errno))
+                throw CommandFailure(.failed, "cannot write \(out): \(reason)")
+            }
             handle = opened
         }
         var rows = -1
@@ -196,7 +202,7 @@ struct SalesSampleCommand: HubCommand {
                 try FileManager.default.moveItem(atPath: unfinished, toPath: out)
             }
         } catch {
-            throw CommandFailure(.failed, "cannot write \(out): \(error.localizedDescription)")
+            throw CommandFailure(.failed, "cannot write \(out): \(fileProblem(error))")
         }
         if !isStandardOutput {
             bar.finish("\(rows) rows")

@@ -55,7 +55,7 @@ struct SalesExportCommand: HubCommand {
             // Written beside its place and renamed: an interrupted run leaves no half file.
             try Data(csv.utf8).write(to: URL(filePath: out), options: .atomic)
         } catch {
-            throw CommandFailure(.failed, "cannot write \(out): \(error.localizedDescription)")
+            throw CommandFailure(.failed, "cannot write \(out): \(fileProblem(error))")
         }
         Console.print("wrote \(rows) rows to \(out)")
     }

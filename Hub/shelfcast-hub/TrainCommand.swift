@@ -75,6 +75,13 @@ struct TrainCommand: HubCommand {
                 .refused, "there are no sales to learn from; first: shelfcast-hub sales import FILE"
             )
         }
+        let ends = snapshot.series.map { $0.firstDay.advanced(by: $0.days.count) }
+        if let testFrom, let end = ends.max(), testFrom >= end {
+            throw CommandFailure(
+                .refused,
+                "--test-from \(testFrom.iso8601) leaves no day to test on: the last known day is "
+                    + end.advanced(by: -1).iso8601)
+        }
         var plan = TrainingPlan(
             form: form, units: units?.units ?? (form == .plain ? [64, 32, 16] : [8, 4, 2]),
             seed: seed, testFrom: testFrom)

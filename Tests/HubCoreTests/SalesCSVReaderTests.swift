@@ -120,6 +120,20 @@ struct SalesCSVReaderTests {
                     bad: [BadRow(line: 3, fault: fault)]))
     }
 
+    @Test("A day that has not come is no day of sales")
+    func future() throws {
+        var reader = SalesCSVReader(lastDay: BusinessDay(year: 2017, month: 1, day: 31))
+        let text = "date,store,item,sales\n2017-01-31,1,7,1\n2017-02-01,1,7,2\n2062-01-01,1,7,3\n"
+        try Array(text.utf8).withUnsafeBufferPointer { try reader.read($0) }
+        try reader.finish()
+        #expect(reader.goodRowCount == 1)
+        #expect(
+            reader.badRows.map(\.description) == [
+                "line 3: date '2017-02-01' is in the future",
+                "line 4: date '2062-01-01' is in the future",
+            ])
+    }
+
     @Test("A line of exactly the longest length is read")
     func longestLine() throws {
         let padding = String(repeating: " ", count: SalesCSVReader.lineBytesMax - 16)
