@@ -58,7 +58,9 @@ final class HubUnderTest {
     }
 
     /// Starts the server on the port it had before, so that devices find it again.
-    func serve() throws {
+    /// - Parameter port: another one, that of a hub that is gone.
+    func serve(port other: Int? = nil) throws {
+        if let other { port = other }
         let running = try Program(path: Binaries.hub).start([
             "serve", "--data", data, "--host", "127.0.0.1", "--port", "\(port)",
         ])
