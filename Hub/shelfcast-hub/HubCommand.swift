@@ -1,7 +1,7 @@
 import ArgumentParser
-import HubStore
 import Foundation
 import Glibc
+import HubStore
 import HubSync
 
 /// A command whose errors become a line on standard error and an `ExitStatus`.
@@ -56,7 +56,8 @@ struct CommandFailure: Error {
                 case .notInitialised: .notInitialised
                 case .busy: .busy
                 case .alreadyExists, .alreadyInitialised, .notFound: .refused
-                case .databaseMissing, .diskFull, .corrupt, .newerSchema, .constraint, .failed: .failed
+                case .databaseMissing, .diskFull, .corrupt, .newerSchema, .constraint, .failed:
+                    .failed
                 }
             self.init(status, error.description)
         default: self.init(.failed, "\(error)")

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What goes wrong in a chain on an ordinary bad day, with the real programs: a clear error, no crash, and nothing
@@ -8,12 +9,14 @@ import Testing
     private static func stocked() throws -> (hub: HubUnderTest, folder: TemporaryFolder) {
         let folder = try TemporaryFolder()
         try Program(path: Binaries.hub).run([
-            "sales", "sample", "--out", folder.path + "/sales.csv", "--stores", "1", "--items", "3", "--seed", "5",
+            "sales", "sample", "--out", folder.path + "/sales.csv", "--stores", "1", "--items", "3",
+            "--seed", "5",
             "--from", "2023-06-01", "--to", "2024-06-30",
         ])
         let hub = try HubUnderTest()
         try hub.command("sales", "import", folder.path + "/sales.csv", "--strict")
-        try hub.command("train", "--form", "profile", "--units", "4,2", "--epochs", "1", "--name", "f")
+        try hub.command(
+            "train", "--form", "profile", "--units", "4,2", "--epochs", "1", "--name", "f")
         try hub.command("package", "build", "f")
         return (hub, folder)
     }
@@ -22,7 +25,8 @@ import Testing
     private static func refusal(
         _ hub: HubUnderTest, _ arguments: String..., status: Int32, says text: String
     ) throws {
-        let outcome = try Program(path: Binaries.hub).run(arguments + ["--data", hub.data], expecting: status)
+        let outcome = try Program(path: Binaries.hub).run(
+            arguments + ["--data", hub.data], expecting: status)
         #expect(outcome.errors.contains(text), "\(arguments): \(outcome.errors)")
         #expect(!outcome.errors.contains("Fatal error"))
     }
@@ -46,12 +50,16 @@ import Testing
         let folder = try TemporaryFolder()
         // As some spreadsheets write it: a byte order mark, and CRLF.
         try folder.write(
-            "x.csv", "\u{FEFF}date,store,item,sales\r\n2024-01-01,1,7,5\r\n\(row)\r\n2024-01-02,1,7,6\r\n")
+            "x.csv",
+            "\u{FEFF}date,store,item,sales\r\n2024-01-01,1,7,5\r\n\(row)\r\n2024-01-02,1,7,6\r\n")
         let file = folder.path + "/x.csv"
         try Self.refusal(hub, "sales", "import", file, "--strict", status: 3, says: reason)
-        try Self.refusal(hub, "sales", "import", file, "--strict", status: 3, says: "nothing was imported")
+        try Self.refusal(
+            hub, "sales", "import", file, "--strict", status: 3, says: "nothing was imported")
         #expect(try Self.total(hub) == 0)
-        let lenient = try Program(path: Binaries.hub).run(["sales", "import", file, "--data", hub.data])
+        let lenient = try Program(path: Binaries.hub).run([
+            "sales", "import", file, "--data", hub.data,
+        ])
         #expect(lenient.errors.contains(reason))
         #expect(lenient.output.contains("skipped 1 bad rows"))
         #expect(try Self.total(hub) == 11)
@@ -69,7 +77,8 @@ import Testing
         let folder = try TemporaryFolder()
         try folder.write("x.csv", text)
         try Self.refusal(hub, "sales", "import", folder.path + "/x.csv", status: 3, says: reason)
-        try Self.refusal(hub, "sales", "import", folder.path + "/none.csv", status: 1, says: "No such file")
+        try Self.refusal(
+            hub, "sales", "import", folder.path + "/none.csv", status: 1, says: "No such file")
         #expect(try Self.total(hub) == 0)
     }
 
@@ -78,16 +87,22 @@ import Testing
         let folder = try TemporaryFolder()
         let hub = Program(path: Binaries.hub)
         for command in [
-            ["sales", "show"], ["train"], ["package", "build", "f"], ["push", "f", "--all"], ["report"],
-            ["serve"], ["token", "create", "--store", "1"], ["device", "list"], ["rollout", "show"],
+            ["sales", "show"], ["train"], ["package", "build", "f"], ["push", "f", "--all"],
+            ["report"],
+            ["serve"], ["token", "create", "--store", "1"], ["device", "list"],
+            ["rollout", "show"],
         ] {
             let outcome = try hub.run(command + ["--data", folder.path + "/hub"], expecting: 4)
             #expect(outcome.errors.contains("shelfcast-hub init"), "\(command): \(outcome.errors)")
         }
         let device = try DeviceUnderTest(.ordinary, store: "1")
-        for command in [["run"], ["sync"], ["sale", "7", "1"], ["close-day"], ["forecast"], ["status"]] {
+        for command in [
+            ["run"], ["sync"], ["sale", "7", "1"], ["close-day"], ["forecast"], ["status"],
+        ] {
             let outcome = try device.command(command, expecting: 4)
-            #expect(outcome.errors.contains("shelfcast-agent join TOKEN"), "\(command): \(outcome.errors)")
+            #expect(
+                outcome.errors.contains("shelfcast-agent join TOKEN"),
+                "\(command): \(outcome.errors)")
         }
         #expect(!FileManager.default.fileExists(atPath: folder.path + "/hub"))
         #expect(!FileManager.default.fileExists(atPath: device.state))
@@ -109,14 +124,16 @@ import Testing
         let hub = try HubUnderTest()
         try hub.serve()
         try Self.refusal(
-            hub, "serve", "--host", "127.0.0.1", "--port", "\(hub.port)", status: 75, says: "is in use")
+            hub, "serve", "--host", "127.0.0.1", "--port", "\(hub.port)", status: 75,
+            says: "is in use")
         let device = try DeviceUnderTest(.ordinary, store: "1")
         try device.join(try hub.token(store: "1"))
         let running = try device.run()
-        _ = try running.line { $0.contains("connected") }
+        _ = try #require(try running.line { $0.contains("connected") }, "never connected")
         let second = try device.command(["run"], expecting: 75)
         #expect(second.errors.contains("another process is using"))
-        let again = try device.command(["join", try hub.token(store: "1"), "--again"], expecting: 75)
+        let again = try device.command(
+            ["join", try hub.token(store: "1"), "--again"], expecting: 75)
         #expect(again.errors.contains("another process is using"))
         #expect(running.isRunning)
         try device.command(["sale", "7", "3", "--day", "2024-01-01"])
@@ -133,7 +150,8 @@ import Testing
         try DeviceUnderTest(.ordinary, store: "1").join(token)
         let device = try DeviceUnderTest(.ordinary, store: "1")
         for (text, status, reason) in [
-            (token, 3, "is used up"), (String(token.dropLast(9)), 2, "is damaged"), ("milk", 2, "not a join token"),
+            (token, 3, "is used up"), (String(token.dropLast(9)), 2, "is damaged"),
+            ("milk", 2, "not a join token"),
         ] as [(String, Int32, String)] {
             let outcome = try device.command(["join", text], expecting: status)
             #expect(outcome.errors.contains(reason), "\(outcome.errors)")
@@ -163,7 +181,9 @@ import Testing
         try device.join(spare)
     }
 
-    @Test("a package changed on the hub's disk is refused, what ran before runs on, and both sides say why")
+    @Test(
+        "a package changed on the hub's disk is refused, what ran before runs on, and both sides say why"
+    )
     func flippedPackage() throws {
         let (hub, _) = try Self.stocked()
         try hub.serve()
@@ -191,7 +211,9 @@ import Testing
         #expect(try after["running"]["digest"].string == before)
         #expect(try device.command(["forecast", "--json"]).output == forecasts)
         let reason = "the package's SHA-256 is not the one that was signed"
-        #expect(try after["refused"].list.map { try $0["reason"].string } == [reason], "the device says why")
+        #expect(
+            try after["refused"].list.map { try $0["reason"].string } == [reason],
+            "the device says why")
         let name = try after["device"].string
         #expect(try hub.command("device", "show", name).contains(reason), "the hub says why")
         #expect(try hub.command("rollout", "show").contains(reason))
@@ -235,14 +257,16 @@ import Testing
         #expect(try hub.command("device", "show", try status["device"].string).contains(reason))
     }
 
-    @Test("the hub killed and started again in the middle of everything leaves the device with what it is due")
+    @Test(
+        "the hub killed and started again in the middle of everything leaves the device with what it is due"
+    )
     func killedHub() throws {
         let (hub, _) = try Self.stocked()
         try hub.serve()
         let device = try DeviceUnderTest(.ordinary, store: "1")
         try device.join(try hub.token(store: "1"))
         let running = try device.run()
-        _ = try running.line { $0.contains("connected") }
+        _ = try #require(try running.line { $0.contains("connected") }, "never connected")
         let sold = try Self.total(hub)
         try device.command(["sale", "1", "4", "--day", "2024-07-01"])
         try hub.command("push", "f", "--all")
@@ -263,8 +287,10 @@ import Testing
         try hub.command("push", "f", "--all")
         try probe.command(["sync"])
         // A package for the store says so; one for any store names none, and is not for this one.
-        let arenas = try hub.json("package", "list").list.filter { (try? $0["store"].string) == "1" }
-            .map { try Int($0["arenaBytes"].number) }
+        let arenas = try hub.json("package", "list").list.filter {
+            (try? $0["store"].string) == "1"
+        }
+        .map { try Int($0["arenaBytes"].number) }
         let smallest = try #require(arenas.min())
         try probe.command(["sync", "--memory-budget", "\(smallest)"])
         #expect(try Int(probe.status()["running"]["arenaBytes"].number) == smallest)
@@ -277,7 +303,9 @@ import Testing
         #expect(try status["desireReason"].string.contains("\(smallest - 1) bytes"))
     }
 
-    @Test("a disk without room is said to be full; what was acknowledged stays, and the rest goes in later")
+    @Test(
+        "a disk without room is said to be full; what was acknowledged stays, and the rest goes in later"
+    )
     func fullDisk() throws {
         let hub = try HubUnderTest()
         try hub.serve()
@@ -302,7 +330,9 @@ import Testing
         #expect(try Self.total(hub) == 2_005)
     }
 
-    @Test("a database that was damaged between two runs is said to be; what the hub has is not doubled")
+    @Test(
+        "a database that was damaged between two runs is said to be; what the hub has is not doubled"
+    )
     func corruptDatabase() throws {
         let hub = try HubUnderTest()
         try hub.serve()
@@ -323,7 +353,8 @@ import Testing
             try device.command(["sale", "milk", "7", "--day", "2024-01-02", "--ref", "b"])
         }
         #expect(
-            try FileManager.default.contentsOfDirectory(atPath: device.state).contains("agent.sqlite.corrupt-1"))
+            try FileManager.default.contentsOfDirectory(atPath: device.state).contains(
+                "agent.sqlite.corrupt-1"))
         try device.command(["close-day", "2024-01-02"])
         try device.command(["sync"])
         #expect(try Self.total(hub) == 12)
