@@ -71,8 +71,15 @@ func fileProblem(_ error: any Error) -> String {
     while error.domain != NSPOSIXErrorDomain,
         let cause = error.userInfo[NSUnderlyingErrorKey] as? any Error
     { error = cause as NSError }
-    guard error.domain == NSPOSIXErrorDomain else { return error.localizedDescription }
-    return String(cString: strerror(Int32(error.code)))
+    if error.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(error.code))) }
+    return switch CocoaError.Code(rawValue: error.code) {
+    case .fileNoSuchFile, .fileReadNoSuchFile: "there is no such directory"
+    case .fileReadNoPermission, .fileWriteNoPermission: "permission denied"
+    case .fileWriteOutOfSpace: "the disk is full"
+    case .fileWriteVolumeReadOnly: "the file system is read-only"
+    case .fileWriteFileExists: "a file of that name is in the way"
+    default: "the file system refused it; is a part of the path no directory?"
+    }
 }
 
 /// Where the hub's data is.
