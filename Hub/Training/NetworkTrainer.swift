@@ -1,4 +1,3 @@
-import Dispatch
 import Forecasting
 
 /// How far a training run has come.
@@ -31,7 +30,6 @@ final class NetworkTrainer {
         var bestEpoch: Int
     }
 
-    private static let shardCount = 2
     /// The learning rate falls in a straight line to this part of itself.
     private static let finalRateShare: Float = 0.05
     /// What is validated and kept is not the weights of the last batch but their running mean over about so
@@ -51,8 +49,8 @@ final class NetworkTrainer {
         self.sampler = sampler
         self.plan = plan
         shape = LSTMShape(inputWidth: sampler.spec.inputWidth, units: units)
-        let columns = ((plan.batch + Self.shardCount - 1) / Self.shardCount + 7) / 8 * 8
-        shards = (0..<Self.shardCount).map { [shape] _ in
+        let columns = ((plan.batch + Shards.count - 1) / Shards.count + 7) / 8 * 8
+        shards = (0..<Shards.count).map { [shape] _ in
             BatchedLSTM(shape: shape, window: sampler.spec.window, columns: columns)
         }
         weights = Self.initialWeights(shape, seed: plan.seed)
@@ -124,11 +122,11 @@ final class NetworkTrainer {
     /// The network's output for every sample, with the averaged weights, after a `run` those it returned.
     func outputs(_ samples: [Sample]) -> [Float] {
         var outputs = [Float](repeating: 0, count: samples.count)
-        let part = (samples.count + Self.shardCount - 1) / Self.shardCount
+        let part = (samples.count + Shards.count - 1) / Shards.count
         averaged.values.withUnsafeBufferPointer { weights in
             outputs.withUnsafeMutableBufferPointer { outputs in
                 let shared = Unchecked((weights.baseAddress!, outputs, shards, sampler))
-                DispatchQueue.concurrentPerform(iterations: Self.shardCount) { shard in
+                Shards.perform { shard in
                     let (weights, outputs, shards, sampler) = shared.value
                     let network = shards[shard]
                     network.hiddenScale.update(repeating: 1)
@@ -153,12 +151,12 @@ final class NetworkTrainer {
     private func gradientStep(
         _ batch: ArraySlice<Sample>, step: Int, into gradient: inout [Float]
     ) -> Double {
-        let part = (batch.count + Self.shardCount - 1) / Self.shardCount
-        var losses = [Double](repeating: 0, count: Self.shardCount)
+        let part = (batch.count + Shards.count - 1) / Shards.count
+        var losses = [Double](repeating: 0, count: Shards.count)
         weights.values.withUnsafeBufferPointer { weights in
             losses.withUnsafeMutableBufferPointer { losses in
                 let shared = Unchecked((weights.baseAddress!, losses, self))
-                DispatchQueue.concurrentPerform(iterations: Self.shardCount) { shard in
+                Shards.perform { shard in
                     let (weights, losses, trainer) = shared.value
                     let low = min(batch.startIndex + shard * part, batch.endIndex)
                     let high = min(low + part, batch.endIndex)
@@ -202,7 +200,7 @@ final class NetworkTrainer {
     private func dropOut(_ network: BatchedLSTM, step: Int, shard: Int) {
         guard plan.dropout > 0 else { return }
         var random = SeededRandom(
-            seed: plan.seed, stream: 16 + UInt64(step) * UInt64(Self.shardCount) + UInt64(shard))
+            seed: plan.seed, stream: 16 + UInt64(step) * UInt64(Shards.count) + UInt64(shard))
         let threshold = UInt16(plan.dropout * 65_536)
         let keep = 1 / (1 - plan.dropout)
         let scale = network.hiddenScale

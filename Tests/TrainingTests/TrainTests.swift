@@ -26,6 +26,20 @@ struct TrainTests {
         #expect(other.variants[0].parameters != family.variants[0].parameters)
     }
 
+    @Test("Families trained at the same time are those trained one after the other")
+    func trainedTogether() async throws {
+        let series = SalesFixture().series
+        let alone = try train(series: series, plan: Self.plan(.profile, units: [16, 3]))
+        try await withThrowingTaskGroup(of: TrainedFamily.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    try train(series: series, plan: Self.plan(.profile, units: [16, 3]))
+                }
+            }
+            for try await family in group { #expect(family == alone) }
+        }
+    }
+
     @Test(
         "What the test days hold changes nothing but their own figures",
         arguments: ModelForm.allCases)
