@@ -14,6 +14,7 @@ import gzip
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -169,7 +170,9 @@ class Demo:
         print("  " + line.strip())
         self.port = int(line.strip().split(":")[-1].split()[0].rstrip("."))
         # The device whose network will be cut reaches the hub through this relay.
-        self.relay_port = self.port + 1 if self.port < 65535 else self.port - 1
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.relay_port = probe.getsockname()[1]
         self.start_relay()
 
     def start_relay(self):
