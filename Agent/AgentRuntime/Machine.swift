@@ -48,7 +48,7 @@ package struct Machine: Sendable {
     /// How long one forecast of a 16-unit network over 14 days takes here: the best of a few, so that
     /// whatever else the machine does counts little.
     package static func measureMicroseconds() -> UInt32 {
-        let shape = LSTMShape(inputWidth: 1, units: 16)
+        let shape = NetworkShape(inputWidth: 1, units: 16)
         let layout = ArenaLayout(
             ArenaLayout.Counts(
                 shape: shape, window: 14, profiles: 1, starts: 0, identifierBytes: 0))

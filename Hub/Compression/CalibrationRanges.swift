@@ -8,7 +8,7 @@ struct CalibrationRanges {
     private(set) var cell = 0.0
     private(set) var hidden = 0.0
 
-    init(_ parameters: LSTMParameters, windows: [[Float]], inputShareKept: Double) {
+    init(_ parameters: NetworkParameters, windows: [[Float]], inputShareKept: Double) {
         let width = parameters.inputWidth
         inputs = (0..<width).map { column in
             let sizes = windows.flatMap { window in
@@ -23,7 +23,7 @@ struct CalibrationRanges {
         for window in windows { run(parameters, window) }
     }
 
-    private mutating func run(_ parameters: LSTMParameters, _ window: [Float]) {
+    private mutating func run(_ parameters: NetworkParameters, _ window: [Float]) {
         let (I, H) = (parameters.inputWidth, parameters.units)
         var (h, c) = ([Float](repeating: 0, count: H), [Float](repeating: 0, count: H))
         var z = [Float](repeating: 0, count: 4 * H)

@@ -24,7 +24,7 @@ package struct Quantizer: Sendable {
     /// - Throws: `CompressionError`.
     /// - Complexity: two runs of the float and two of the integer network per window.
     package func quantize(
-        _ parameters: LSTMParameters, spec: FeatureSpec, windows: [[Float]]
+        _ parameters: NetworkParameters, spec: FeatureSpec, windows: [[Float]]
     ) throws(CompressionError) -> IntegerNetwork {
         try check(parameters, spec: spec, windows: windows)
         let (I, H) = (parameters.inputWidth, parameters.units)
@@ -39,7 +39,7 @@ package struct Quantizer: Sendable {
 
         let gateUnit = 4096.0
         let hiddenUnit = Double(1 << network.hiddenFractionBits)
-        for row in 0..<parameters.shape.gateRows {
+        for row in 0..<parameters.shape.kernelRows {
             // What one step of the int8 input weighs.
             let fromInput = (0..<I).map {
                 Double(parameters.inputKernel[row * I + $0]) * gateUnit
@@ -70,7 +70,7 @@ package struct Quantizer: Sendable {
     }
 
     private func check(
-        _ parameters: LSTMParameters, spec: FeatureSpec, windows: [[Float]]
+        _ parameters: NetworkParameters, spec: FeatureSpec, windows: [[Float]]
     ) throws(CompressionError) {
         guard Self.windowsRange.contains(windows.count) else {
             throw .calibrationWindows(count: windows.count)
@@ -100,7 +100,7 @@ package struct Quantizer: Sendable {
     }
 
     private func setDense(
-        of network: inout IntegerNetwork, from parameters: LSTMParameters
+        of network: inout IntegerNetwork, from parameters: NetworkParameters
     ) throws(CompressionError) {
         let largest = parameters.denseWeight.map { Double(abs($0)) }.max() ?? 0
         // A dense layer of zeros has no scale of its own.
@@ -125,7 +125,7 @@ package struct Quantizer: Sendable {
     /// Rounding weights shifts the outputs by a little on the mean; the dense bias takes that back, so that the integer
     /// network is as unbiased as the float one.
     private func correctBias(
-        of network: inout IntegerNetwork, like parameters: LSTMParameters, spec: FeatureSpec,
+        of network: inout IntegerNetwork, like parameters: NetworkParameters, spec: FeatureSpec,
         windows: [[Float]]
     ) throws(CompressionError) {
         let counts = ArenaLayout.Counts(

@@ -4,23 +4,23 @@ package import Forecasting
 /// The network's weights as the products want them: one matrix for everything that enters a gate.
 package struct PackedWeights {
     /// K = H + I + 1: the columns that meet the hidden state, the inputs, and the constant 1 (the bias).
-    package static func columns(_ shape: LSTMShape) -> Int { shape.units + shape.inputWidth + 1 }
-    package static func count(_ shape: LSTMShape) -> Int {
-        shape.gateRows * columns(shape) + shape.units + 1
+    package static func columns(_ shape: NetworkShape) -> Int { shape.units + shape.inputWidth + 1 }
+    package static func count(_ shape: NetworkShape) -> Int {
+        shape.kernelRows * columns(shape) + shape.units + 1
     }
 
-    package let shape: LSTMShape
+    package let shape: NetworkShape
     /// `[4H, K]` row-major, then the dense layer's `[H]`, then its bias.
     package var values: [Float]
 
-    var denseOffset: Int { shape.gateRows * Self.columns(shape) }
+    var denseOffset: Int { shape.kernelRows * Self.columns(shape) }
 
-    init(shape: LSTMShape) {
+    init(shape: NetworkShape) {
         self.shape = shape
         values = [Float](repeating: 0, count: Self.count(shape))
     }
 
-    package init(_ parameters: LSTMParameters) {
+    package init(_ parameters: NetworkParameters) {
         self.init(shape: parameters.shape)
         let (I, H, K) = (shape.inputWidth, shape.units, Self.columns(shape))
         for row in 0..<4 * H {
@@ -32,7 +32,7 @@ package struct PackedWeights {
         values[denseOffset + H] = parameters.denseBias
     }
 
-    package var unpacked: LSTMParameters {
+    package var unpacked: NetworkParameters {
         let (I, H, K) = (shape.inputWidth, shape.units, Self.columns(shape))
         var flat = [Float](repeating: 0, count: shape.parameterCount)
         for row in 0..<4 * H {
@@ -41,7 +41,7 @@ package struct PackedWeights {
             flat[shape.biasOffset + row] = values[row * K + H + I]
         }
         for j in 0...H { flat[shape.denseOffset + j] = values[denseOffset + j] }
-        return LSTMParameters(shape: shape, flattened: flat)
+        return NetworkParameters(shape: shape, flattened: flat)
     }
 }
 
@@ -52,7 +52,7 @@ package struct PackedWeights {
 ///
 /// Not for two threads at once; every thread has its own.
 package final class BatchedLSTM {
-    package let shape: LSTMShape
+    package let shape: NetworkShape
     /// T
     package let window: Int
     /// B, a multiple of 8. Unused columns must carry a zero output gradient.
@@ -81,7 +81,7 @@ package final class BatchedLSTM {
     private typealias Vector = SIMD8<Float>
     private static let lanes = 8
 
-    package init(shape: LSTMShape, window: Int, columns: Int) {
+    package init(shape: NetworkShape, window: Int, columns: Int) {
         precondition(columns > 0 && columns.isMultiple(of: Self.lanes) && window > 0)
         self.shape = shape
         self.window = window

@@ -23,7 +23,7 @@ package struct TrainingProgress: Equatable, Sendable {
 /// their gradients are added in the same order: the same samples and seed give the same weights.
 final class NetworkTrainer {
     struct Result {
-        var parameters: LSTMParameters
+        var parameters: NetworkParameters
         var trainingLosses: [Float]
         var validationLosses: [Float]
         /// 1-based; its weights are the result.
@@ -38,7 +38,7 @@ final class NetworkTrainer {
 
     private let sampler: WindowSampler
     private let plan: TrainingPlan
-    private let shape: LSTMShape
+    private let shape: NetworkShape
     private let shards: [BatchedLSTM]
     private var weights: PackedWeights
     private var averaged: PackedWeights
@@ -48,7 +48,7 @@ final class NetworkTrainer {
     init(sampler: WindowSampler, plan: TrainingPlan, units: Int) {
         self.sampler = sampler
         self.plan = plan
-        shape = LSTMShape(inputWidth: sampler.spec.inputWidth, units: units)
+        shape = NetworkShape(inputWidth: sampler.spec.inputWidth, units: units)
         let columns = ((plan.batch + Shards.count - 1) / Shards.count + 7) / 8 * 8
         shards = (0..<Shards.count).map { [shape] _ in
             BatchedLSTM(shape: shape, window: sampler.spec.window, columns: columns)
@@ -283,7 +283,7 @@ final class NetworkTrainer {
 
     /// Kernels as Glorot and Bengio (2010) draw them, recurrent ones with orthonormal columns (Saxe et al.
     /// 2014), and a forget gate that begins open.
-    private static func initialWeights(_ shape: LSTMShape, seed: UInt64) -> PackedWeights {
+    private static func initialWeights(_ shape: NetworkShape, seed: UInt64) -> PackedWeights {
         var random = SeededRandom(seed: seed, stream: 0)
         let (I, H) = (shape.inputWidth, shape.units)
         var flat = [Float](repeating: 0, count: shape.parameterCount)
@@ -295,7 +295,7 @@ final class NetworkTrainer {
         for h in 0..<H { flat[shape.biasOffset + Gate.forget.rawValue * H + h] = 1 }
         let denseLimit = (6 / Float(H + 1)).squareRoot()
         for h in 0..<H { flat[shape.denseOffset + h] = (2 * random.unit() - 1) * denseLimit }
-        return PackedWeights(LSTMParameters(shape: shape, flattened: flat))
+        return PackedWeights(NetworkParameters(shape: shape, flattened: flat))
     }
 
     /// Gram and Schmidt, on normal columns. `count` is a quarter of `length`, so no column comes near 0.

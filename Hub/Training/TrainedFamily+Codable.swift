@@ -170,17 +170,17 @@ private struct VariantRecord: Codable {
     }
 
     func variant(inputWidth: Int) throws -> TrainedVariant {
-        guard (1...LSTMShape.unitsMax).contains(units) else {
+        guard (1...NetworkShape.unitsMax).contains(units) else {
             throw FamilyCodingError.field("units")
         }
-        let shape = LSTMShape(inputWidth: inputWidth, units: units)
+        let shape = NetworkShape(inputWidth: inputWidth, units: units)
         guard let flat = parameters.floats(shape.parameterCount),
             flat.allSatisfy(\.isFinite)
         else { throw FamilyCodingError.field("parameters") }
         guard let training = trainingLosses.floats(), let validations = validationLosses.floats()
         else { throw FamilyCodingError.field("losses") }
         return TrainedVariant(
-            units: units, parameters: LSTMParameters(shape: shape, flattened: flat),
+            units: units, parameters: NetworkParameters(shape: shape, flattened: flat),
             validation: try validation.accuracy(), test: try test?.accuracy(),
             trainingLosses: training, validationLosses: validations, bestEpoch: bestEpoch)
     }

@@ -3,7 +3,7 @@ package import Forecasting
 /// One size of a family.
 package struct TrainedVariant: Equatable, Sendable {
     package var units: Int
-    package var parameters: LSTMParameters
+    package var parameters: NetworkParameters
     /// Of the network as float, one day ahead.
     package var validation: Accuracy
     /// Nil when the plan kept no test days.

@@ -68,7 +68,7 @@ package struct TrainingPlan: Equatable, Sendable {
 
     func validate() throws {
         guard !units.isEmpty, units.count <= Self.variantsMax,
-            units.allSatisfy({ (1...LSTMShape.unitsMax).contains($0) })
+            units.allSatisfy({ (1...NetworkShape.unitsMax).contains($0) })
         else { throw TrainingError.plan(field: "units") }
         guard FeatureSpec.windowRange.contains(window) else {
             throw TrainingError.plan(field: "window")

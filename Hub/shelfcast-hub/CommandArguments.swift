@@ -37,7 +37,7 @@ struct UnitsList: ExpressibleByArgument {
     init?(argument: String) {
         units = []
         for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
-            guard let value = Int(part), (1...LSTMShape.unitsMax).contains(value),
+            guard let value = Int(part), (1...NetworkShape.unitsMax).contains(value),
                 !units.contains(value)
             else { return nil }
             units.append(value)

@@ -10,7 +10,7 @@ package struct ArenaLayout: Equatable, Sendable {
 
     /// How many of what the arena holds.
     package struct Counts: Equatable, Sendable {
-        package var shape: LSTMShape
+        package var shape: NetworkShape
         package var window: Int
         package var profiles: Int
         package var starts: Int
@@ -18,7 +18,7 @@ package struct ArenaLayout: Equatable, Sendable {
         package var identifierBytes: Int
 
         package init(
-            shape: LSTMShape, window: Int, profiles: Int, starts: Int, identifierBytes: Int
+            shape: NetworkShape, window: Int, profiles: Int, starts: Int, identifierBytes: Int
         ) {
             self.shape = shape
             self.window = window
@@ -74,7 +74,7 @@ package struct ArenaLayout: Equatable, Sendable {
     /// Wide elements come first, so that no region needs padding.
     package init(_ counts: Counts) {
         self.counts = counts
-        let (I, H, rows) = (counts.shape.inputWidth, counts.shape.units, counts.shape.gateRows)
+        let (I, H, rows) = (counts.shape.inputWidth, counts.shape.units, counts.shape.kernelRows)
         var end = 0
         func region(_ count: Int, elementBytes: Int) -> Region {
             let region = Region(offset: end, count: count)

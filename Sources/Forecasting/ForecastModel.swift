@@ -1,12 +1,12 @@
 /// One variant in float: the hub's, and the reference for the integer one.
 package struct ForecastModel: Equatable, Sendable {
     package var spec: FeatureSpec
-    package var parameters: LSTMParameters
+    package var parameters: NetworkParameters
     /// At least one; a flat one where the form has none.
     package var profiles: [SeasonalProfile]
 
     /// - Precondition: the network's input width is the spec's, and there is a profile.
-    package init(spec: FeatureSpec, parameters: LSTMParameters, profiles: [SeasonalProfile]) {
+    package init(spec: FeatureSpec, parameters: NetworkParameters, profiles: [SeasonalProfile]) {
         precondition(parameters.inputWidth == spec.inputWidth && !profiles.isEmpty)
         self.spec = spec
         self.parameters = parameters
@@ -32,7 +32,7 @@ package struct ForecastModel: Equatable, Sendable {
     }
 }
 
-extension LSTMParameters {
+extension NetworkParameters {
     /// Runs the network over one window, from a zero state.
     /// - Parameter window: `[T, I]`, time-major.
     /// - Returns: the dense layer's output after the last row.

@@ -2,7 +2,7 @@ package import Kernels
 
 /// Why numbers from outside are no integer network.
 package enum IntegerNetworkError: Error, Equatable, Sendable {
-    /// Units or input width outside `LSTMShape`'s bounds.
+    /// Units or input width outside `NetworkShape`'s bounds.
     case shape(inputWidth: Int, units: Int)
     case count(IntegerTensor, found: Int, expected: Int)
     /// A weight of -128: the kernels are symmetric.
@@ -31,12 +31,12 @@ package enum IntegerTensor: UInt8, CaseIterable, Sendable {
     case denseBias = 8
 
     /// - Returns: the dimensions for a network of this shape, outermost first.
-    package func dimensions(_ shape: LSTMShape) -> [Int] {
+    package func dimensions(_ shape: NetworkShape) -> [Int] {
         switch self {
         case .inputSteps: [shape.inputWidth]
-        case .inputKernel: [shape.gateRows, shape.inputWidth]
-        case .recurrentKernel: [shape.gateRows, shape.units]
-        case .inputMultipliers, .recurrentMultipliers, .bias: [shape.gateRows]
+        case .inputKernel: [shape.kernelRows, shape.inputWidth]
+        case .recurrentKernel: [shape.kernelRows, shape.units]
+        case .inputMultipliers, .recurrentMultipliers, .bias: [shape.kernelRows]
         case .denseKernel: [shape.units]
         case .denseBias: [1]
         }
@@ -54,7 +54,7 @@ package struct IntegerNetwork: Equatable, Sendable {
     package static let hiddenFractionBitsRange = 7...11
     package static let stepsRange: ClosedRange<Float> = 0x1p-20...0x1p+20
 
-    package var shape: LSTMShape
+    package var shape: NetworkShape
     /// `[I]` int8 steps to one unit of the float input column.
     package var inputSteps: [Float]
     /// `[4H, I]` row-major, rows as in `Gate`; -127...127.
@@ -78,9 +78,9 @@ package struct IntegerNetwork: Equatable, Sendable {
     package var outputScale: Float
 
     /// A network of zeros whose every output is 0: where a builder or a decoder starts.
-    package init(shape: LSTMShape) {
+    package init(shape: NetworkShape) {
         self.shape = shape
-        let rows = shape.gateRows
+        let rows = shape.kernelRows
         inputSteps = [Float](repeating: 127, count: shape.inputWidth)
         inputKernel = [Int8](repeating: 0, count: rows * shape.inputWidth)
         inputMultipliers = [RowMultiplier](repeating: RowMultiplier(code: 0x1E00), count: rows)

@@ -2,9 +2,9 @@
 /// definition that the hub's batched trainer is tested against, and itself checked against finite
 /// differences. One window at a time; allocates.
 package struct LSTMReference: Sendable {
-    package let shape: LSTMShape
+    package let shape: NetworkShape
 
-    package init(shape: LSTMShape) {
+    package init(shape: NetworkShape) {
         self.shape = shape
     }
 
@@ -20,7 +20,7 @@ package struct LSTMReference: Sendable {
     }
 
     /// - Parameters:
-    ///   - parameters: in the order of `LSTMShape`.
+    ///   - parameters: in the order of `NetworkShape`.
     ///   - window: `[T, I]`, time-major.
     ///   - hiddenScale: `[H]`, multiplies the last hidden state before the dense layer: dropout's mask.
     package func forward(

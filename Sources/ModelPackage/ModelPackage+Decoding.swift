@@ -225,12 +225,12 @@ extension Manifest {
 extension IntegerNetwork {
     fileprivate init(decoding bytes: [UInt8], inputWidth: Int) throws(PackageError) {
         var reader = ByteReader(bytes, section: .network)
-        guard try reader.count(1...LSTMShape.inputWidthMax, .inputWidth) == inputWidth else {
+        guard try reader.count(1...NetworkShape.inputWidthMax, .inputWidth) == inputWidth else {
             throw .field(.inputWidth, index: 0)
         }
-        let units = try reader.count(1...LSTMShape.unitsMax, .units)
+        let units = try reader.count(1...NetworkShape.unitsMax, .units)
         // The largest shape's tensors take 99 KB: nothing a hostile header says allocates more.
-        self.init(shape: LSTMShape(inputWidth: inputWidth, units: units))
+        self.init(shape: NetworkShape(inputWidth: inputWidth, units: units))
         cellFractionBits = Int(try reader.byte())
         hiddenFractionBits = Int(try reader.byte())
         outputScale = try reader.float()

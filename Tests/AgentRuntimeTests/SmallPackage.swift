@@ -10,7 +10,7 @@ enum SmallPackage {
         let asOf = try #require(BusinessDay(year: 2023, month: 12, day: 31))
         let spec = FeatureSpec(
             form: .profile, window: 14, levelRate: 0.05, inputs: [], output: .logResidual)
-        var network = IntegerNetwork(shape: LSTMShape(inputWidth: spec.inputWidth, units: 2))
+        var network = IntegerNetwork(shape: NetworkShape(inputWidth: spec.inputWidth, units: 2))
         func weights(_ count: Int) -> [Int8] {
             (0..<count).map { Int8(truncatingIfNeeded: $0 &* 37 &+ Int(seed) &* 11) }.map {
                 max($0, -127)

@@ -175,7 +175,7 @@ enum TestPackage {
     ) throws -> ModelPackage {
         let spec = FeatureSpec(
             form: .profile, window: 14, levelRate: 0.25, inputs: [], output: .logResidual)
-        var network = IntegerNetwork(shape: LSTMShape(inputWidth: 1, units: units))
+        var network = IntegerNetwork(shape: NetworkShape(inputWidth: 1, units: units))
         for i in network.inputKernel.indices { network.inputKernel[i] = Int8(i * 7 % 100) }
         for i in network.denseKernel.indices { network.denseKernel[i] = Int8(10 + i) }
         network.outputScale = 1.0 / 65_536

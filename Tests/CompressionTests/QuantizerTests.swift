@@ -93,7 +93,7 @@ struct QuantizerTests {
         for column in 1..<width { #expect(network.inputSteps[column] == 127) }
         #expect(FixedPoint.quantize(1, stepsPerUnit: 127) == 127)
         #expect(FixedPoint.quantize(0, stepsPerUnit: 127) == 0)
-        for row in 0..<example.parameters.shape.gateRows {
+        for row in 0..<example.parameters.shape.kernelRows {
             for column in 1..<width {
                 let exact = Double(example.parameters.inputKernel[row * width + column]) * 4096
                 let multiplier = network.inputMultipliers[row].value
@@ -134,7 +134,7 @@ struct QuantizerTests {
         let example = try Example(inputs: [], units: 2)
         var flat = [Float](repeating: 0, count: example.parameters.shape.parameterCount)
         flat[flat.count - 1] = 0.25
-        let parameters = LSTMParameters(shape: example.parameters.shape, flattened: flat)
+        let parameters = NetworkParameters(shape: example.parameters.shape, flattened: flat)
         let network = try Quantizer().quantize(
             parameters, spec: example.spec, windows: example.windows)
         try network.validate()
@@ -157,7 +157,7 @@ struct QuantizerTests {
     @Test("What cannot be quantised is named")
     func refusals() throws {
         let example = try Example(inputs: [], units: 2)
-        func quantize(_ change: (inout LSTMParameters, inout [[Float]]) -> Void) throws {
+        func quantize(_ change: (inout NetworkParameters, inout [[Float]]) -> Void) throws {
             var (parameters, windows) = (example.parameters, example.windows)
             change(&parameters, &windows)
             _ = try Quantizer().quantize(parameters, spec: example.spec, windows: windows)
@@ -195,7 +195,7 @@ struct QuantizerTests {
 /// A seeded float network of the size training gives, windows it might see, and its integer form.
 private struct Example {
     var spec: FeatureSpec
-    var parameters: LSTMParameters
+    var parameters: NetworkParameters
     var windows: [[Float]]
     var network: IntegerNetwork
 
@@ -204,12 +204,12 @@ private struct Example {
         let spec = FeatureSpec(
             form: .calendar, window: 14, levelRate: 0.1, inputs: inputs, output: .relative)
         self.spec = spec
-        let shape = LSTMShape(inputWidth: spec.inputWidth, units: units)
+        let shape = NetworkShape(inputWidth: spec.inputWidth, units: units)
         let reach = 1.5 / Float(units).squareRoot()
         let flat = (0..<shape.parameterCount).map { _ in
             Float.random(in: -reach...reach, using: &numbers)
         }
-        parameters = LSTMParameters(shape: shape, flattened: flat)
+        parameters = NetworkParameters(shape: shape, flattened: flat)
         windows = (0..<100).map { _ in
             let target = BusinessDay(daysSince1970: .random(in: 15_000...18_000, using: &numbers))
             let level = Float.random(in: 2...50, using: &numbers)
@@ -230,11 +230,11 @@ private struct Example {
 
 /// The float network's states, in double precision and with the C library's functions.
 private struct FloatStates {
-    let parameters: LSTMParameters
+    let parameters: NetworkParameters
     var h: [Double]
     var c: [Double]
 
-    init(_ parameters: LSTMParameters) {
+    init(_ parameters: NetworkParameters) {
         self.parameters = parameters
         h = [Double](repeating: 0, count: parameters.units)
         c = h

@@ -29,7 +29,7 @@ struct IntegerLSTMTests {
         "Any shape and any numbers give what plain integers give", arguments: shapes, [1, 2, 3, 4])
     func property(shape: (Int, Int), seed: UInt64) throws {
         var numbers = SeededGenerator(seed: seed)
-        let shape = LSTMShape(inputWidth: shape.0, units: shape.1)
+        let shape = NetworkShape(inputWidth: shape.0, units: shape.1)
         let network = Self.network(shape, shifts: 5...16, &numbers)
         try network.validate()
         try Self.compare(network, days: 6) { _ in .random(in: -127...127, using: &numbers) }
@@ -41,8 +41,8 @@ struct IntegerLSTMTests {
         arguments: [(127, 127), (127, -127), (-127, 127), (-127, -127)] as [(Int8, Int8)],
         [1, 2, 30])
     func extremes(signs: (weight: Int8, input: Int8), shift: UInt16) throws {
-        var network = IntegerNetwork(shape: LSTMShape(inputWidth: 64, units: 128))
-        let rows = network.shape.gateRows
+        var network = IntegerNetwork(shape: NetworkShape(inputWidth: 64, units: 128))
+        let rows = network.shape.kernelRows
         network.inputKernel = [Int8](repeating: signs.weight, count: rows * 64)
         network.recurrentKernel = [Int8](repeating: signs.weight, count: rows * 128)
         network.denseKernel = [Int8](repeating: signs.weight, count: 128)
@@ -61,7 +61,7 @@ struct IntegerLSTMTests {
     @Test(
         "Cell and hidden state saturate at both ends and come back", arguments: [1, -1] as [Int8])
     func saturation(sign: Int8) {
-        var network = IntegerNetwork(shape: LSTMShape(inputWidth: 1, units: 1))
+        var network = IntegerNetwork(shape: NetworkShape(inputWidth: 1, units: 1))
         network.bias = [32_767, 32_767, 0, 32_767]  // input, forget and output gates open
         network.inputKernel = [0, 0, 127, 0]
         network.inputMultipliers = [RowMultiplier](repeating: .init(code: 1 << 8), count: 4)
@@ -79,7 +79,7 @@ struct IntegerLSTMTests {
     @Test("A run starts from nothing, whatever ran before")
     func reset() throws {
         var numbers = SeededGenerator(seed: 9)
-        let network = Self.network(LSTMShape(inputWidth: 3, units: 5), shifts: 5...12, &numbers)
+        let network = Self.network(NetworkShape(inputWidth: 3, units: 5), shifts: 5...12, &numbers)
         let lstm = Self.lstm(network, window: 4)
         let window = (0..<12).map { _ in Float.random(in: -1...1, using: &numbers) }
         func run(_ values: [Float]) -> Int32 {
@@ -97,7 +97,7 @@ struct IntegerLSTMTests {
         var numbers = SeededGenerator(seed: 2026)
         var digest: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a over the outputs
         for _ in 0..<1000 {
-            let shape = LSTMShape(
+            let shape = NetworkShape(
                 inputWidth: .random(in: 1...24, using: &numbers),
                 units: .random(in: 1...20, using: &numbers))
             let network = Self.network(shape, shifts: 5...14, &numbers)
@@ -113,7 +113,7 @@ struct IntegerLSTMTests {
     @Test("The arena is laid out without gaps or overlaps, and its size is INTEGER.md's sum")
     func arena() {
         let counts = ArenaLayout.Counts(
-            shape: LSTMShape(inputWidth: 5, units: 3), window: 7, profiles: 2, starts: 11,
+            shape: NetworkShape(inputWidth: 5, units: 3), window: 7, profiles: 2, starts: 11,
             identifierBytes: 23)
         let layout = ArenaLayout(counts)
         let regions: [(ArenaLayout.Region, Int)] = [
@@ -168,7 +168,7 @@ struct IntegerLSTMTests {
 
     @Test("Numbers that are no network are refused by name", arguments: invalid.indices)
     func validation(row: Int) throws {
-        var network = IntegerNetwork(shape: LSTMShape(inputWidth: 3, units: 2))
+        var network = IntegerNetwork(shape: NetworkShape(inputWidth: 3, units: 2))
         try network.validate()
         Self.invalid[row].0(&network)
         #expect(throws: Self.invalid[row].1) { try network.validate() }
@@ -183,14 +183,14 @@ struct IntegerLSTMTests {
     }
 
     static func network(
-        _ shape: LSTMShape, shifts: ClosedRange<UInt16>, _ numbers: inout SeededGenerator
+        _ shape: NetworkShape, shifts: ClosedRange<UInt16>, _ numbers: inout SeededGenerator
     ) -> IntegerNetwork {
         var network = IntegerNetwork(shape: shape)
         func weights(_ count: Int) -> [Int8] {
             (0..<count).map { _ in .random(in: -127...127, using: &numbers) }
         }
         func multipliers() -> [RowMultiplier] {
-            (0..<shape.gateRows).map { _ in
+            (0..<shape.kernelRows).map { _ in
                 RowMultiplier(
                     code: .random(in: shifts, using: &numbers) << 8
                         | .random(in: 0...255, using: &numbers))
@@ -227,7 +227,7 @@ struct IntegerLSTMTests {
 
 extension IntegerTrace {
     var network: IntegerNetwork {
-        var network = IntegerNetwork(shape: LSTMShape(inputWidth: inputWidth, units: units))
+        var network = IntegerNetwork(shape: NetworkShape(inputWidth: inputWidth, units: units))
         network.inputKernel = inputKernel
         network.inputMultipliers = inputCodes.map(RowMultiplier.init(code:))
         network.recurrentKernel = recurrentKernel

@@ -16,7 +16,7 @@ struct LSTMReferenceTests {
         "The gradient of every parameter equals its finite difference",
         arguments: [(1, 1, 1), (1, 3, 14), (3, 2, 5), (20, 4, 4)], [false, true])
     func gradients(size: (inputs: Int, units: Int, days: Int), dropsOut: Bool) {
-        let shape = LSTMShape(inputWidth: size.inputs, units: size.units)
+        let shape = NetworkShape(inputWidth: size.inputs, units: size.units)
         let reference = LSTMReference(shape: shape)
         let parameters = Self.values(shape.parameterCount, seed: 7)
         let window = Self.values(size.days * size.inputs, seed: 11)
@@ -55,27 +55,27 @@ struct LSTMReferenceTests {
         let candidate = hyperbolicTangent(1.0 * 0.8 - 0.3)
         let output = sigmoid(2.0 * 0.8 + 0.4)
         let expected = 3.0 * output * hyperbolicTangent(input * candidate) - 0.5
-        let trace = LSTMReference(shape: LSTMShape(inputWidth: 1, units: 1))
+        let trace = LSTMReference(shape: NetworkShape(inputWidth: 1, units: 1))
             .forward(parameters: parameters, window: [0.8])
         #expect(abs(trace.output - expected) < 1e-15)
     }
 
     @Test("The float network gives what the reference gives")
     func floatNetwork() {
-        let shape = LSTMShape(inputWidth: 3, units: 5)
+        let shape = NetworkShape(inputWidth: 3, units: 5)
         let flat = Self.values(shape.parameterCount, seed: 3).map(Float.init)
         let window = Self.values(14 * 3, seed: 5).map(Float.init)
         let exact = LSTMReference(shape: shape)
             .forward(parameters: flat.map(Double.init), window: window.map(Double.init)).output
-        let output = LSTMParameters(shape: shape, flattened: flat).output(window: window)
+        let output = NetworkParameters(shape: shape, flattened: flat).output(window: window)
         #expect(abs(Double(output) - exact) < 1e-6)
     }
 
     @Test("Parameters laid out flat come back the same")
     func flattened() {
-        let shape = LSTMShape(inputWidth: 2, units: 3)
+        let shape = NetworkShape(inputWidth: 2, units: 3)
         let flat = (0..<shape.parameterCount).map(Float.init)
-        let parameters = LSTMParameters(shape: shape, flattened: flat)
+        let parameters = NetworkParameters(shape: shape, flattened: flat)
         #expect(parameters.flattened == flat)
         #expect(shape.parameterCount == 4 * 3 * (2 + 3 + 1) + 3 + 1)
     }

@@ -25,7 +25,7 @@ enum PackageFixtures {
                     wapePartsPerMillion: 104_990, mapePartsPerMillion: 130_550,
                     biasPartsPerMillion: -2_610, forecasts: 18_250),
                 newItemScale: 0.25),
-            network: network(LSTMShape(inputWidth: spec.inputWidth, units: units), &numbers),
+            network: network(NetworkShape(inputWidth: spec.inputWidth, units: units), &numbers),
             profiles: [.flat], starts: [])
         if form == .profile {
             package.profiles = (0..<profiles).map { _ in
@@ -61,13 +61,13 @@ enum PackageFixtures {
         return package
     }
 
-    static func network(_ shape: LSTMShape, _ numbers: inout SeededGenerator) -> IntegerNetwork {
+    static func network(_ shape: NetworkShape, _ numbers: inout SeededGenerator) -> IntegerNetwork {
         var network = IntegerNetwork(shape: shape)
         func weights(_ count: Int) -> [Int8] {
             (0..<count).map { _ in .random(in: -127...127, using: &numbers) }
         }
         func codes() -> [UInt16] {
-            (0..<shape.gateRows).map { _ in .random(in: 0x0B00...0x0D00, using: &numbers) }
+            (0..<shape.kernelRows).map { _ in .random(in: 0x0B00...0x0D00, using: &numbers) }
         }
         network.inputSteps[0] = 62.5
         network.inputKernel = weights(network.inputKernel.count)

@@ -27,7 +27,7 @@ struct PackageRowsTests {
         #expect(manifest.newItemScale == 0.5)
 
         let network = package.network
-        #expect(network.shape == LSTMShape(inputWidth: 1, units: 1))
+        #expect(network.shape == NetworkShape(inputWidth: 1, units: 1))
         #expect(network.inputSteps == [64])
         #expect(network.inputKernel == [1, -1, 127, -127])
         #expect(network.inputMultiplierCodes == [0x0800, 0x0901, 0x0AFF, 0x0B00])

@@ -16,10 +16,10 @@ struct BatchedLSTMTests {
             (inputs: 1, units: 1, days: 3), (1, 3, 14), (1, 64, 14), (20, 4, 14), (3, 7, 1),
         ], [false, true])
     func equalsReference(size: (inputs: Int, units: Int, days: Int), dropsOut: Bool) {
-        let shape = LSTMShape(inputWidth: size.inputs, units: size.units)
+        let shape = NetworkShape(inputWidth: size.inputs, units: size.units)
         let (columns, used) = (16, 11)
         let flat = Self.values(shape.parameterCount, seed: 3, scale: 0.5)
-        let weights = PackedWeights(LSTMParameters(shape: shape, flattened: flat))
+        let weights = PackedWeights(NetworkParameters(shape: shape, flattened: flat))
         let network = BatchedLSTM(shape: shape, window: size.days, columns: columns)
         let windows = (0..<used).map {
             Self.values(size.days * size.inputs, seed: 100 + UInt64($0), scale: 1.5)
@@ -68,8 +68,8 @@ struct BatchedLSTMTests {
 
     @Test("Packed weights come back as they were")
     func packing() {
-        let shape = LSTMShape(inputWidth: 3, units: 5)
-        let parameters = LSTMParameters(
+        let shape = NetworkShape(inputWidth: 3, units: 5)
+        let parameters = NetworkParameters(
             shape: shape, flattened: (0..<shape.parameterCount).map(Float.init))
         #expect(PackedWeights(parameters).unpacked == parameters)
     }
