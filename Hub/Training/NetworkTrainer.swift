@@ -39,7 +39,7 @@ final class NetworkTrainer {
     private let sampler: WindowSampler
     private let plan: TrainingPlan
     private let shape: NetworkShape
-    private let shards: [BatchedLSTM]
+    private let shards: [BatchedNetwork]
     private var weights: PackedWeights
     private var averaged: PackedWeights
     /// Divides a loss, so that gradients are of order 1 whatever the units sold.
@@ -51,7 +51,7 @@ final class NetworkTrainer {
         shape = NetworkShape(inputWidth: sampler.spec.inputWidth, units: units)
         let columns = ((plan.batch + Shards.count - 1) / Shards.count + 7) / 8 * 8
         shards = (0..<Shards.count).map { [shape] _ in
-            BatchedLSTM(shape: shape, window: sampler.spec.window, columns: columns)
+            BatchedNetwork(shape: shape, window: sampler.spec.window, columns: columns)
         }
         weights = Self.initialWeights(shape, seed: plan.seed)
         averaged = weights
@@ -197,7 +197,7 @@ final class NetworkTrainer {
     }
 
     /// Inverted dropout: kept units are scaled up, so that nothing changes when forecasting.
-    private func dropOut(_ network: BatchedLSTM, step: Int, shard: Int) {
+    private func dropOut(_ network: BatchedNetwork, step: Int, shard: Int) {
         guard plan.dropout > 0 else { return }
         var random = SeededRandom(
             seed: plan.seed, stream: 16 + UInt64(step) * UInt64(Shards.count) + UInt64(shard))

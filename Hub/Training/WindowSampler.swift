@@ -6,7 +6,7 @@ struct Sample {
     var entry: UInt32
 }
 
-/// Gathers windows from a panel straight into the matrices of a `BatchedLSTM`: the same numbers, bit for
+/// Gathers windows from a panel straight into the matrices of a `BatchedNetwork`: the same numbers, bit for
 /// bit, as `FeatureWindow` writes.
 struct WindowSampler: Sendable {
     let panel: SeriesPanel
@@ -43,7 +43,7 @@ struct WindowSampler: Sendable {
     }
 
     /// Writes one window as column `column` of a network's inputs.
-    func gather(_ sample: Sample, column: Int, into network: BatchedLSTM) {
+    func gather(_ sample: Sample, column: Int, into network: BatchedNetwork) {
         let entry = panel.entries[Int(sample.entry)]
         let target = Int(sample.cell)
         let (B, T, stride) = (network.columns, spec.window, network.inputStride)

@@ -4,7 +4,7 @@ import Testing
 import Training
 
 @Suite("The batched network")
-struct BatchedLSTMTests {
+struct BatchedNetworkTests {
     private static func values(_ count: Int, seed: UInt64, scale: Double) -> [Float] {
         var noise = Noise(state: seed)
         return (0..<count).map { _ in Float((noise.uniform() - 0.5) * 2 * scale) }
@@ -20,7 +20,7 @@ struct BatchedLSTMTests {
         let (columns, used) = (16, 11)
         let flat = Self.values(shape.parameterCount, seed: 3, scale: 0.5)
         let weights = PackedWeights(NetworkParameters(shape: shape, flattened: flat))
-        let network = BatchedLSTM(shape: shape, window: size.days, columns: columns)
+        let network = BatchedNetwork(shape: shape, window: size.days, columns: columns)
         let windows = (0..<used).map {
             Self.values(size.days * size.inputs, seed: 100 + UInt64($0), scale: 1.5)
         }

@@ -51,7 +51,7 @@ package struct PackedWeights {
 /// weights over all days is one more.
 ///
 /// Not for two threads at once; every thread has its own.
-package final class BatchedLSTM {
+package final class BatchedNetwork {
     package let shape: NetworkShape
     /// T
     package let window: Int
