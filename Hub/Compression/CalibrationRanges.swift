@@ -24,25 +24,11 @@ struct CalibrationRanges {
     }
 
     private mutating func run(_ parameters: NetworkParameters, _ window: [Float]) {
-        let (I, H) = (parameters.inputWidth, parameters.units)
-        var (h, c) = ([Float](repeating: 0, count: H), [Float](repeating: 0, count: H))
-        var z = [Float](repeating: 0, count: 4 * H)
-        for t in 0..<window.count / I {
-            for row in 0..<4 * H {
-                var sum = parameters.bias[row]
-                for i in 0..<I { sum += parameters.inputKernel[row * I + i] * window[t * I + i] }
-                for j in 0..<H { sum += parameters.recurrentKernel[row * H + j] * h[j] }
-                z[row] = sum
-            }
-            for j in 0..<H {
-                func gate(_ gate: Gate) -> Float { z[gate.rawValue * H + j] }
-                c[j] =
-                    sigmoid(gate(.forget)) * c[j] + sigmoid(gate(.input))
-                    * hyperbolicTangent(gate(.candidate))
-                h[j] = sigmoid(gate(.output)) * hyperbolicTangent(c[j])
-                cell = max(cell, Double(abs(c[j])))
-                hidden = max(hidden, Double(abs(h[j])))
-            }
+        var recurrence = FloatRecurrence(parameters)
+        for day in 0..<window.count / parameters.inputWidth {
+            recurrence.step(day: day, of: window)
+            for value in recurrence.cell { cell = max(cell, Double(abs(value))) }
+            for value in recurrence.hidden { hidden = max(hidden, Double(abs(value))) }
         }
     }
 }

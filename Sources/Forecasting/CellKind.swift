@@ -40,6 +40,15 @@ package enum CellKind: UInt8, CaseIterable, Sendable {
         }
     }
 
+    /// Blocks of H sums that an integer step needs. The GRU keeps its candidate's recurrent product apart, because the
+    /// reset gate weighs it; FastGRNN's gate and candidate share one sum.
+    package var sumBlocks: Int {
+        switch self {
+        case .lstm, .gru: 4
+        case .fastGRNN: 1
+        }
+    }
+
     /// Parameters that belong to no unit.
     package var scalarCount: Int { self == .fastGRNN ? 2 : 0 }
 }

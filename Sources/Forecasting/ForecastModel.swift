@@ -31,35 +31,3 @@ package struct ForecastModel: Equatable, Sendable {
         return window.units(networkOutput: parameters.output(window: values))
     }
 }
-
-extension NetworkParameters {
-    /// Runs the network over one window, from a zero state.
-    /// - Parameter window: `[T, I]`, time-major.
-    /// - Returns: the dense layer's output after the last row.
-    package func output(window: [Float]) -> Float {
-        let (I, H) = (inputWidth, units)
-        precondition(window.count.isMultiple(of: I))
-        var h = [Float](repeating: 0, count: H)
-        var c = [Float](repeating: 0, count: H)
-        var z = [Float](repeating: 0, count: 4 * H)
-        for t in 0..<window.count / I {
-            for row in 0..<4 * H {
-                var sum = bias[row]
-                for i in 0..<I { sum += inputKernel[row * I + i] * window[t * I + i] }
-                for j in 0..<H { sum += recurrentKernel[row * H + j] * h[j] }
-                z[row] = sum
-            }
-            for j in 0..<H {
-                let i = sigmoid(z[Gate.input.rawValue * H + j])
-                let f = sigmoid(z[Gate.forget.rawValue * H + j])
-                let g = hyperbolicTangent(z[Gate.candidate.rawValue * H + j])
-                let o = sigmoid(z[Gate.output.rawValue * H + j])
-                c[j] = f * c[j] + i * g
-                h[j] = o * hyperbolicTangent(c[j])
-            }
-        }
-        var y = denseBias
-        for j in 0..<H { y += denseWeight[j] * h[j] }
-        return y
-    }
-}

@@ -65,3 +65,15 @@ package struct NetworkParameters: Equatable, Sendable {
         denseBias = flattened[shape.denseBiasOffset]
     }
 }
+
+extension NetworkParameters {
+    /// Runs the network over one window, from a zero state.
+    /// - Parameter window: `[T, I]`, time-major.
+    /// - Returns: the dense layer's output after the last row.
+    package func output(window: [Float]) -> Float {
+        precondition(window.count.isMultiple(of: inputWidth))
+        var recurrence = FloatRecurrence(self)
+        for day in 0..<window.count / inputWidth { recurrence.step(day: day, of: window) }
+        return recurrence.output
+    }
+}

@@ -45,7 +45,7 @@ struct BatchedNetworkTests {
             network.backward($0.baseAddress!)
         }
 
-        let reference = LSTMReference(shape: shape)
+        let reference = RecurrentReference(shape: shape)
         let exactParameters = flat.map(Double.init)
         var exact = [Double](repeating: 0, count: shape.parameterCount)
         for b in 0..<used {
