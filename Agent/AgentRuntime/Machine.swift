@@ -52,11 +52,11 @@ package struct Machine: Sendable {
         let layout = ArenaLayout(
             ArenaLayout.Counts(
                 shape: shape, window: 14, profiles: 1, starts: 0, identifierBytes: 0))
-        let lstm = IntegerLSTM(IntegerNetwork(shape: shape), in: Arena(layout))
+        let recurrence = IntegerRecurrence(IntegerNetwork(shape: shape), in: Arena(layout))
         var best = Int64.max
         for _ in 0..<8 {
             let start = shelfcast_steady_microseconds()
-            for _ in 0..<8 { _ = lstm.run() }
+            for _ in 0..<8 { _ = recurrence.run() }
             best = min(best, shelfcast_steady_microseconds() - start)
         }
         return UInt32(clamping: max(1, best / 8))

@@ -86,7 +86,8 @@ package final class PackageBuilder {
                     "post-training int8, per-row symmetric, calibrated on \(calibrationWindows.count) windows",
                 lineage: lineage.isEmpty
                     ? "seed \(family.seed)" : "\(lineage), seed \(family.seed)",
-                spec: family.spec, store: store, asOf: family.asOf, release: release,
+                requiredFeatures: Engine.requiredFeatures(for: network), spec: family.spec,
+                store: store, asOf: family.asOf, release: release,
                 newItemScale: newItemScale),
             network: network, profiles: profiles, starts: starts)
         do { try package.validate() } catch { throw .notPackable(error) }

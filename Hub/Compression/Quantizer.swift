@@ -35,7 +35,8 @@ package struct Quantizer: Sendable {
             holding: ranges.cell * cellHeadroom, within: IntegerNetwork.cellFractionBitsRange,
             largest: 32_767)
         network.hiddenFractionBits = Self.fractionBits(
-            holding: ranges.hidden, within: IntegerNetwork.hiddenFractionBitsRange, largest: 127)
+            holding: ranges.hidden,
+            within: IntegerNetwork.hiddenFractionBitsRange(parameters.shape.cell), largest: 127)
 
         let gateUnit = 4096.0
         let hiddenUnit = Double(1 << network.hiddenFractionBits)
@@ -130,12 +131,12 @@ package struct Quantizer: Sendable {
     ) throws(CompressionError) {
         let counts = ArenaLayout.Counts(
             shape: network.shape, window: spec.window, profiles: 0, starts: 0, identifierBytes: 0)
-        let lstm = IntegerLSTM(network, in: Arena(ArenaLayout(counts)))
+        let recurrence = IntegerRecurrence(network, in: Arena(ArenaLayout(counts)))
         var error = 0.0
         for window in windows {
-            for i in window.indices { lstm.window[i] = window[i] }
+            for i in window.indices { recurrence.window[i] = window[i] }
             error +=
-                Double(lstm.run()) * Double(network.outputScale)
+                Double(recurrence.run()) * Double(network.outputScale)
                 - Double(parameters.output(window: window))
         }
         let bias = Double(network.denseBias) * Double(network.outputScale)

@@ -34,9 +34,9 @@ package struct ArenaLayout: Equatable, Sendable {
     package let windowValues: Region
     /// `[I]` float
     package let inputSteps: Region
-    /// `[4H]` int32
+    /// `[biasCount]` int32
     package let bias: Region
-    /// `[4H]` int32
+    /// `[sumBlocks · H]` int32
     package let sums: Region
     /// `[profiles, 19]` float: seven weekdays, then twelve months
     package let profileFactors: Region
@@ -47,18 +47,18 @@ package struct ArenaLayout: Equatable, Sendable {
     /// `[starts]` uint32: where a start's identifier ends among the identifier bytes
     package let identifierEnds: Region
     // Of two bytes.
-    /// `[4H]` uint16
+    /// `[R]` uint16
     package let inputMultipliers: Region
-    /// `[4H]` uint16
+    /// `[R]` uint16
     package let recurrentMultipliers: Region
     /// `[H]` int16
     package let cell: Region
     /// `[starts]` uint16
     package let startProfiles: Region
     // Of one byte.
-    /// `[4H, I]` int8
+    /// `[R, I]` int8
     package let inputKernel: Region
-    /// `[4H, H]` int8
+    /// `[R, H]` int8
     package let recurrentKernel: Region
     /// `[H]` int8
     package let denseKernel: Region
@@ -83,8 +83,8 @@ package struct ArenaLayout: Equatable, Sendable {
         }
         windowValues = region(counts.window * I, elementBytes: 4)
         inputSteps = region(I, elementBytes: 4)
-        bias = region(rows, elementBytes: 4)
-        sums = region(rows, elementBytes: 4)
+        bias = region(counts.shape.biasCount, elementBytes: 4)
+        sums = region(counts.shape.cell.sumBlocks * H, elementBytes: 4)
         profileFactors = region(
             counts.profiles * (SeasonalProfile.weekdays + SeasonalProfile.months), elementBytes: 4)
         startLevels = region(counts.starts, elementBytes: 4)

@@ -50,36 +50,36 @@ package struct FloatRecurrence: Sendable {
     }
 
     private mutating func stepLSTM() {
-        let H = parameters.units
-        for j in 0..<H {
-            let i = sigmoid(sums[Gate.input.rawValue * H + j])
-            let f = sigmoid(sums[Gate.forget.rawValue * H + j])
-            let g = hyperbolicTangent(sums[Gate.candidate.rawValue * H + j])
-            let o = sigmoid(sums[Gate.output.rawValue * H + j])
+        let units = parameters.units
+        for j in 0..<units {
+            let i = sigmoid(sums[Gate.input.rawValue * units + j])
+            let f = sigmoid(sums[Gate.forget.rawValue * units + j])
+            let g = hyperbolicTangent(sums[Gate.candidate.rawValue * units + j])
+            let o = sigmoid(sums[Gate.output.rawValue * units + j])
             cell[j] = f * cell[j] + i * g
             hidden[j] = o * hyperbolicTangent(cell[j])
         }
     }
 
     private mutating func stepGRU() {
-        let H = parameters.units
-        for j in 0..<H {
-            let z = sigmoid(sums[GRUGate.update.rawValue * H + j])
-            let r = sigmoid(sums[GRUGate.reset.rawValue * H + j])
+        let units = parameters.units
+        for j in 0..<units {
+            let z = sigmoid(sums[GRUGate.update.rawValue * units + j])
+            let r = sigmoid(sums[GRUGate.reset.rawValue * units + j])
             let n = hyperbolicTangent(
-                sums[GRUGate.candidate.rawValue * H + j] + r * sums[3 * H + j])
+                sums[GRUGate.candidate.rawValue * units + j] + r * sums[3 * units + j])
             hidden[j] = (1 - z) * n + z * hidden[j]
             cell[j] = hidden[j]
         }
     }
 
     private mutating func stepFastGRNN() {
-        let H = parameters.units
+        let units = parameters.units
         let (zeta, nu) = (parameters.scalars[0], parameters.scalars[1])
-        for j in 0..<H {
-            let z = sigmoid(sums[j] + parameters.bias[FastGRNNBias.gate.rawValue * H + j])
+        for j in 0..<units {
+            let z = sigmoid(sums[j] + parameters.bias[FastGRNNBias.gate.rawValue * units + j])
             let c = hyperbolicTangent(
-                sums[j] + parameters.bias[FastGRNNBias.candidate.rawValue * H + j])
+                sums[j] + parameters.bias[FastGRNNBias.candidate.rawValue * units + j])
             hidden[j] = (zeta * (1 - z) + nu) * c + z * hidden[j]
             cell[j] = hidden[j]
         }

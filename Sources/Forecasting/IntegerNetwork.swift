@@ -11,6 +11,8 @@ package enum IntegerNetworkError: Error, Equatable, Sendable {
     case multiplier(IntegerTensor, at: Int)
     /// Beyond ±`biasMax`, or ±`denseBiasMax` for the dense layer's.
     case bias(IntegerTensor, at: Int)
+    /// Above `scalarMax`.
+    case scalar(at: Int)
     case cellFractionBits(Int)
     case hiddenFractionBits(Int)
     /// Not finite, not above zero, or outside `IntegerNetwork.stepsRange`.
@@ -29,6 +31,12 @@ package enum IntegerTensor: UInt8, CaseIterable, Sendable {
     case bias = 6
     case denseKernel = 7
     case denseBias = 8
+    case scalars = 9
+
+    /// The tensors of a network with this cell, in the order in which a package has them.
+    package static func tensors(of cell: CellKind) -> [IntegerTensor] {
+        allCases.filter { $0 != .scalars || cell.scalarCount > 0 }
+    }
 
     /// - Returns: the dimensions for a network of this shape, outermost first.
     package func dimensions(_ shape: NetworkShape) -> [Int] {
@@ -36,14 +44,16 @@ package enum IntegerTensor: UInt8, CaseIterable, Sendable {
         case .inputSteps: [shape.inputWidth]
         case .inputKernel: [shape.kernelRows, shape.inputWidth]
         case .recurrentKernel: [shape.kernelRows, shape.units]
-        case .inputMultipliers, .recurrentMultipliers, .bias: [shape.kernelRows]
+        case .inputMultipliers, .recurrentMultipliers: [shape.kernelRows]
+        case .bias: [shape.biasCount]
         case .denseKernel: [shape.units]
         case .denseBias: [1]
+        case .scalars: [shape.cell.scalarCount]
         }
     }
 }
 
-/// The LSTM as a device runs it: integers only between the quantised window and the dense layer's sum.
+/// The network as a device runs it: integers only between the quantised window and the dense layer's sum.
 /// `INTEGER.md` beside this file says what every number means and how it is rounded.
 package struct IntegerNetwork: Equatable, Sendable {
     /// Q3.12 with headroom: ±256.
@@ -51,28 +61,31 @@ package struct IntegerNetwork: Equatable, Sendable {
     /// The dense sum adds at most 127 · 127 · 128 < 2^21 to it.
     package static let denseBiasMax: Int32 = 1 << 30
     package static let cellFractionBitsRange = 8...15
-    package static let hiddenFractionBitsRange = 7...11
+    /// Q0.15: just below 1.
+    package static let scalarMax: UInt16 = 32_767
     package static let stepsRange: ClosedRange<Float> = 0x1p-20...0x1p+20
 
     package var shape: NetworkShape
     /// `[I]` int8 steps to one unit of the float input column.
     package var inputSteps: [Float]
-    /// `[4H, I]` row-major, rows as in `Gate`; -127...127.
+    /// `[R, I]` row-major, rows as in `Gate` or `GRUGate`; -127...127.
     package var inputKernel: [Int8]
-    /// `[4H]` from a row's sum to Q3.12.
+    /// `[R]` from a row's sum to Q3.12.
     package var inputMultipliers: [RowMultiplier]
-    /// `[4H, H]` row-major; -127...127.
+    /// `[R, H]` row-major; -127...127.
     package var recurrentKernel: [Int8]
-    /// `[4H]` from a row's sum to Q3.12.
+    /// `[R]` from a row's sum to Q3.12.
     package var recurrentMultipliers: [RowMultiplier]
-    /// `[4H]` Q3.12 with headroom.
+    /// `[biasCount]` Q3.12 with headroom.
     package var bias: [Int32]
+    /// `[cell.scalarCount]` Q0.15, at most `scalarMax`.
+    package var scalars: [UInt16]
     /// `[H]` -127...127.
     package var denseKernel: [Int8]
     package var denseBias: Int32
-    /// A cell state of 1.0 is `2^cellFractionBits`.
+    /// A cell state of 1.0 is `2^cellFractionBits`: the LSTM's own, the other cells' hidden state in full.
     package var cellFractionBits: Int
-    /// A hidden state of 1.0 would be `2^hiddenFractionBits`; it saturates at ±127.
+    /// A hidden state of 1.0 as the kernels see it would be `2^hiddenFractionBits`; it saturates at ±127.
     package var hiddenFractionBits: Int
     /// One unit of the dense sum as the network's output.
     package var outputScale: Float
@@ -86,12 +99,18 @@ package struct IntegerNetwork: Equatable, Sendable {
         inputMultipliers = [RowMultiplier](repeating: RowMultiplier(code: 0x1E00), count: rows)
         recurrentKernel = [Int8](repeating: 0, count: rows * shape.units)
         recurrentMultipliers = inputMultipliers
-        bias = [Int32](repeating: 0, count: rows)
+        bias = [Int32](repeating: 0, count: shape.biasCount)
+        scalars = [UInt16](repeating: 0, count: shape.cell.scalarCount)
         denseKernel = [Int8](repeating: 0, count: shape.units)
         denseBias = 0
         cellFractionBits = 12
         hiddenFractionBits = 7
         outputScale = 1
+    }
+
+    /// FastGRNN's hidden state may grow beyond 1: within a window of 64 days to 65 at most.
+    package static func hiddenFractionBitsRange(_ cell: CellKind) -> ClosedRange<Int> {
+        cell == .fastGRNN ? 0...11 : 7...11
     }
 
     /// `inputMultipliers` as the two bytes each that a package holds.
@@ -113,7 +132,7 @@ package struct IntegerNetwork: Equatable, Sendable {
             (IntegerTensor.inputSteps, inputSteps.count), (.inputKernel, inputKernel.count),
             (.inputMultipliers, inputMultipliers.count), (.recurrentKernel, recurrentKernel.count),
             (.recurrentMultipliers, recurrentMultipliers.count), (.bias, bias.count),
-            (.denseKernel, denseKernel.count),
+            (.denseKernel, denseKernel.count), (.scalars, scalars.count),
         ] {
             let expected = tensor.dimensions(shape).reduce(1, *)
             guard found == expected else {
@@ -137,13 +156,14 @@ package struct IntegerNetwork: Equatable, Sendable {
         for i in bias.indices where bias[i] > Self.biasMax || bias[i] < -Self.biasMax {
             throw .bias(.bias, at: i)
         }
+        for i in scalars.indices where scalars[i] > Self.scalarMax { throw .scalar(at: i) }
         guard denseBias <= Self.denseBiasMax, denseBias >= -Self.denseBiasMax else {
             throw .bias(.denseBias, at: 0)
         }
         guard Self.cellFractionBitsRange.contains(cellFractionBits) else {
             throw .cellFractionBits(cellFractionBits)
         }
-        guard Self.hiddenFractionBitsRange.contains(hiddenFractionBits) else {
+        guard Self.hiddenFractionBitsRange(shape.cell).contains(hiddenFractionBits) else {
             throw .hiddenFractionBits(hiddenFractionBits)
         }
         for i in inputSteps.indices where !Self.stepsRange.contains(inputSteps[i]) {

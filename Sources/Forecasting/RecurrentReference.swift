@@ -163,11 +163,11 @@ package struct RecurrentReference: Sendable {
     private func stepGRU(
         _ parameters: [Double], _ fromInput: [Double], _ fromState: [Double], _ trace: inout Trace
     ) {
-        let H = shape.units
+        let (H, first) = (shape.units, shape.biasOffset)
         var gates = [Double](repeating: 0, count: 4 * H)
         var h = trace.lastHidden
         for j in 0..<H {
-            func bias(_ block: Int) -> Double { parameters[shape.biasOffset + block * H + j] }
+            func bias(_ block: Int) -> Double { parameters[first + block * H + j] }
             let (update, reset) = (gru(.update, j), gru(.reset, j))
             let candidate = gru(.candidate, j)
             let z = sigmoid(fromInput[update] + fromState[update] + bias(0))
@@ -215,14 +215,14 @@ package struct RecurrentReference: Sendable {
     private func stepFastGRNN(
         _ parameters: [Double], _ fromInput: [Double], _ fromState: [Double], _ trace: inout Trace
     ) {
-        let H = shape.units
+        let (H, bias) = (shape.units, shape.biasOffset)
         let (zeta, nu) = (parameters[shape.scalarOffset], parameters[shape.scalarOffset + 1])
         var gates = [Double](repeating: 0, count: 2 * H)
         var h = trace.lastHidden
         for j in 0..<H {
             let sum = fromInput[j] + fromState[j]
-            let z = sigmoid(sum + parameters[shape.biasOffset + j])
-            let c = hyperbolicTangent(sum + parameters[shape.biasOffset + H + j])
+            let z = sigmoid(sum + parameters[bias + j])
+            let c = hyperbolicTangent(sum + parameters[bias + H + j])
             h[j] = (zeta * (1 - z) + nu) * c + z * h[j]
             gates[j] = z
             gates[H + j] = c

@@ -1,4 +1,4 @@
-/// The scalar kernels of the integer LSTM. They are the definition of its bits: a faster version equals them.
+/// The scalar kernels of the integer network. They are the definition of its bits: a faster version equals them.
 package enum GateKernels {
     /// The widest row of weights, which is also the most units and the most inputs a network may have.
     /// 127 · 127 · 128 is what `RowMultiplier.rescale` allows for a sum.
@@ -11,7 +11,7 @@ package enum GateKernels {
     ///   - weights: `[R, I]` row-major int8 in -127...127, symmetric.
     ///   - input: `[I]` int8 in -127...127, symmetric.
     ///   - multiplierCodes: `[R]` codes of valid `RowMultiplier`s.
-    ///   - sums: `[R]` int32, Q3.12 with headroom. The caller starts from biases of at most ±2^20 and calls this at
+    ///   - sums: `[R]` int32, Q3.12 with headroom. The caller starts from 0 or biases of at most ±2^20 and calls this at
     ///     most twice: each call adds less than 2^29 + 1, so the total stays below 2^31.
     /// - Complexity: O(R · I). Allocates nothing.
     package static func accumulateRows(
@@ -36,39 +36,5 @@ package enum GateKernels {
         var sum: Int32 = 0
         for i in a.indices { sum &+= Int32(a[i]) &* Int32(b[i]) }
         return sum
-    }
-
-    /// The element-wise half of a step: gates open, the cell moves on, the hidden state leaves.
-    ///
-    /// - Parameters:
-    ///   - sums: `[4H]` gate sums in Q3.12, saturated here to ±8, in the order input, forget, candidate, output:
-    ///     row `gate · H + h`.
-    ///   - cell: `[H]` int16, one unit being `2^-cellFractionBits`; updated.
-    ///   - hidden: `[H]` int8, one unit being `2^-hiddenFractionBits`; replaced.
-    ///   - cellFractionBits: 8...15.
-    ///   - hiddenFractionBits: 7...11.
-    package static func step(
-        sums: Span<Int32>, cell: inout MutableSpan<Int16>, hidden: inout MutableSpan<Int8>,
-        cellFractionBits: Int32, hiddenFractionBits: Int32
-    ) {
-        let units = cell.count
-        precondition(sums.count == 4 * units && hidden.count == units)
-        for h in cell.indices {
-            let i = Int32(Activations.sigmoid(FixedPoint.saturateInt16(sums[h])))
-            let f = Int32(Activations.sigmoid(FixedPoint.saturateInt16(sums[units &+ h])))
-            let g = Int32(Activations.tanh(FixedPoint.saturateInt16(sums[2 &* units &+ h])))
-            let o = Int32(Activations.sigmoid(FixedPoint.saturateInt16(sums[3 &* units &+ h])))
-
-            // 32767 · 32768 < 2^30, and the rounding terms are at most 2^21: nothing wraps. The two parts are at
-            // most 2^15 each, so their sum fits before it is saturated.
-            let kept = FixedPoint.roundingShiftRight(f &* Int32(cell[h]), by: 15)
-            let added = FixedPoint.roundingShiftRight(i &* g, by: 30 &- cellFractionBits)
-            let moved = FixedPoint.saturateInt16(kept &+ added)
-            cell[h] = moved
-
-            let squashed = Int32(Activations.tanh(cell: moved, fractionBits: cellFractionBits))
-            hidden[h] = FixedPoint.saturateInt8(
-                FixedPoint.roundingShiftRight(o &* squashed, by: 30 &- hiddenFractionBits))
-        }
     }
 }

@@ -47,17 +47,33 @@ package struct Forecast: Equatable, Sendable {
     }
 }
 
+extension CellKind {
+    /// The name under which a runtime says that it has this cell's integers.
+    package var runtimeFeature: String {
+        switch self {
+        case .lstm: "lstm-int8-v1"
+        case .gru: "gru-int8-v1"
+        case .fastGRNN: "fastgrnn-int8-v1"
+        }
+    }
+}
+
 /// A package at work. All its memory is one arena of exactly `manifest.arenaBytes` and a fixed few hundred bytes
 /// beside it; after `init` nothing is allocated. For one thread at a time.
 package final class Engine {
     /// What packages may require of this runtime.
-    package static let runtimeFeatures = ["lstm-int8-v1"]
+    package static let runtimeFeatures = CellKind.allCases.map { $0.runtimeFeature }
+
+    /// What a package with this network requires of a runtime.
+    package static func requiredFeatures(for network: IntegerNetwork) -> [String] {
+        [network.shape.cell.runtimeFeature]
+    }
 
     package let arenaBytes: Int
     package let spec: FeatureSpec
     package let itemCount: Int
     private let arena: Arena
-    private let lstm: IntegerLSTM
+    private let recurrence: IntegerRecurrence
     private let outputScale: Float
     private let newItemScale: Float
     /// The profile in use, copied here from the arena.
@@ -89,7 +105,7 @@ package final class Engine {
         outputScale = package.network.outputScale
         newItemScale = package.manifest.newItemScale
         arena = Arena(layout)
-        lstm = IntegerLSTM(package.network, in: arena)
+        recurrence = IntegerRecurrence(package.network, in: arena)
         fill(from: package)
     }
 
@@ -175,9 +191,9 @@ package final class Engine {
         let features = FeatureWindow(
             spec: spec, state: state(index: index, level: level),
             profile: loadProfile(index: index), target: target)
-        var window = lstm.window.mutableSpan
+        var window = recurrence.window.mutableSpan
         features.write(recentDays.span, into: &window)
-        let output = lstm.run()
+        let output = recurrence.run()
         return Forecast(
             units: features.units(networkOutput: Float(output) * outputScale),
             networkOutput: output)

@@ -10,7 +10,7 @@ package struct Manifest: Equatable, Sendable {
     package var recipe: String
     /// What it was made from (data snapshot, seed): at most 256 printable ASCII bytes.
     package var lineage: String
-    /// What a device's runtime must be able to do: at most 8, of 1...32 printable ASCII bytes each.
+    /// What a device's runtime must be able to do (`Engine.requiredFeatures`): at most 8, of 1...32 printable ASCII bytes each.
     package var requiredFeatures: [String]
     package var spec: FeatureSpec
     /// Nil: for any store.
@@ -27,7 +27,7 @@ package struct Manifest: Equatable, Sendable {
 
     package init(
         family: String, variant: String, recipe: String = "", lineage: String = "",
-        requiredFeatures: [String] = Engine.runtimeFeatures, spec: FeatureSpec,
+        requiredFeatures: [String], spec: FeatureSpec,
         store: StoreID? = nil, asOf: BusinessDay, release: UInt64, arenaBytes: Int = 0,
         evaluation: PackageEvaluation = PackageEvaluation(), newItemScale: Float = 1
     ) {

@@ -16,7 +16,8 @@ extension ModelPackage {
         var package = ModelPackage(
             manifest: manifest,
             network: try IntegerNetwork(
-                decoding: networkBytes, inputWidth: manifest.spec.inputWidth),
+                decoding: networkBytes, version: sections.version,
+                inputWidth: manifest.spec.inputWidth),
             profiles: [.flat], starts: [])
         if manifest.spec.form == .profile {
             guard let bytes = sections[.profiles] else { throw .missingSection(.profiles) }
@@ -32,7 +33,11 @@ extension ModelPackage {
 
     /// Unpacked, by section.
     private struct Sections {
+        /// Of the file.
+        let version: UInt8
         private var contents = [[UInt8]?](repeating: nil, count: PackageSection.allCases.count)
+
+        init(version: UInt8) { self.version = version }
 
         subscript(section: PackageSection) -> [UInt8]? {
             get { contents[Int(section.rawValue) - 1] }
@@ -42,10 +47,9 @@ extension ModelPackage {
 
     private static func sections(of file: [UInt8]) throws(PackageError) -> Sections {
         guard file.count > magic.count, file.starts(with: magic) else { throw .notAPackage }
-        guard file[magic.count] == formatVersion else {
-            throw .unsupportedVersion(file[magic.count])
-        }
-        var sections = Sections()
+        let version = file[magic.count]
+        guard readableVersions.contains(version) else { throw .unsupportedVersion(version) }
+        var sections = Sections(version: version)
         var position = magic.count + 1
         var lastTag: UInt8 = 0
 
@@ -223,18 +227,28 @@ extension Manifest {
 }
 
 extension IntegerNetwork {
-    fileprivate init(decoding bytes: [UInt8], inputWidth: Int) throws(PackageError) {
+    /// - Parameter version: version 1 knows the LSTM only, and does not say so.
+    fileprivate init(
+        decoding bytes: [UInt8], version: UInt8, inputWidth: Int
+    ) throws(PackageError) {
         var reader = ByteReader(bytes, section: .network)
+        var cell = CellKind.lstm
+        if version > 1 {
+            guard let named = CellKind(rawValue: try reader.byte()) else {
+                throw .field(.cell, index: 0)
+            }
+            cell = named
+        }
         guard try reader.count(1...NetworkShape.inputWidthMax, .inputWidth) == inputWidth else {
             throw .field(.inputWidth, index: 0)
         }
         let units = try reader.count(1...NetworkShape.unitsMax, .units)
         // The largest shape's tensors take 99 KB: nothing a hostile header says allocates more.
-        self.init(shape: NetworkShape(inputWidth: inputWidth, units: units))
+        self.init(shape: NetworkShape(cell: cell, inputWidth: inputWidth, units: units))
         cellFractionBits = Int(try reader.byte())
         hiddenFractionBits = Int(try reader.byte())
         outputScale = try reader.float()
-        let tensors = IntegerTensor.allCases
+        let tensors = IntegerTensor.tensors(of: cell)
         _ = try reader.count(tensors.count...tensors.count, .tensorCount)
         for (index, tensor) in tensors.enumerated() {
             guard try reader.byte() == tensor.rawValue else {
@@ -278,6 +292,7 @@ extension IntegerNetwork {
         case .bias:
             for i in bias.indices { bias[i] = try Self.int32(&reader) }
         case .denseBias: denseBias = try Self.int32(&reader)
+        case .scalars: scalars = try Self.codes(scalars.count, &reader)
         }
     }
 

@@ -105,13 +105,15 @@ extension Manifest {
 extension IntegerNetwork {
     fileprivate var encoded: [UInt8] {
         var writer = ByteWriter()
+        writer.byte(shape.cell.rawValue)
         writer.count(shape.inputWidth)
         writer.count(shape.units)
         writer.byte(UInt8(cellFractionBits))
         writer.byte(UInt8(hiddenFractionBits))
         writer.float(outputScale)
-        writer.count(IntegerTensor.allCases.count)
-        for tensor in IntegerTensor.allCases {
+        let tensors = IntegerTensor.tensors(of: shape.cell)
+        writer.count(tensors.count)
+        for tensor in tensors {
             let dimensions = tensor.dimensions(shape)
             writer.byte(tensor.rawValue)
             writer.byte(tensor.type.rawValue << 4 | UInt8(dimensions.count))
@@ -135,6 +137,7 @@ extension IntegerNetwork {
                 for code in recurrentMultiplierCodes { writer.fixed(UInt32(code), bytes: 2) }
             case .bias: for value in bias { writer.signed(Int(value)) }
             case .denseBias: writer.signed(Int(denseBias))
+            case .scalars: for scalar in scalars { writer.fixed(UInt32(scalar), bytes: 2) }
             }
         }
         return writer.bytes
@@ -147,7 +150,7 @@ enum TensorType: UInt8 {
     /// Zigzag varints.
     case int32 = 2
     /// Two bytes, low first.
-    case multiplier = 3
+    case uint16 = 3
     /// Runs: a count, and the single-precision value that many elements have.
     case floatRuns = 4
 }
@@ -157,7 +160,7 @@ extension IntegerTensor {
         switch self {
         case .inputKernel, .recurrentKernel, .denseKernel: .int8
         case .bias, .denseBias: .int32
-        case .inputMultipliers, .recurrentMultipliers: .multiplier
+        case .inputMultipliers, .recurrentMultipliers, .scalars: .uint16
         case .inputSteps: .floatRuns
         }
     }

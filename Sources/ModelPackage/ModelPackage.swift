@@ -2,7 +2,10 @@ package import Forecasting
 
 /// A model as it travels: one variant, for one store's items or for any store. FORMAT.md is its byte layout.
 package struct ModelPackage: Equatable, Sendable {
-    package static let formatVersion: UInt8 = 1
+    /// What `encode` writes.
+    package static let formatVersion: UInt8 = 2
+    /// What `decode` reads.
+    package static let readableVersions: ClosedRange<UInt8> = 1...2
     static let magic: [UInt8] = [UInt8]("SHPK".utf8)
     package static let fileBytesMax = 512 * 1_024
     package static let startsMax = 4_096

@@ -33,7 +33,7 @@ package enum PackageSection: UInt8, CaseIterable, Sendable {
 /// Fields a package can be refused for.
 package enum PackageField: Sendable {
     case number, features, feature, family, variant, recipe, lineage, form, output, store, asOf
-    case arenaBytes, evaluation, newItemScale, units, inputWidth
+    case arenaBytes, evaluation, newItemScale, cell, units, inputWidth
     case tensorCount, tensorKind, tensorType, tensorRank, tensorDimension, stepRun
     case profileCount, factor, startCount, item, itemOrder, level, scale, profileIndex
     case goldenCount, goldenItem, goldenLevel, goldenTarget, goldenDay, goldenOutput, goldenUnits
@@ -54,6 +54,7 @@ package enum PackageField: Sendable {
         case .arenaBytes: "the stated arena"
         case .evaluation: "the evaluation"
         case .newItemScale: "the scale of new items"
+        case .cell: "the cell"
         case .units: "the units"
         case .inputWidth: "the input width"
         case .tensorCount: "the count of tensors"
@@ -113,7 +114,8 @@ package enum PackageError: Error, Equatable, Sendable {
             "the package has \(bytes) bytes, more than the \(bytesMax) allowed"
         case .notAPackage: "these bytes are no model package"
         case .unsupportedVersion(let version):
-            "the package has format version \(version); this program reads version \(ModelPackage.formatVersion)"
+            "the package has format version \(version); this program reads versions "
+                + "\(ModelPackage.readableVersions.lowerBound) to \(ModelPackage.readableVersions.upperBound)"
         case .unknownSection(let tag): "the package has a section \(tag) this program does not know"
         case .sectionOutOfOrder(let section):
             "the package's section \(section.name) is repeated or out of order"

@@ -27,7 +27,9 @@ enum SmallPackage {
         network.outputScale = 0x1p-17
         var package = ModelPackage(
             manifest: Manifest(
-                family: "f", variant: variant, spec: spec, store: try StoreID("1"), asOf: asOf,
+                family: "f", variant: variant,
+                requiredFeatures: Engine.requiredFeatures(for: network), spec: spec,
+                store: try StoreID("1"), asOf: asOf,
                 release: release),
             network: network, profiles: [.flat],
             starts: [

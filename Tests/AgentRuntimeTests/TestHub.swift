@@ -181,7 +181,9 @@ enum TestPackage {
         network.outputScale = 1.0 / 65_536
         var package = ModelPackage(
             manifest: Manifest(
-                family: "f", variant: variant, spec: spec, store: try store.map { try StoreID($0) },
+                family: "f", variant: variant,
+                requiredFeatures: Engine.requiredFeatures(for: network), spec: spec,
+                store: try store.map { try StoreID($0) },
                 asOf: asOf, release: release),
             network: network, profiles: [.flat],
             starts: try items.map {

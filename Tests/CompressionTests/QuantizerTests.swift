@@ -42,23 +42,23 @@ struct QuantizerTests {
         let example = try Example(inputs: inputs, units: units)
         let (network, parameters) = (example.network, example.parameters)
         let (I, H) = (parameters.inputWidth, parameters.units)
-        let lstm = Self.lstm(network, window: 1)
+        let integer = Self.recurrence(network, window: 1)
         let cellUnit = Double(1 << network.cellFractionBits)
         let hiddenUnit = Double(1 << network.hiddenFractionBits)
         var worst = (cell: 0.0, hidden: 0.0)
         for window in example.windows.prefix(20) {
             var reference = FloatStates(parameters)
-            lstm.reset()
+            integer.reset()
             for t in 0..<window.count / I {
                 let x = [Float](window[t * I..<(t + 1) * I])
                 reference.step(x)
-                lstm.step(
+                integer.step(
                     zip(x, network.inputSteps).map { FixedPoint.quantize($0, stepsPerUnit: $1) })
                 for j in 0..<H {
                     worst.cell = max(
-                        worst.cell, abs(Double(lstm.cell[j]) / cellUnit - reference.c[j]))
+                        worst.cell, abs(Double(integer.cell[j]) / cellUnit - reference.c[j]))
                     worst.hidden = max(
-                        worst.hidden, abs(Double(lstm.hidden[j]) / hiddenUnit - reference.h[j]))
+                        worst.hidden, abs(Double(integer.hidden[j]) / hiddenUnit - reference.h[j]))
                 }
             }
         }
@@ -71,11 +71,11 @@ struct QuantizerTests {
         arguments: shapes)
     func sequences(inputs: FeatureInputs, units: Int) throws {
         let example = try Example(inputs: inputs, units: units)
-        let lstm = Self.lstm(example.network, window: example.spec.window)
+        let integer = Self.recurrence(example.network, window: example.spec.window)
         var (error, worst, largest) = (0.0, 0.0, 0.0)
         for window in example.windows {
-            for i in window.indices { lstm.window[i] = window[i] }
-            let output = Double(lstm.run()) * Double(example.network.outputScale)
+            for i in window.indices { integer.window[i] = window[i] }
+            let output = Double(integer.run()) * Double(example.network.outputScale)
             let reference = Double(example.parameters.output(window: window))
             error += output - reference
             worst = max(worst, abs(output - reference))
@@ -109,13 +109,13 @@ struct QuantizerTests {
         let network = example.network
         let largest = example.windows.joined().map(abs).max()!
         #expect(abs(network.inputSteps[0] * largest - 127) < 0.01)
-        let lstm = Self.lstm(network, window: example.spec.window)
+        let integer = Self.recurrence(network, window: example.spec.window)
         var (cell, hidden) = (0, 0)
         for window in example.windows {
-            for i in window.indices { lstm.window[i] = window[i] }
-            _ = lstm.run()
-            cell = max(cell, lstm.cell.map { abs(Int($0)) }.max()!)
-            hidden = max(hidden, lstm.hidden.map { abs(Int($0)) }.max()!)
+            for i in window.indices { integer.window[i] = window[i] }
+            _ = integer.run()
+            cell = max(cell, integer.cell.map { abs(Int($0)) }.max()!)
+            hidden = max(hidden, integer.hidden.map { abs(Int($0)) }.max()!)
         }
         #expect(cell < 32_767 && cell > 32_768 / 5)
         #expect(hidden <= 127 && hidden > 127 / 3)
@@ -138,9 +138,9 @@ struct QuantizerTests {
         let network = try Quantizer().quantize(
             parameters, spec: example.spec, windows: example.windows)
         try network.validate()
-        let lstm = Self.lstm(network, window: example.spec.window)
+        let integer = Self.recurrence(network, window: example.spec.window)
         #expect(
-            abs(Double(lstm.run()) * Double(network.outputScale) - 0.25)
+            abs(Double(integer.run()) * Double(network.outputScale) - 0.25)
                 <= Double(network.outputScale))
     }
 
@@ -185,10 +185,10 @@ struct QuantizerTests {
         }
     }
 
-    static func lstm(_ network: IntegerNetwork, window: Int) -> IntegerLSTM {
+    static func recurrence(_ network: IntegerNetwork, window: Int) -> IntegerRecurrence {
         let counts = ArenaLayout.Counts(
             shape: network.shape, window: window, profiles: 0, starts: 0, identifierBytes: 0)
-        return IntegerLSTM(network, in: Arena(ArenaLayout(counts)))
+        return IntegerRecurrence(network, in: Arena(ArenaLayout(counts)))
     }
 }
 

@@ -99,14 +99,14 @@ struct EngineTests {
 
     @Test(
         "A forecast is features, integer network and units, for items with a start and without",
-        arguments: ModelForm.allCases)
-    func forecast(form: ModelForm) throws {
-        let package = try PackageFixtures.package(form, units: 3, profiles: 2)
+        arguments: ModelForm.allCases, CellKind.allCases)
+    func forecast(form: ModelForm, cell: CellKind) throws {
+        let package = try PackageFixtures.package(form, cell: cell, units: 3, profiles: 2)
         let engine = try Engine(package, budgetBytes: .max)
         var numbers = SeededGenerator(seed: 3)
         let counts = ArenaLayout.Counts(
             shape: package.network.shape, window: 14, profiles: 0, starts: 0, identifierBytes: 0)
-        let lstm = IntegerLSTM(package.network, in: Arena(ArenaLayout(counts)))
+        let recurrence = IntegerRecurrence(package.network, in: Arena(ArenaLayout(counts)))
         for _ in 0..<50 {
             let item = try ItemID("\(Int.random(in: 1...12, using: &numbers))")
             let start = package.starts.first { $0.item == item }
@@ -120,9 +120,9 @@ struct EngineTests {
                 spec: package.manifest.spec,
                 state: SeriesState(level: level, scale: start?.scale ?? level * 0.25),
                 profile: package.profiles[Int(start?.profile ?? 0)], target: target)
-            var window = lstm.window.mutableSpan
+            var window = recurrence.window.mutableSpan
             features.write(days.span, into: &window)
-            let output = lstm.run()
+            let output = recurrence.run()
             let forecast = engine.forecast(
                 item: item, level: level, recentDays: days, target: target)
             #expect(forecast.networkOutput == output)

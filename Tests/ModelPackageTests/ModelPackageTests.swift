@@ -22,6 +22,33 @@ struct ModelPackageTests {
         #expect(try ModelPackage.decode(bytes).encode() == bytes)
     }
 
+    @Test("Every cell comes back as it was", arguments: CellKind.allCases, [1, 5, 128])
+    func cells(cell: CellKind, units: Int) throws {
+        let package = try PackageFixtures.package(.calendar, cell: cell, units: units)
+        #expect(package.manifest.requiredFeatures == [cell.runtimeFeature])
+        let bytes = package.encode()
+        #expect(bytes[4] == 2)
+        let delivered = try ModelPackage.decode(bytes)
+        #expect(delivered == package)
+        try Engine(delivered, budgetBytes: package.manifest.arenaBytes)
+            .proveGoldenVectors(of: delivered)
+    }
+
+    @Test("A file of format version 1 still says what it said, and proves it", arguments: 0...2)
+    func version1(row: Int) throws {
+        let (hex, make) = PackageFixtures.version1[row]
+        let digits = [UInt8](hex.utf8).map { UInt8($0 >= 0x61 ? $0 - 0x57 : $0 - 0x30) }
+        let file = stride(from: 0, to: digits.count, by: 2).map {
+            digits[$0] << 4 | digits[$0 + 1]
+        }
+        #expect(file[4] == 1)
+        let package = try ModelPackage.decode(file)
+        #expect(package == (try make()))
+        try Engine(package, budgetBytes: package.manifest.arenaBytes)
+            .proveGoldenVectors(of: package)
+        #expect(try ModelPackage.decode(package.encode()) == package)
+    }
+
     @Test("A two-unit profile model with ten items takes at most 512 bytes, arena included")
     func size() throws {
         let package = try PackageFixtures.package(.profile, units: 2)
@@ -83,6 +110,8 @@ struct ModelPackageTests {
             try PackageFixtures.package(.profile, units: 2, profiles: 3).encode(),
             try PackageFixtures.package(.calendar, units: 3, items: 4).encode(),
             try PackageFixtures.package(.plain, units: 2, items: 2).encode(),
+            try PackageFixtures.package(.calendar, cell: .gru, units: 2, items: 2).encode(),
+            RawPackage.fastGRNN.file,
         ]
         for _ in 0..<10_000 {
             var file = sources.randomElement(using: &numbers)!

@@ -95,6 +95,10 @@ struct PackageRowsTests {
         ("new item scale", [0, 0, 0, 0x3F, 0], .strayBytes(.manifest, count: 1)),
         ("new item scale", [0, 0, 0], .truncated(.manifest)),
 
+        ("cell", [0], .field(.cell, index: 0)),
+        ("cell", [4], .field(.cell, index: 0)),
+        ("cell", [2], .field(.tensorDimension, index: 1)),  // three blocks of rows, not four
+        ("cell", [3], .field(.tensorCount, index: 0)),  // nine tensors, not eight
         ("input width", [0], .field(.inputWidth, index: 0)),
         ("input width", [2], .field(.inputWidth, index: 0)),
         ("units", [0], .field(.units, index: 0)),
@@ -196,8 +200,17 @@ struct PackageRowsTests {
         ("the magic alone", { [UInt8]($0.file.prefix(4)) }, .notAPackage),
         ("another magic", { [0x53, 0x48, 0x50, 0x4A] + $0.file.dropFirst(4) }, .notAPackage),
         (
-            "a later version", { [UInt8]($0.file.prefix(4)) + [2] + $0.file.dropFirst(5) },
-            .unsupportedVersion(2)
+            "a later version", { [UInt8]($0.file.prefix(4)) + [3] + $0.file.dropFirst(5) },
+            .unsupportedVersion(3)
+        ),
+        (
+            "no version", { [UInt8]($0.file.prefix(4)) + [0] + $0.file.dropFirst(5) },
+            .unsupportedVersion(0)
+        ),
+        (
+            "a later version's network in an earlier one's file",
+            { [UInt8]($0.file.prefix(4)) + [1] + $0.file.dropFirst(5) },
+            .field(.tensorCount, index: 0)
         ),
         ("no section", { $0.header }, .missingSection(.manifest)),
         ("no network", { drop(2, $0) }, .missingSection(.network)),
@@ -270,6 +283,39 @@ struct PackageRowsTests {
     func malformedFile(row: Int) {
         let (name, make, expected) = Self.files[row]
         #expect(throws: expected, "\(name)") { try ModelPackage.decode(make(RawPackage())) }
+    }
+
+    /// The tensors of `RawPackage.fastGRNN` that no other cell has so.
+    static let fastGRNNRows: [(String, [UInt8], PackageError)] = [
+        ("tensor count", [8], .field(.tensorCount, index: 0)),
+        ("hidden bits", [12], .network(.hiddenFractionBits(12))),
+        ("gate bias", [0, 0x82, 0x80, 0x80, 1], .network(.bias(.bias, at: 1))),
+        ("bias head", [6, 0x21, 1], .field(.tensorDimension, index: 5)),
+        ("scalars head", [8, 0x31, 2], .field(.tensorKind, index: 8)),
+        ("scalars head", [9, 0x21, 2], .field(.tensorType, index: 8)),
+        ("scalars head", [9, 0x32, 2, 1], .field(.tensorRank, index: 8)),
+        ("scalars head", [9, 0x31, 3], .field(.tensorDimension, index: 8)),
+        ("scalars", [0xFF, 0x7F, 0, 0x80], .network(.scalar(at: 1))),
+        ("scalars", [0, 0x40, 1], .truncated(.network)),
+        ("scalars", [0, 0x40, 1, 0, 0], .strayBytes(.network, count: 1)),
+    ]
+
+    @Test("A malformed field of a FastGRNN is named", arguments: fastGRNNRows)
+    func malformedFastGRNN(field: String, bytes: [UInt8], expected: PackageError) {
+        var raw = RawPackage.fastGRNN
+        raw[field] = bytes
+        #expect(throws: expected) { try ModelPackage.decode(raw.file) }
+    }
+
+    @Test("A FastGRNN's bytes, written by hand, say what the document says")
+    func fastGRNN() throws {
+        let network = try ModelPackage.decode(RawPackage.fastGRNN.file).network
+        #expect(network.shape == NetworkShape(cell: .fastGRNN, inputWidth: 1, units: 1))
+        #expect(network.inputKernel == [127] && network.recurrentKernel == [-127])
+        #expect(network.inputMultiplierCodes == [0x0800])
+        #expect(network.recurrentMultiplierCodes == [0x0901])
+        #expect(network.bias == [0, -1] && network.scalars == [0x4000, 0x0201])
+        #expect(network.hiddenFractionBits == 0 && network.denseKernel == [100])
     }
 
     @Test("A section this version need not understand is passed over, wherever it stands")

@@ -8,7 +8,7 @@ struct RawPackage {
         var bytes: [UInt8]
     }
 
-    var header: [UInt8] = [0x53, 0x48, 0x50, 0x4B, 1]
+    var header: [UInt8] = [0x53, 0x48, 0x50, 0x4B, 2]
     /// By tag; in the file's order.
     var sections: [(tag: UInt8, fields: [Field])] = [
         (
@@ -39,6 +39,7 @@ struct RawPackage {
         (
             2,
             [
+                Field(name: "cell", bytes: [1]),
                 Field(name: "input width", bytes: [1]),
                 Field(name: "units", bytes: [1]),
                 Field(name: "cell bits", bytes: [12]),
@@ -93,6 +94,29 @@ struct RawPackage {
             ]
         ),
     ]
+
+    /// The same package with a FastGRNN: one block of weights, two of biases, two scalars.
+    static var fastGRNN: RawPackage {
+        var raw = RawPackage()
+        raw["cell"] = [3]
+        raw["hidden bits"] = [0]
+        raw["tensor count"] = [9]
+        raw["input kernel head"] = [2, 0x12, 1, 1]
+        raw["input kernel"] = [127]
+        raw["input multipliers head"] = [3, 0x31, 1]
+        raw["input multipliers"] = [0, 8]
+        raw["recurrent kernel head"] = [4, 0x12, 1, 1]
+        raw["recurrent kernel"] = [0x81]
+        raw["recurrent multipliers head"] = [5, 0x31, 1]
+        raw["recurrent multipliers"] = [1, 9]
+        raw["bias head"] = [6, 0x21, 2]
+        raw["gate bias"] = [0, 1]  // 0, -1
+        raw.sections[1].fields += [
+            Field(name: "scalars head", bytes: [9, 0x31, 2]),
+            Field(name: "scalars", bytes: [0, 0x40, 1, 2]),
+        ]
+        return raw
+    }
 
     subscript(name: String) -> [UInt8] {
         get { sections.flatMap(\.fields).first { $0.name == name }!.bytes }

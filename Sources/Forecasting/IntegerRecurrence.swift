@@ -1,14 +1,17 @@
 import Kernels
 
-/// The scalar integer LSTM in an arena. It defines the bits: every faster version equals it.
+/// The scalar integer network in an arena, whatever its cell. It defines the bits: every faster version equals it.
 ///
 /// Allocates nothing after `init`. One thread at a time.
-package struct IntegerLSTM {
+package struct IntegerRecurrence {
     private let arena: Arena
     private let layout: ArenaLayout
     private let cellFractionBits: Int32
     private let hiddenFractionBits: Int32
     private let denseBias: Int32
+    /// FastGRNN's.
+    private let zeta: Int32
+    private let nu: Int32
 
     /// Puts the network's tensors into the arena.
     /// - Precondition: `network.validate()` passed, and the arena was laid out for its shape.
@@ -19,6 +22,8 @@ package struct IntegerLSTM {
         cellFractionBits = Int32(network.cellFractionBits)
         hiddenFractionBits = Int32(network.hiddenFractionBits)
         denseBias = network.denseBias
+        zeta = network.scalars.isEmpty ? 0 : Int32(network.scalars[0])
+        nu = network.scalars.isEmpty ? 0 : Int32(network.scalars[1])
         arena.fill(layout.inputSteps, with: network.inputSteps)
         arena.fill(layout.bias, with: network.bias)
         arena.fill(layout.inputMultipliers, with: network.inputMultipliers.map { $0.code })
@@ -33,7 +38,7 @@ package struct IntegerLSTM {
         arena.elements(layout.windowValues, as: Float.self)
     }
 
-    /// `[H]`, one unit being `2^-cellFractionBits`.
+    /// `[H]`, one unit being `2^-cellFractionBits`: the LSTM's cell state, the other cells' hidden state in full.
     package var cell: UnsafeMutableBufferPointer<Int16> {
         arena.elements(layout.cell, as: Int16.self)
     }
@@ -75,24 +80,58 @@ package struct IntegerLSTM {
 
     /// One time step on the arena's input row.
     private func step() {
-        var sums = arena.elements(layout.sums, as: Int32.self).mutableSpan
+        let shape = layout.counts.shape
+        let sums = arena.elements(layout.sums, as: Int32.self)
         let bias = arena.elements(layout.bias, as: Int32.self)
-        for r in sums.indices { sums[r] = bias[r] }
-        GateKernels.accumulateRows(
-            weights: arena.elements(layout.inputKernel, as: Int8.self).span,
-            input: arena.elements(layout.input, as: Int8.self).span,
-            multiplierCodes: arena.elements(layout.inputMultipliers, as: UInt16.self).span,
-            into: &sums)
-        GateKernels.accumulateRows(
-            weights: arena.elements(layout.recurrentKernel, as: Int8.self).span,
-            input: hidden.span,
-            multiplierCodes: arena.elements(layout.recurrentMultipliers, as: UInt16.self).span,
-            into: &sums)
+        // FastGRNN's two sums differ by their biases alone: its step adds them.
+        if shape.cell == .fastGRNN {
+            sums.update(repeating: 0)
+        } else {
+            for r in sums.indices { sums[r] = bias[r] }
+        }
+        let input = arena.elements(layout.input, as: Int8.self)
+        add(layout.inputKernel, layout.inputMultipliers, 0..<shape.kernelRows, input, to: 0)
+        if shape.cell == .gru {
+            let (gates, rows) = (GRUGate.candidate.rawValue * shape.units, shape.kernelRows)
+            add(layout.recurrentKernel, layout.recurrentMultipliers, 0..<gates, hidden, to: 0)
+            add(layout.recurrentKernel, layout.recurrentMultipliers, gates..<rows, hidden, to: rows)
+        } else {
+            add(
+                layout.recurrentKernel, layout.recurrentMultipliers, 0..<shape.kernelRows, hidden,
+                to: 0)
+        }
         var cell = cell.mutableSpan
         var hidden = hidden.mutableSpan
-        GateKernels.step(
-            sums: sums.span, cell: &cell, hidden: &hidden, cellFractionBits: cellFractionBits,
-            hiddenFractionBits: hiddenFractionBits)
+        switch shape.cell {
+        case .lstm:
+            GateKernels.stepLSTM(
+                sums: sums.span, cell: &cell, hidden: &hidden, cellFractionBits: cellFractionBits,
+                hiddenFractionBits: hiddenFractionBits)
+        case .gru:
+            GateKernels.stepGRU(
+                sums: sums.span, cell: &cell, hidden: &hidden, cellFractionBits: cellFractionBits,
+                hiddenFractionBits: hiddenFractionBits)
+        case .fastGRNN:
+            GateKernels.stepFastGRNN(
+                sums: sums.span, bias: bias.span, zeta: zeta, nu: nu, cell: &cell, hidden: &hidden,
+                cellFractionBits: cellFractionBits, hiddenFractionBits: hiddenFractionBits)
+        }
+    }
+
+    /// Adds the products of a kernel's `rows` with `vector` to as many sums from `first` on.
+    private func add(
+        _ kernel: ArenaLayout.Region, _ multipliers: ArenaLayout.Region, _ rows: Range<Int>,
+        _ vector: UnsafeMutableBufferPointer<Int8>, to first: Int
+    ) {
+        let sums = arena.elements(layout.sums, as: Int32.self)
+        let weights = arena.elements(kernel, as: Int8.self).span
+        let codes = arena.elements(multipliers, as: UInt16.self).span
+        let width = vector.count
+        var part = UnsafeMutableBufferPointer(rebasing: sums[first..<first + rows.count])
+            .mutableSpan
+        GateKernels.accumulateRows(
+            weights: weights.extracting(rows.lowerBound * width..<rows.upperBound * width),
+            input: vector.span, multiplierCodes: codes.extracting(rows), into: &part)
     }
 
     /// `denseBias + Σ denseKernel[h] · hidden[h]`: at most 2^30 + 2^21, so it cannot wrap.

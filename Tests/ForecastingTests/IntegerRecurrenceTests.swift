@@ -3,23 +3,24 @@ import Kernels
 import TestSupport
 import Testing
 
-@Suite("The integer LSTM")
-struct IntegerLSTMTests {
+@Suite("The integer network")
+struct IntegerRecurrenceTests {
     @Test("Every state equals the second implementation's", arguments: IntegerTrace.all)
     func trace(_ trace: IntegerTrace) throws {
         let network = trace.network
         try network.validate()
-        let lstm = Self.lstm(network)
+        let integer = Self.recurrence(network)
         let (I, H) = (trace.inputWidth, trace.units)
         for t in 0..<trace.inputs.count / I {
-            lstm.step([Int8](trace.inputs[t * I..<(t + 1) * I]))
+            integer.step([Int8](trace.inputs[t * I..<(t + 1) * I]))
             #expect(
-                [Int16](lstm.cell) == [Int16](trace.cells[t * H..<(t + 1) * H]), "cell, step \(t)")
+                [Int16](integer.cell) == [Int16](trace.cells[t * H..<(t + 1) * H]),
+                "cell, step \(t)")
             #expect(
-                [Int8](lstm.hidden) == [Int8](trace.hiddens[t * H..<(t + 1) * H]),
+                [Int8](integer.hidden) == [Int8](trace.hiddens[t * H..<(t + 1) * H]),
                 "hidden, step \(t)")
         }
-        #expect(lstm.denseSum() == trace.output)
+        #expect(integer.denseSum() == trace.output)
     }
 
     /// One, odd, prime, the largest.
@@ -67,24 +68,24 @@ struct IntegerLSTMTests {
         network.inputMultipliers = [RowMultiplier](repeating: .init(code: 1 << 8), count: 4)
         network.cellFractionBits = 15
         network.hiddenFractionBits = 11
-        let lstm = Self.lstm(network)
-        for _ in 0..<3 { lstm.step([127 * sign]) }
-        #expect(lstm.cell[0] == (sign > 0 ? 32_767 : -32_768))
-        #expect(lstm.hidden[0] == 127 * sign)
-        for _ in 0..<3 { lstm.step([-127 * sign]) }
-        #expect(lstm.cell[0] == (sign > 0 ? -32_768 : 32_767))
-        #expect(lstm.hidden[0] == -127 * sign)
+        let integer = Self.recurrence(network)
+        for _ in 0..<3 { integer.step([127 * sign]) }
+        #expect(integer.cell[0] == (sign > 0 ? 32_767 : -32_768))
+        #expect(integer.hidden[0] == 127 * sign)
+        for _ in 0..<3 { integer.step([-127 * sign]) }
+        #expect(integer.cell[0] == (sign > 0 ? -32_768 : 32_767))
+        #expect(integer.hidden[0] == -127 * sign)
     }
 
     @Test("A run starts from nothing, whatever ran before")
     func reset() throws {
         var numbers = SeededGenerator(seed: 9)
         let network = Self.network(NetworkShape(inputWidth: 3, units: 5), shifts: 5...12, &numbers)
-        let lstm = Self.lstm(network, window: 4)
+        let integer = Self.recurrence(network, window: 4)
         let window = (0..<12).map { _ in Float.random(in: -1...1, using: &numbers) }
         func run(_ values: [Float]) -> Int32 {
-            for i in values.indices { lstm.window[i] = values[i] }
-            return lstm.run()
+            for i in values.indices { integer.window[i] = values[i] }
+            return integer.run()
         }
         let first = run(window)
         _ = run([Float](repeating: 4, count: 12))
@@ -101,11 +102,11 @@ struct IntegerLSTMTests {
                 inputWidth: .random(in: 1...24, using: &numbers),
                 units: .random(in: 1...20, using: &numbers))
             let network = Self.network(shape, shifts: 5...14, &numbers)
-            let lstm = Self.lstm(network, window: 14)
-            for i in lstm.window.indices {
-                lstm.window[i] = Float(Int.random(in: -512...512, using: &numbers)) / 256
+            let integer = Self.recurrence(network, window: 14)
+            for i in integer.window.indices {
+                integer.window[i] = Float(Int.random(in: -512...512, using: &numbers)) / 256
             }
-            digest = (digest ^ UInt64(UInt32(bitPattern: lstm.run()))) &* 0x100_0000_01B3
+            digest = (digest ^ UInt64(UInt32(bitPattern: integer.run()))) &* 0x100_0000_01B3
         }
         #expect(digest == 342_732_373_112_998_640)
     }
@@ -176,10 +177,10 @@ struct IntegerLSTMTests {
 
     // MARK: helpers
 
-    static func lstm(_ network: IntegerNetwork, window: Int = 1) -> IntegerLSTM {
+    static func recurrence(_ network: IntegerNetwork, window: Int = 1) -> IntegerRecurrence {
         let counts = ArenaLayout.Counts(
             shape: network.shape, window: window, profiles: 0, starts: 0, identifierBytes: 0)
-        return IntegerLSTM(network, in: Arena(ArenaLayout(counts)))
+        return IntegerRecurrence(network, in: Arena(ArenaLayout(counts)))
     }
 
     static func network(
@@ -212,16 +213,16 @@ struct IntegerLSTMTests {
     }
 
     static func compare(_ network: IntegerNetwork, days: Int, input: (Int) -> Int8) throws {
-        let lstm = lstm(network)
+        let integer = recurrence(network)
         var reference = IntegerReference(network)
         for t in 0..<days {
             let row = (0..<network.shape.inputWidth).map(input)
-            lstm.step(row)
+            integer.step(row)
             reference.step(row)
-            try #require(lstm.cell.map { Int($0) } == reference.cell, "cell, step \(t)")
-            try #require(lstm.hidden.map { Int($0) } == reference.hidden, "hidden, step \(t)")
+            try #require(integer.cell.map { Int($0) } == reference.cell, "cell, step \(t)")
+            try #require(integer.hidden.map { Int($0) } == reference.hidden, "hidden, step \(t)")
         }
-        #expect(Int(lstm.denseSum()) == reference.output)
+        #expect(Int(integer.denseSum()) == reference.output)
     }
 }
 
