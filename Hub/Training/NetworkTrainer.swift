@@ -53,7 +53,7 @@ final class NetworkTrainer {
         shards = (0..<Shards.count).map { [shape] _ in
             BatchedNetwork(shape: shape, window: sampler.spec.window, columns: columns)
         }
-        weights = Self.initialWeights(shape, seed: plan.seed)
+        weights = PackedWeights.initial(shape, seed: plan.seed)
         averaged = weights
     }
 
@@ -279,40 +279,6 @@ final class NetworkTrainer {
             }
         }
         return max(Float(sum / Double(max(samples.count, 1))), 1e-6)
-    }
-
-    /// Kernels as Glorot and Bengio (2010) draw them, recurrent ones with orthonormal columns (Saxe et al.
-    /// 2014), and a forget gate that begins open.
-    private static func initialWeights(_ shape: NetworkShape, seed: UInt64) -> PackedWeights {
-        var random = SeededRandom(seed: seed, stream: 0)
-        let (I, H) = (shape.inputWidth, shape.units)
-        var flat = [Float](repeating: 0, count: shape.parameterCount)
-        let inputLimit = (6 / Float(I + 4 * H)).squareRoot()
-        for k in 0..<shape.recurrentOffset { flat[k] = (2 * random.unit() - 1) * inputLimit }
-        for (j, column) in orthonormal(count: H, length: 4 * H, &random).enumerated() {
-            for row in 0..<4 * H { flat[shape.recurrentOffset + row * H + j] = column[row] }
-        }
-        for h in 0..<H { flat[shape.biasOffset + Gate.forget.rawValue * H + h] = 1 }
-        let denseLimit = (6 / Float(H + 1)).squareRoot()
-        for h in 0..<H { flat[shape.denseOffset + h] = (2 * random.unit() - 1) * denseLimit }
-        return PackedWeights(NetworkParameters(shape: shape, flattened: flat))
-    }
-
-    /// Gram and Schmidt, on normal columns. `count` is a quarter of `length`, so no column comes near 0.
-    private static func orthonormal(
-        count: Int, length: Int, _ random: inout SeededRandom
-    ) -> [[Float]] {
-        var columns: [[Float]] = []
-        for _ in 0..<count {
-            var column = (0..<length).map { _ in random.normal() }
-            for other in columns {
-                let along = zip(column, other).reduce(Float(0)) { $0 + $1.0 * $1.1 }
-                for k in 0..<length { column[k] -= along * other[k] }
-            }
-            let norm = column.reduce(Float(0)) { $0 + $1 * $1 }.squareRoot()
-            columns.append(column.map { $0 / norm })
-        }
-        return columns
     }
 }
 
