@@ -9,7 +9,7 @@ package enum CompressionError: Error, Equatable, Sendable {
     case calibrationWindow(index: Int)
     /// A parameter that is not finite: training diverged.
     case parameterNotFinite(index: Int)
-    /// A row of weights, or a bias, far outside what a trained network has.
+    /// A row of weights, or a bias, far outside what a trained network has; a scalar outside 0...1.
     case parameterTooLarge(IntegerTensor, row: Int)
     case unknownVariant(Int, variants: Int)
     case unknownStore(StoreID)

@@ -11,7 +11,7 @@ package struct Quantizer: Sendable {
     /// Of an input column's calibration values, the share (by size) that must not saturate. 1 is minimum and
     /// maximum.
     package var inputShareKept: Double
-    /// Headroom of the cell state over the largest one seen: it saturates only beyond.
+    /// Headroom of the cell state over the largest one seen: it saturates only beyond, or where the cell cannot reach.
     package var cellHeadroom: Double
 
     package init(inputShareKept: Double = 1, cellHeadroom: Double = 1.5) {
@@ -32,8 +32,8 @@ package struct Quantizer: Sendable {
         let ranges = CalibrationRanges(parameters, windows: windows, inputShareKept: inputShareKept)
         network.inputSteps = ranges.inputs.map { Float(127 / $0) }
         network.cellFractionBits = Self.fractionBits(
-            holding: ranges.cell * cellHeadroom, within: IntegerNetwork.cellFractionBitsRange,
-            largest: 32_767)
+            holding: cellReach(parameters, seen: ranges.cell, days: spec.window),
+            within: IntegerNetwork.cellFractionBitsRange, largest: 32_767)
         network.hiddenFractionBits = Self.fractionBits(
             holding: ranges.hidden,
             within: IntegerNetwork.hiddenFractionBitsRange(parameters.shape.cell), largest: 127)
@@ -59,11 +59,20 @@ package struct Quantizer: Sendable {
             network.inputMultipliers[row] = input.multiplier
             network.recurrentKernel.replaceSubrange(row * H..<(row + 1) * H, with: state.weights)
             network.recurrentMultipliers[row] = state.multiplier
-            let bias = (Double(parameters.bias[row]) * gateUnit).rounded()
+        }
+        for index in parameters.bias.indices {
+            let bias = (Double(parameters.bias[index]) * gateUnit).rounded()
             guard abs(bias) <= Double(IntegerNetwork.biasMax) else {
-                throw .parameterTooLarge(.bias, row: row)
+                throw .parameterTooLarge(.bias, row: index)
             }
-            network.bias[row] = Int32(bias)
+            network.bias[index] = Int32(bias)
+        }
+        for index in parameters.scalars.indices {
+            guard (0...1).contains(parameters.scalars[index]) else {
+                throw .parameterTooLarge(.scalars, row: index)
+            }
+            let scalar = (Double(parameters.scalars[index]) * 32_768).rounded()
+            network.scalars[index] = UInt16(min(scalar, Double(IntegerNetwork.scalarMax)))
         }
         try setDense(of: &network, from: parameters)
         try correctBias(of: &network, like: parameters, spec: spec, windows: windows)
@@ -83,6 +92,20 @@ package struct Quantizer: Sendable {
         }
         if let index = parameters.flattened.firstIndex(where: { !$0.isFinite }) {
             throw .parameterNotFinite(index: index)
+        }
+    }
+
+    /// How large the cell state may become: what was seen and headroom over it, but no more than the cell can reach.
+    private func cellReach(_ parameters: NetworkParameters, seen: Double, days: Int) -> Double {
+        let reach = seen * cellHeadroom
+        switch parameters.shape.cell {
+        case .lstm: return reach
+        // A mean of candidates, each within ±1; the largest int16 is 1 at 15 bits.
+        case .gru: return min(reach, 32_767.0 / 32_768)
+        // A day adds at most ν once the state is beyond ζ.
+        case .fastGRNN:
+            let (zeta, nu) = (Double(parameters.scalars[0]), Double(parameters.scalars[1]))
+            return min(reach, zeta + nu * Double(days))
         }
     }
 

@@ -10,21 +10,44 @@ struct QuantizerTests {
     static let shapes = [
         (FeatureInputs(), 1), (FeatureInputs(), 32), ([.weekday, .month], 4), (.all, 7),
     ]
+    static let cases = CellKind.allCases.flatMap { cell in
+        shapes.flatMap { shape in
+            [false, true].map {
+                Case(cell: cell, inputs: shape.0, units: shape.1, remembers: $0)
+            }
+        }
+    }
+
+    /// Which example: of random weights, or with gates that keep most of a state from day to day, as trained ones do.
+    struct Case: Sendable, CustomTestStringConvertible {
+        var cell: CellKind
+        var inputs: FeatureInputs
+        var units: Int
+        var remembers: Bool
+
+        var testDescription: String {
+            "\(cell.name), inputs \(inputs.rawValue), \(units) units, \(remembers ? "slow" : "random")"
+        }
+
+        func example() throws -> Example {
+            try Example(cell: cell, inputs: inputs, units: units, remembers: remembers)
+        }
+    }
 
     /// Gate by gate: a row's sum from one input row against the float product it stands for.
-    @Test("Every gate's sum is within what rounding weights and inputs can do", arguments: shapes)
-    func gates(inputs: FeatureInputs, units: Int) throws {
-        let example = try Example(inputs: inputs, units: units)
+    @Test("Every gate's sum is within what rounding weights and inputs can do", arguments: cases)
+    func gates(row: Case) throws {
+        let example = try row.example()
         let (network, parameters) = (example.network, example.parameters)
-        let (I, H) = (parameters.inputWidth, parameters.units)
+        let width = parameters.inputWidth
         for window in example.windows.prefix(20) {
-            let x = window.prefix(I)
+            let x = window.prefix(width)
             let q = zip(x, network.inputSteps).map { FixedPoint.quantize($0, stepsPerUnit: $1) }
-            for row in 0..<4 * H {
+            for row in 0..<parameters.shape.kernelRows {
                 var (sum, exact, bound) = (0, 0.0, 1.0)
-                for i in 0..<I {
-                    let weight = Double(parameters.inputKernel[row * I + i])
-                    sum += Int(network.inputKernel[row * I + i]) * Int(q[i])
+                for i in 0..<width {
+                    let weight = Double(parameters.inputKernel[row * width + i])
+                    sum += Int(network.inputKernel[row * width + i]) * Int(q[i])
                     exact += weight * Double(x[i]) * 4096
                     // Half a step of the weight times the input, half a step of the input times the weight.
                     let multiplier = network.inputMultipliers[row].value
@@ -37,9 +60,9 @@ struct QuantizerTests {
         }
     }
 
-    @Test("Step by step the states stay close to the float network's", arguments: shapes)
-    func steps(inputs: FeatureInputs, units: Int) throws {
-        let example = try Example(inputs: inputs, units: units)
+    @Test("Step by step the states stay close to the float network's", arguments: cases)
+    func steps(row: Case) throws {
+        let example = try row.example()
         let (network, parameters) = (example.network, example.parameters)
         let (I, H) = (parameters.inputWidth, parameters.units)
         let integer = Self.recurrence(network, window: 1)
@@ -47,18 +70,20 @@ struct QuantizerTests {
         let hiddenUnit = Double(1 << network.hiddenFractionBits)
         var worst = (cell: 0.0, hidden: 0.0)
         for window in example.windows.prefix(20) {
-            var reference = FloatStates(parameters)
+            var exact = FloatRecurrence(parameters)
             integer.reset()
             for t in 0..<window.count / I {
-                let x = [Float](window[t * I..<(t + 1) * I])
-                reference.step(x)
+                exact.step(day: t, of: window)
                 integer.step(
-                    zip(x, network.inputSteps).map { FixedPoint.quantize($0, stepsPerUnit: $1) })
+                    zip(window[t * I..<(t + 1) * I], network.inputSteps)
+                        .map { FixedPoint.quantize($0, stepsPerUnit: $1) })
                 for j in 0..<H {
                     worst.cell = max(
-                        worst.cell, abs(Double(integer.cell[j]) / cellUnit - reference.c[j]))
+                        worst.cell,
+                        abs(Double(integer.cell[j]) / cellUnit - Double(exact.cell[j])))
                     worst.hidden = max(
-                        worst.hidden, abs(Double(integer.hidden[j]) / hiddenUnit - reference.h[j]))
+                        worst.hidden,
+                        abs(Double(integer.hidden[j]) / hiddenUnit - Double(exact.hidden[j])))
                 }
             }
         }
@@ -68,9 +93,9 @@ struct QuantizerTests {
 
     @Test(
         "Over whole windows the output is close, and on the mean it is the float network's",
-        arguments: shapes)
-    func sequences(inputs: FeatureInputs, units: Int) throws {
-        let example = try Example(inputs: inputs, units: units)
+        arguments: cases)
+    func sequences(row: Case) throws {
+        let example = try row.example()
         let integer = Self.recurrence(example.network, window: example.spec.window)
         var (error, worst, largest) = (0.0, 0.0, 0.0)
         for window in example.windows {
@@ -103,22 +128,50 @@ struct QuantizerTests {
         }
     }
 
-    @Test("Ranges are as fine as the calibration allows: no state seen there saturates")
-    func ranges() throws {
-        let example = try Example(inputs: [], units: 6)
+    @Test(
+        "Ranges are as fine as the calibration allows: no state seen there saturates",
+        arguments: CellKind.allCases)
+    func ranges(cell: CellKind) throws {
+        let example = try Example(cell: cell, inputs: [], units: 6)
         let network = example.network
         let largest = example.windows.joined().map(abs).max()!
         #expect(abs(network.inputSteps[0] * largest - 127) < 0.01)
         let integer = Self.recurrence(network, window: example.spec.window)
-        var (cell, hidden) = (0, 0)
+        var (state, hidden) = (0, 0)
         for window in example.windows {
             for i in window.indices { integer.window[i] = window[i] }
             _ = integer.run()
-            cell = max(cell, integer.cell.map { abs(Int($0)) }.max()!)
+            state = max(state, integer.cell.map { abs(Int($0)) }.max()!)
             hidden = max(hidden, integer.hidden.map { abs(Int($0)) }.max()!)
         }
-        #expect(cell < 32_767 && cell > 32_768 / 5)
+        #expect(state < 32_767 && state > 32_768 / 5)
         #expect(hidden <= 127 && hidden > 127 / 3)
+    }
+
+    @Test("A GRU's state has all fraction bits: it cannot reach 1")
+    func gruState() throws {
+        for row in Self.cases where row.cell == .gru {
+            #expect(try row.example().network.cellFractionBits == 15)
+        }
+    }
+
+    @Test("A FastGRNN that counts beyond 1 is given the range, and one that cannot is not")
+    func fastGRNNState() throws {
+        var example = try Example(cell: .fastGRNN, inputs: [], units: 2)
+        example.parameters.inputKernel = [0, 0]
+        example.parameters.recurrentKernel = [0, 0, 0, 0]
+        example.parameters.bias = [6, 6, 6, 6]  // keep nearly everything, add all of ν every day
+        example.parameters.scalars = [0.25, 0.25]
+        var network = try example.quantized()
+        // 14 days of a quarter: 3.5, and half as much again would be beyond what a window can add.
+        #expect(network.cellFractionBits == 13 && network.hiddenFractionBits == 5)
+        let integer = Self.recurrence(network, window: example.spec.window)
+        for i in example.windows[0].indices { integer.window[i] = example.windows[0][i] }
+        _ = integer.run()
+        #expect(integer.cell[0] > 3 << 13 && integer.hidden[0] > 3 << 5)
+        example.parameters.scalars = [0.5, 0.0078125]
+        network = try example.quantized()
+        #expect(network.cellFractionBits == 15)
     }
 
     @Test("A share of the largest inputs may be given up for finer steps")
@@ -185,6 +238,17 @@ struct QuantizerTests {
         }
     }
 
+    @Test("A FastGRNN's scalars must be shares", arguments: [-0.001, 1.001] as [Float])
+    func scalars(value: Float) throws {
+        var example = try Example(cell: .fastGRNN, inputs: [], units: 2)
+        example.parameters.scalars = [1, 0]
+        #expect(try example.quantized().scalars == [32_767, 0])
+        example.parameters.scalars[1] = value
+        #expect(throws: CompressionError.parameterTooLarge(.scalars, row: 1)) {
+            try example.quantized()
+        }
+    }
+
     static func recurrence(_ network: IntegerNetwork, window: Int) -> IntegerRecurrence {
         let counts = ArenaLayout.Counts(
             shape: network.shape, window: window, profiles: 0, starts: 0, identifierBytes: 0)
@@ -193,23 +257,42 @@ struct QuantizerTests {
 }
 
 /// A seeded float network of the size training gives, windows it might see, and its integer form.
-private struct Example {
+struct Example {
     var spec: FeatureSpec
     var parameters: NetworkParameters
     var windows: [[Float]]
     var network: IntegerNetwork
 
-    init(inputs: FeatureInputs, units: Int) throws {
+    /// - Parameter remembers: whether the gates keep some 95 % of a state from one day to the next.
+    init(
+        cell: CellKind = .lstm, inputs: FeatureInputs, units: Int, remembers: Bool = false
+    ) throws {
         var numbers = SeededGenerator(seed: UInt64(units) + UInt64(inputs.rawValue) * 1000)
         let spec = FeatureSpec(
             form: .calendar, window: 14, levelRate: 0.1, inputs: inputs, output: .relative)
         self.spec = spec
-        let shape = NetworkShape(inputWidth: spec.inputWidth, units: units)
+        let shape = NetworkShape(cell: cell, inputWidth: spec.inputWidth, units: units)
         let reach = 1.5 / Float(units).squareRoot()
         let flat = (0..<shape.parameterCount).map { _ in
             Float.random(in: -reach...reach, using: &numbers)
         }
         parameters = NetworkParameters(shape: shape, flattened: flat)
+        if cell == .fastGRNN {
+            parameters.scalars = [
+                .random(in: 0.3...0.9, using: &numbers), .random(in: 0.01...0.1, using: &numbers),
+            ]
+        }
+        if remembers {
+            let keeping =
+                switch cell {
+                case .lstm: Gate.forget.rawValue
+                case .gru: GRUGate.update.rawValue
+                case .fastGRNN: FastGRNNBias.gate.rawValue
+                }
+            for j in 0..<units { parameters.bias[keeping * units + j] = 3 }
+            parameters.inputKernel = parameters.inputKernel.map { $0 / 2 }
+            parameters.recurrentKernel = parameters.recurrentKernel.map { $0 / 2 }
+        }
         windows = (0..<100).map { _ in
             let target = BusinessDay(daysSince1970: .random(in: 15_000...18_000, using: &numbers))
             let level = Float.random(in: 2...50, using: &numbers)
@@ -223,35 +306,13 @@ private struct Example {
             window.write(days.span, into: &span)
             return values
         }
-        network = try Quantizer().quantize(parameters, spec: spec, windows: windows)
+        network = IntegerNetwork(shape: shape)
+        network = try quantized()
+    }
+
+    func quantized() throws -> IntegerNetwork {
+        let network = try Quantizer().quantize(parameters, spec: spec, windows: windows)
         try network.validate()
-    }
-}
-
-/// The float network's states, in double precision and with the C library's functions.
-private struct FloatStates {
-    let parameters: NetworkParameters
-    var h: [Double]
-    var c: [Double]
-
-    init(_ parameters: NetworkParameters) {
-        self.parameters = parameters
-        h = [Double](repeating: 0, count: parameters.units)
-        c = h
-    }
-
-    mutating func step(_ x: [Float]) {
-        let (I, H) = (parameters.inputWidth, parameters.units)
-        let sums = (0..<4 * H).map { row in
-            var sum = Double(parameters.bias[row])
-            for i in 0..<I { sum += Double(parameters.inputKernel[row * I + i]) * Double(x[i]) }
-            for j in 0..<H { sum += Double(parameters.recurrentKernel[row * H + j]) * h[j] }
-            return sum
-        }
-        func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
-        for j in 0..<H {
-            c[j] = sigmoid(sums[H + j]) * c[j] + sigmoid(sums[j]) * tanh(sums[2 * H + j])
-            h[j] = sigmoid(sums[3 * H + j]) * tanh(c[j])
-        }
+        return network
     }
 }
