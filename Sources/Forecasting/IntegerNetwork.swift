@@ -19,6 +19,8 @@ package enum IntegerNetworkError: Error, Equatable, Sendable {
     case inputSteps(at: Int)
     /// Not finite or not above zero.
     case outputScale
+    /// No factors of a kernel of this shape, or of another kernel than the network has.
+    case factors(IntegerTensor)
 }
 
 /// The tensors of the integer network. The raw values are those of the package format.
@@ -70,10 +72,14 @@ package struct IntegerNetwork: Equatable, Sendable {
     package var inputSteps: [Float]
     /// `[R, I]` row-major, rows as in `Gate` or `GRUGate`; -127...127.
     package var inputKernel: [Int8]
+    /// Those the input kernel is the product of, where a package is to have them in its place.
+    package var inputFactors: KernelFactors?
     /// `[R]` from a row's sum to Q3.12.
     package var inputMultipliers: [RowMultiplier]
     /// `[R, H]` row-major; -127...127.
     package var recurrentKernel: [Int8]
+    /// Like `inputFactors`.
+    package var recurrentFactors: KernelFactors?
     /// `[R]` from a row's sum to Q3.12.
     package var recurrentMultipliers: [RowMultiplier]
     /// `[biasCount]` Q3.12 with headroom.
@@ -170,5 +176,17 @@ package struct IntegerNetwork: Equatable, Sendable {
             throw .inputSteps(at: i)
         }
         guard outputScale > 0, outputScale.isFinite else { throw .outputScale }
+        try validate(inputFactors, of: .inputKernel, inputKernel)
+        try validate(recurrentFactors, of: .recurrentKernel, recurrentKernel)
+    }
+
+    private func validate(
+        _ factors: KernelFactors?, of tensor: IntegerTensor, _ kernel: [Int8]
+    ) throws(IntegerNetworkError) {
+        guard let factors else { return }
+        let dimensions = tensor.dimensions(shape)
+        guard factors.expanded(rows: dimensions[0], columns: dimensions[1]) == kernel else {
+            throw .factors(tensor)
+        }
     }
 }
