@@ -46,23 +46,18 @@ package final class PackageBuilder {
         self.quantizer = quantizer
         replay = try EvaluationReplay(series: series, family: family)
         calibrationDays = replay.learntDays(atMost: calibrationWindowsMax)
-        calibrationWindows = calibrationDays.map { day in
-            let window = FeatureWindow(
-                spec: family.spec, state: day.state,
-                profile: family.profiles[day.profile].rounded, target: day.target)
-            var values = [Float](repeating: 0, count: family.spec.windowValues)
-            var span = values.mutableSpan
-            window.write(day.recentDays.span, into: &span)
-            return values
+        let profiles = family.profiles.map(\.rounded)
+        calibrationWindows = calibrationDays.map {
+            $0.window(spec: family.spec, profiles: profiles)
         }
     }
 
-    /// The integer network of a variant, calibrated over all stores. Made once and kept.
+    /// The integer network of a variant: its own, or quantised and calibrated over all stores. Made once and kept.
     package func network(variant: Int) throws(CompressionError) -> IntegerNetwork {
         guard family.variants.indices.contains(variant) else {
             throw .unknownVariant(variant, variants: family.variants.count)
         }
-        if let network = networks[variant] { return network }
+        if let network = family.variants[variant].integer ?? networks[variant] { return network }
         let network = try quantizer.quantize(
             family.variants[variant].parameters, spec: family.spec, windows: calibrationWindows)
         networks[variant] = network
@@ -81,9 +76,8 @@ package final class PackageBuilder {
         let (starts, profiles) = try series(of: store)
         var package = ModelPackage(
             manifest: Manifest(
-                family: name, variant: "\(family.form.name)-\(network.shape.units)",
-                recipe:
-                    "post-training int8, per-row symmetric, calibrated on \(calibrationWindows.count) windows",
+                family: name, variant: family.variants[variant].name,
+                recipe: recipe(of: family.variants[variant]),
                 lineage: lineage.isEmpty
                     ? "seed \(family.seed)" : "\(lineage), seed \(family.seed)",
                 requiredFeatures: Engine.requiredFeatures(for: network), spec: family.spec,
@@ -113,6 +107,11 @@ package final class PackageBuilder {
         } catch {
             throw .notRunnable(error)
         }
+    }
+
+    /// With the step that `network(variant:)` adds where the variant's own recipe left weights as floats.
+    private func recipe(of variant: TrainedVariant) -> String {
+        variant.integer == nil ? "\(variant.recipe) | int8" : variant.recipe
     }
 
     /// The scale of items that have no start, as the share of the level that is usual.

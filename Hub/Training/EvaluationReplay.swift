@@ -14,13 +14,25 @@ package struct ReplayDay: Sendable {
     package var demand: DemandDay
     /// What was recorded for `target`; nil when nothing was, and then the day is in no accuracy figure.
     package var recordedUnits: Int32?
+
+    /// What the network is given.
+    /// - Parameter profiles: the family's; where a device is meant, rounded as its package holds them.
+    /// - Returns: `[window, I]` time-major.
+    package func window(spec: FeatureSpec, profiles: [SeasonalProfile]) -> [Float] {
+        let window = FeatureWindow(
+            spec: spec, state: state, profile: profiles[profile], target: target)
+        var values = [Float](repeating: 0, count: spec.windowValues)
+        var span = values.mutableSpan
+        window.write(recentDays.span, into: &span)
+        return values
+    }
 }
 
 /// A family's series day by day, so that whatever is made of the family meets the days its float networks were
 /// evaluated on, with the same closed days, levels and launches.
 package struct EvaluationReplay: Sendable {
     private let panel: SeriesPanel
-    private let family: TrainedFamily
+    private let spec: FeatureSpec
     /// The family's evaluated days.
     package let evaluated: Range<BusinessDay>
     /// The days the networks learnt from, up to the evaluated ones or to the end of training.
@@ -29,7 +41,6 @@ package struct EvaluationReplay: Sendable {
     /// - Parameter series: what the family was trained with, test days included.
     /// - Throws: `TrainingError` when these cannot be the family's series.
     package init(series: [TrainingSeries], family: TrainedFamily) throws {
-        self.family = family
         var panel = try SeriesPanel(
             series, padding: max(family.spec.window, Baseline.lookBackDaysMax),
             testFrom: family.asOf.advanced(by: 1))
@@ -45,9 +56,22 @@ package struct EvaluationReplay: Sendable {
             panel.entries[index].profile = profile < family.profiles.count ? profile : 0
         }
         SeasonalFit.restore(&panel, family: family)
+        self.init(
+            panel: panel, spec: family.spec,
+            evaluated: family
+                .evaluatedFrom..<family.evaluatedFrom.advanced(
+                    by: family.evaluatedDays),
+            learnt: panel.days.lowerBound..<min(panel.trainingEnd, family.evaluatedFrom))
+    }
+
+    init(
+        panel: SeriesPanel, spec: FeatureSpec, evaluated: Range<BusinessDay>,
+        learnt: Range<BusinessDay>
+    ) {
         self.panel = panel
-        evaluated = family.evaluatedFrom..<family.evaluatedFrom.advanced(by: family.evaluatedDays)
-        learnt = panel.days.lowerBound..<min(panel.trainingEnd, family.evaluatedFrom)
+        self.spec = spec
+        self.evaluated = evaluated
+        self.learnt = learnt
     }
 
     /// Series the replay has: those in which anything was ever sold, by store and item.
@@ -61,7 +85,7 @@ package struct EvaluationReplay: Sendable {
     /// - Returns: at most `count` learnt days with observed demand and a whole window before them, evenly spread over
     ///   all series: what a quantiser calibrates on.
     package func learntDays(atMost count: Int) -> [ReplayDay] {
-        let samples = WindowSampler(panel: panel, spec: family.spec).trainingSamples(within: learnt)
+        let samples = WindowSampler(panel: panel, spec: spec).trainingSamples(within: learnt)
         guard samples.count > count else { return samples.map(day) }
         return (0..<count).map { day(samples[(2 * $0 + 1) * samples.count / (2 * count)]) }
     }
@@ -76,7 +100,7 @@ package struct EvaluationReplay: Sendable {
             store: entry.store, item: entry.item, profile: entry.profile,
             state: SeriesState(level: panel.level[cell], scale: entry.scale),
             target: panel.day(cell, of: entry),
-            recentDays: (cell - family.spec.window..<cell).map(demand), demand: demand(cell),
+            recentDays: (cell - spec.window..<cell).map(demand), demand: demand(cell),
             recordedUnits: panel.recorded[cell].isNaN ? nil : Int32(panel.recorded[cell]))
     }
 

@@ -24,10 +24,17 @@ package struct TrainingProgress: Equatable, Sendable {
 final class NetworkTrainer {
     struct Result {
         var parameters: NetworkParameters
-        var trainingLosses: [Float]
-        var validationLosses: [Float]
-        /// 1-based; its weights are the result.
-        var bestEpoch: Int
+        var trainingLosses: [Float] = []
+        var validationLosses: [Float] = []
+        var teacherDistances: [Float] = []
+        /// 1-based, 0 for the start; its weights are the result.
+        var bestEpoch = 0
+    }
+
+    /// Sums over samples.
+    private struct Sums {
+        var loss = 0.0
+        var teacherDistance = 0.0
     }
 
     /// The learning rate falls in a straight line to this part of itself.
@@ -35,174 +42,296 @@ final class NetworkTrainer {
     /// What is validated and kept is not the weights of the last batch but their running mean over about so
     /// many batches (Polyak and Juditsky 1992): far less noise in the choice of the epoch.
     private static let averagedBatches: Float = 200
+    /// A teacher's projection is forgotten in the end, so it may hurry.
+    private static let projectionRate: Float = 0.01
 
-    private let sampler: WindowSampler
-    private let plan: TrainingPlan
-    private let shape: NetworkShape
-    private let shards: [BatchedNetwork]
-    private var weights: PackedWeights
-    private var averaged: PackedWeights
+    private let runner: NetworkRunner
+    private let request: FitRequest
+    /// Resolved.
+    private let lossKind: Loss
+    private let lesson: Lesson?
+    private let training: [Sample]
     /// Divides a loss, so that gradients are of order 1 whatever the units sold.
-    private var lossScale: Float = 1
+    private let lossScale: Float
+    /// What training moves: the packed weights themselves, or the values behind them.
+    private var latent: [Float]
+    /// Of `latent`: averages of weights would not keep what a parametrization promises of them.
+    private var averaged: [Float]
+    private var weights: PackedWeights
+    /// One for each half, where the lesson looks at hidden states.
+    private let matches: [HiddenMatch]
+    private var projection: [Float] = []
 
-    init(sampler: WindowSampler, plan: TrainingPlan, units: Int) {
-        self.sampler = sampler
-        self.plan = plan
-        shape = NetworkShape(inputWidth: sampler.spec.inputWidth, units: units)
-        let columns = ((plan.batch + Shards.count - 1) / Shards.count + 7) / 8 * 8
-        shards = (0..<Shards.count).map { [shape] _ in
-            BatchedNetwork(shape: shape, window: sampler.spec.window, columns: columns)
+    private var sampler: WindowSampler { runner.sampler }
+    private var shape: NetworkShape { request.shape }
+
+    /// - Parameters:
+    ///   - request: validated.
+    ///   - loss: resolved.
+    init(
+        sampler: WindowSampler, training: [Sample], loss: Loss, request: FitRequest,
+        lesson: Lesson? = nil
+    ) {
+        runner = NetworkRunner(sampler: sampler, shape: request.shape, batch: request.batch)
+        self.request = request
+        lossKind = loss
+        self.lesson = lesson
+        self.training = training
+        lossScale = Self.meanLossWeight(training, loss: loss, sampler: sampler)
+        weights =
+            request.start.map { PackedWeights($0) }
+            ?? PackedWeights.initial(request.shape, seed: request.seed)
+        if let parametrization = request.parametrization {
+            latent = parametrization.latent(nearest: weights.unpacked.flattened)
+            weights.pack(parametrization.weights(latent))
+        } else {
+            latent = weights.values
         }
-        weights = PackedWeights.initial(shape, seed: plan.seed)
-        averaged = weights
+        averaged = latent
+        guard let lesson, lesson.width > 0 else {
+            matches = []
+            return
+        }
+        let sizes = HiddenMatch.Sizes(
+            units: request.shape.units, width: lesson.width, columns: runner.shards[0].columns)
+        matches = (0..<Shards.count).map { _ in HiddenMatch(sizes) }
+        if case .features = lesson.kind, sizes.needsProjection {
+            var random = SeededRandom(seed: request.seed, stream: 2)
+            let limit = (6 / Float(sizes.units + sizes.width)).squareRoot()
+            projection = (0..<sizes.projectionCount).map {
+                $0 % (sizes.units + 1) == sizes.units ? 0 : (2 * random.unit() - 1) * limit
+            }
+        }
     }
 
-    /// - Parameter report: called a few times a second with epoch (1-based), share of it done, loss so far
-    ///   and the validation loss of the epoch before.
+    /// - Parameters:
+    ///   - validation: decides when to stop and which epoch is kept.
+    ///   - report: called a few times a second with epoch (1-based), share of it done, loss so far
+    ///     and the validation loss of the epoch before.
     func run(
-        training: [Sample], validation: [Sample], isCancelled: () -> Bool,
+        validation: [Sample], isCancelled: () -> Bool,
         report: (_ epoch: Int, _ fraction: Double, _ loss: Double, _ validation: Double?) -> Void
     ) throws -> Result {
-        lossScale = meanLossWeight(training)
         var order = training
-        var shuffler = SeededRandom(seed: plan.seed, stream: 1)
-        var adam = Adam(count: weights.values.count)
+        var shuffler = SeededRandom(seed: request.seed, stream: 1)
+        var adam = Adam(count: latent.count)
+        var projectionAdam = Adam(count: projection.count)
         var gradient = [Float](repeating: 0, count: weights.values.count)
-        var result = Result(
-            parameters: weights.unpacked, trainingLosses: [], validationLosses: [], bestEpoch: 0)
-        var lowest = Double.infinity
-        let batches = (order.count + plan.batch - 1) / plan.batch
-        for epoch in 1...plan.epochs {
+        var result = Result(parameters: weights.unpacked)
+        // Without validation days there is nothing to compare a start by: then every run goes as from scratch.
+        let startCompetes = request.start != nil && !validation.isEmpty
+        var lowest = startCompetes ? loss(validation, weights) : .infinity
+        let batches = (order.count + request.batch - 1) / request.batch
+        for epoch in 0..<request.epochs {
             shuffler.shuffle(&order)
-            var lossSum = 0.0
+            var sums = Sums()
             for batch in 0..<batches {
                 if isCancelled() { throw TrainingError.cancelled }
-                let low = batch * plan.batch
-                let high = min(low + plan.batch, order.count)
-                let step = (epoch - 1) * batches + batch
-                lossSum += gradientStep(order[low..<high], step: step, into: &gradient)
-                let progress = Float(step) / Float(plan.epochs * batches)
-                adam.step(
-                    weights: &weights.values, gradient: gradient,
-                    learningRate: plan.learningRate * (1 - (1 - Self.finalRateShare) * progress))
+                let low = batch * request.batch
+                let high = min(low + request.batch, order.count)
+                let step = epoch * batches + batch
+                gradientStep(order[low..<high], step: step, into: &gradient, &sums)
+                let progress = Float(step) / Float(request.epochs * batches)
+                let fall = 1 - (1 - Self.finalRateShare) * progress
+                move(gradient, &adam, learningRate: request.learningRate * fall)
+                if !projection.isEmpty {
+                    projectionAdam.step(
+                        weights: &projection, gradient: projectionGradient,
+                        learningRate: Self.projectionRate * fall)
+                }
                 average(batchesSoFar: step + 1)
                 if batch % 16 == 15 || batch == batches - 1 {
                     report(
-                        epoch, Double(batch + 1) / Double(batches), lossSum / Double(high),
+                        epoch + 1, Double(batch + 1) / Double(batches), sums.loss / Double(high),
                         result.validationLosses.last.map(Double.init))
                 }
             }
-            let validationLoss = loss(validation)
-            guard lossSum.isFinite, validationLoss.isFinite else {
-                throw TrainingError.diverged(units: shape.units, epoch: epoch)
+            let kept = averagedWeights
+            let validationLoss = loss(validation, kept)
+            guard sums.loss.isFinite, validationLoss.isFinite else {
+                throw TrainingError.diverged(units: shape.units, epoch: epoch + 1)
             }
-            result.trainingLosses.append(Float(lossSum / Double(order.count)))
+            result.trainingLosses.append(Float(sums.loss / Double(order.count)))
             result.validationLosses.append(Float(validationLoss))
-            if validationLoss < lowest || result.bestEpoch == 0 {
-                lowest = validationLoss
-                result.parameters = averaged.unpacked
-                result.bestEpoch = epoch
+            if lesson != nil {
+                result.teacherDistances.append(Float(sums.teacherDistance / Double(order.count)))
             }
-            if epoch - result.bestEpoch >= plan.patience { break }
+            if validationLoss < lowest || (epoch == 0 && !startCompetes) {
+                lowest = validationLoss
+                result.parameters = kept.unpacked
+                result.bestEpoch = epoch + 1
+            }
+            if epoch + 1 - result.bestEpoch >= request.patience { break }
         }
-        averaged = PackedWeights(result.parameters)
         return result
     }
+
+    /// The gradient of the mean training loss without dropout, at the weights training would start from.
+    /// - Returns: in the order of `NetworkParameters.flattened`: of the mean loss, and the root of the mean square of
+    ///   the batches' own.
+    func lossGradient() -> (mean: [Float], rootMeanSquare: [Float]) {
+        var mean = [Double](repeating: 0, count: weights.values.count)
+        var squares = mean
+        var gradient = [Float](repeating: 0, count: mean.count)
+        let batches = (training.count + request.batch - 1) / request.batch
+        var sums = Sums()
+        for batch in 0..<batches {
+            // Every so-manieth sample: a batch of one series' consecutive days would speak for itself alone.
+            let samples = stride(from: batch, to: training.count, by: batches).map { training[$0] }
+            gradientStep(samples[...], step: nil, into: &gradient, &sums)
+            let share = Double(samples.count) / Double(training.count)
+            for k in gradient.indices {
+                let value = Double(gradient[k])
+                mean[k] += share * value
+                squares[k] += share * value * value
+            }
+        }
+        return (
+            weights.flattened(mean.map(Float.init)),
+            weights.flattened(squares.map { Float($0.squareRoot()) })
+        )
+    }
+
+    /// One step of what training moves, against the gradient of the weights.
+    private func move(_ gradient: [Float], _ adam: inout Adam, learningRate: Float) {
+        guard let parametrization = request.parametrization else {
+            adam.step(weights: &weights.values, gradient: gradient, learningRate: learningRate)
+            PackedWeights.holdScalars(&weights.values, of: shape)
+            return
+        }
+        let slopes = parametrization.latentGradient(
+            weights.flattened(gradient), latent: latent)
+        adam.step(weights: &latent, gradient: slopes, learningRate: learningRate)
+        weights = packed(latent)
+    }
+
+    /// The weights that stand for `latent`.
+    private func packed(_ latent: [Float]) -> PackedWeights {
+        var packed = weights
+        if let parametrization = request.parametrization {
+            packed.pack(parametrization.weights(latent))
+        } else {
+            packed.values = latent
+        }
+        PackedWeights.holdScalars(&packed.values, of: shape)
+        return packed
+    }
+
+    private var averagedWeights: PackedWeights { packed(averaged) }
 
     private func average(batchesSoFar: Int) {
         // Over the last tenth of the batches at first, so that the beginning is soon forgotten.
         let share = max(1 / Self.averagedBatches, 10 / Float(batchesSoFar + 9))
-        weights.values.withUnsafeBufferPointer { now in
-            averaged.values.withUnsafeMutableBufferPointer { mean in
+        let now = request.parametrization == nil ? weights.values : latent
+        now.withUnsafeBufferPointer { now in
+            averaged.withUnsafeMutableBufferPointer { mean in
                 for k in 0..<mean.count { mean[k] += share * (now[k] - mean[k]) }
             }
         }
     }
 
-    /// The network's output for every sample, with the averaged weights, after a `run` those it returned.
-    func outputs(_ samples: [Sample]) -> [Float] {
-        var outputs = [Float](repeating: 0, count: samples.count)
-        let part = (samples.count + Shards.count - 1) / Shards.count
-        averaged.values.withUnsafeBufferPointer { weights in
-            outputs.withUnsafeMutableBufferPointer { outputs in
-                let shared = Unchecked((weights.baseAddress!, outputs, shards, sampler))
-                Shards.perform { shard in
-                    let (weights, outputs, shards, sampler) = shared.value
-                    let network = shards[shard]
-                    network.hiddenScale.update(repeating: 1)
-                    let end = min((shard + 1) * part, samples.count)
-                    var low = min(shard * part, samples.count)
-                    while low < end {
-                        let high = min(low + network.columns, end)
-                        for k in low..<high {
-                            sampler.gather(samples[k], column: k - low, into: network)
-                        }
-                        network.forward(weights)
-                        for k in low..<high { outputs[k] = network.output[k - low] }
-                        low = high
-                    }
-                }
-            }
-        }
-        return outputs
-    }
-
-    /// One batch: sum of the samples' losses, and the gradient of their mean.
+    /// One batch: adds its samples' losses to `sums`, and gives the gradient of their mean.
+    /// - Parameter step: of the run, for dropout; nil: no dropout.
     private func gradientStep(
-        _ batch: ArraySlice<Sample>, step: Int, into gradient: inout [Float]
-    ) -> Double {
+        _ batch: ArraySlice<Sample>, step: Int?, into gradient: inout [Float], _ sums: inout Sums
+    ) {
         let part = (batch.count + Shards.count - 1) / Shards.count
-        var losses = [Double](repeating: 0, count: Shards.count)
+        var parts = [Sums](repeating: Sums(), count: Shards.count)
         weights.values.withUnsafeBufferPointer { weights in
-            losses.withUnsafeMutableBufferPointer { losses in
-                let shared = Unchecked((weights.baseAddress!, losses, self))
+            parts.withUnsafeMutableBufferPointer { parts in
+                let shared = Unchecked((weights.baseAddress!, parts, self))
                 Shards.perform { shard in
-                    let (weights, losses, trainer) = shared.value
+                    let (weights, parts, trainer) = shared.value
                     let low = min(batch.startIndex + shard * part, batch.endIndex)
                     let high = min(low + part, batch.endIndex)
-                    losses[shard] = trainer.shardStep(
+                    parts[shard] = trainer.shardStep(
                         batch[low..<high], batchCount: batch.count, weights: weights, step: step,
                         shard: shard)
                 }
             }
         }
         gradient.withUnsafeMutableBufferPointer { sum in
-            let first = shards[0].gradient
-            let second = shards[1].gradient
+            let first = runner.shards[0].gradient
+            let second = runner.shards[1].gradient
             for k in 0..<sum.count { sum[k] = first[k] + second[k] }
         }
-        return losses.reduce(0, +)
+        sums.loss += parts[0].loss + parts[1].loss
+        sums.teacherDistance += parts[0].teacherDistance + parts[1].teacherDistance
     }
 
     private func shardStep(
-        _ samples: ArraySlice<Sample>, batchCount: Int, weights: UnsafePointer<Float>, step: Int,
+        _ samples: ArraySlice<Sample>, batchCount: Int, weights: UnsafePointer<Float>, step: Int?,
         shard: Int
-    ) -> Double {
-        let network = shards[shard]
+    ) -> Sums {
+        let network = runner.shards[shard]
         for (column, sample) in samples.enumerated() {
             sampler.gather(sample, column: column, into: network)
         }
-        dropOut(network, step: step, shard: shard)
+        if let step { dropOut(network, step: step, shard: shard) }
         network.forward(weights)
         // Columns beyond the samples repeat old windows; without a gradient they change nothing.
         network.outputGradient.update(repeating: 0)
-        var sum = 0.0
+        var sums = Sums()
         for (column, sample) in samples.enumerated() {
-            let (loss, slope) = lossAndSlope(sample, y: network.output[column])
-            sum += Double(loss)
+            let y = network.output[column]
+            var (loss, slope) = lossAndSlope(
+                sample, units: sampler.panel.observed[Int(sample.cell)], y: y)
+            if let lesson {
+                let taught = lossAndSlope(sample, units: lesson.units[Int(sample.cell)], y: y)
+                let share = lesson.truthWeight
+                loss = share * loss + (1 - share) * taught.loss
+                slope = share * slope + (1 - share) * taught.slope
+                if lesson.kind == .response { sums.teacherDistance += Double(taught.loss) }
+            }
+            sums.loss += Double(loss)
             network.outputGradient[column] = slope / Float(batchCount)
         }
-        network.backward(weights)
-        return sum
+        guard let lesson, lesson.width > 0 else {
+            network.backward(weights)
+            return sums
+        }
+        let match = matches[shard]
+        let (distance, weight) = compare(
+            samples, batchCount: batchCount, network: network, match: match, lesson: lesson)
+        sums.teacherDistance += distance
+        sums.loss += Double(weight) * distance
+        for k in match.gradient.indices { match.gradient[k] *= weight }
+        network.backward(weights, addingToHidden: match.gradient.baseAddress!)
+        return sums
+    }
+
+    /// The lesson's distance of hidden states, its gradient left in `match`.
+    private func compare(
+        _ samples: ArraySlice<Sample>, batchCount: Int, network: BatchedNetwork,
+        match: HiddenMatch, lesson: Lesson
+    ) -> (distance: Double, weight: Float) {
+        let rows = samples.map { Int(lesson.rows[Int($0.cell)]) }
+        switch lesson.kind {
+        case .response: return (0, 0)
+        case .features(let weight):
+            let distance = match.matchFeatures(
+                hidden: network.lastHidden, stride: network.inputStride, rows: rows,
+                teachers: lesson.hidden, projection: projection, count: batchCount)
+            return (distance, weight)
+        case .relations(let weight):
+            let distance = match.matchRelations(
+                hidden: network.lastHidden, stride: network.inputStride, rows: rows,
+                teachers: lesson.hidden, count: batchCount)
+            return (distance, weight)
+        }
+    }
+
+    private var projectionGradient: [Float] {
+        zip(matches[0].projectionGradient, matches[1].projectionGradient).map { $0 + $1 }
     }
 
     /// Inverted dropout: kept units are scaled up, so that nothing changes when forecasting.
     private func dropOut(_ network: BatchedNetwork, step: Int, shard: Int) {
-        guard plan.dropout > 0 else { return }
+        guard request.dropout > 0 else { return }
         var random = SeededRandom(
-            seed: plan.seed, stream: 16 + UInt64(step) * UInt64(Shards.count) + UInt64(shard))
-        let threshold = UInt16(plan.dropout * 65_536)
-        let keep = 1 / (1 - plan.dropout)
+            seed: request.seed, stream: 16 + UInt64(step) * UInt64(Shards.count) + UInt64(shard))
+        let threshold = UInt16(request.dropout * 65_536)
+        let keep = 1 / (1 - request.dropout)
         let scale = network.hiddenScale
         for k in stride(from: 0, to: shape.units * network.columns, by: 4) {
             var bits = random.next()
@@ -213,21 +342,25 @@ final class NetworkTrainer {
         }
     }
 
-    private func loss(_ samples: [Sample]) -> Double {
+    /// The mean loss against what was sold.
+    private func loss(_ samples: [Sample], _ weights: PackedWeights) -> Double {
         var sum = 0.0
-        for (sample, y) in zip(samples, outputs(samples)) {
-            sum += Double(lossAndSlope(sample, y: y).loss)
+        for (sample, y) in zip(samples, runner.outputs(weights, samples)) {
+            let units = sampler.panel.observed[Int(sample.cell)]
+            sum += Double(lossAndSlope(sample, units: units, y: y).loss)
         }
         return sum / Double(max(samples.count, 1))
     }
 
     /// The loss of one sample and its derivative by the network's output.
-    private func lossAndSlope(_ sample: Sample, y: Float) -> (loss: Float, slope: Float) {
+    /// - Parameter units: what was sold, or what a teacher forecasts.
+    private func lossAndSlope(
+        _ sample: Sample, units: Float, y: Float
+    ) -> (loss: Float, slope: Float) {
         let panel = sampler.panel
         let cell = Int(sample.cell)
-        let units = panel.observed[cell]
         let level = panel.level[cell]
-        switch (plan.loss, sampler.spec.output) {
+        switch (lossKind, sampler.spec.output) {
         case (.automatic, _): preconditionFailure("the loss is resolved before training")
         case (.tweedie(let power), _):
             let forecast = level * panel.factor[cell] * exponential(min(max(y, -4), 4))
@@ -266,12 +399,14 @@ final class NetworkTrainer {
         return ((exact - b / p1 + a / p2) / scale, (a - b) / scale)
     }
 
-    private func meanLossWeight(_ samples: [Sample]) -> Float {
+    private static func meanLossWeight(
+        _ samples: [Sample], loss: Loss, sampler: WindowSampler
+    ) -> Float {
         let panel = sampler.panel
         var sum = 0.0
         for sample in samples {
             let expected = panel.level[Int(sample.cell)] * panel.factor[Int(sample.cell)]
-            switch (plan.loss, sampler.spec.output) {
+            switch (loss, sampler.spec.output) {
             case (.tweedie(let power), _):
                 sum += Double(exponential((2 - power) * naturalLogarithm(expected)))
             case (_, .relative): sum += Double(expected)
@@ -280,10 +415,4 @@ final class NetworkTrainer {
         }
         return max(Float(sum / Double(max(samples.count, 1))), 1e-6)
     }
-}
-
-/// Carries what two threads share by agreement (each writes only its own part) past the checker.
-private struct Unchecked<Value>: @unchecked Sendable {
-    let value: Value
-    init(_ value: Value) { self.value = value }
 }

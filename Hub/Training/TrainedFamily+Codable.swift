@@ -98,6 +98,10 @@ private struct FamilyRecord: Codable {
             let evaluatedFrom = BusinessDay(iso8601: Array(evaluatedFrom.utf8)), evaluatedDays >= 0
         else { throw FamilyCodingError.field("day") }
         guard !profiles.isEmpty else { throw FamilyCodingError.field("profiles") }
+        var trained: [TrainedVariant] = []
+        for record in variants {
+            trained.append(try record.variant(spec, taken: trained.map(\.name)))
+        }
         return TrainedFamily(
             spec: spec,
             profiles: try profiles.map { data in
@@ -107,7 +111,7 @@ private struct FamilyRecord: Codable {
                     weekday: Array(factors[..<SeasonalProfile.weekdays]),
                     month: Array(factors[SeasonalProfile.weekdays...]))
             }, asOf: asOf, starts: try stores.map { try $0.store(profiles: profiles.count) },
-            variants: try variants.map { try $0.variant(inputWidth: spec.inputWidth) },
+            variants: trained,
             baselines: try baselines.map {
                 NamedAccuracy(name: $0.name, accuracy: try $0.accuracy.accuracy())
             }, evaluatedFrom: evaluatedFrom, evaluatedDays: evaluatedDays,
@@ -150,9 +154,16 @@ private struct StoreRecord: Codable {
     }
 }
 
+/// What a later version of this program added is optional: families stored before it lack it.
 private struct VariantRecord: Codable {
+    var name: String?
+    var recipe: String?
+    /// Nil: an LSTM.
+    var cell: String?
     var units: Int
     var parameters: Data
+    var integer: IntegerRecord?
+    var coding: String?
     var validation: AccuracyRecord
     var test: AccuracyRecord?
     var trainingLosses: Data
@@ -160,8 +171,13 @@ private struct VariantRecord: Codable {
     var bestEpoch: Int
 
     init(_ variant: TrainedVariant) {
+        name = variant.name
+        recipe = variant.recipe
+        cell = variant.parameters.shape.cell.name
         units = variant.units
         parameters = Data(bits: variant.parameters.flattened)
+        integer = variant.integer.map(IntegerRecord.init)
+        coding = variant.coding
         validation = AccuracyRecord(variant.validation)
         test = variant.test.map(AccuracyRecord.init)
         trainingLosses = Data(bits: variant.trainingLosses)
@@ -169,20 +185,97 @@ private struct VariantRecord: Codable {
         bestEpoch = variant.bestEpoch
     }
 
-    func variant(inputWidth: Int) throws -> TrainedVariant {
+    /// - Parameter taken: names of the variants before it.
+    func variant(_ spec: FeatureSpec, taken: [String]) throws -> TrainedVariant {
         guard (1...NetworkShape.unitsMax).contains(units) else {
             throw FamilyCodingError.field("units")
         }
-        let shape = NetworkShape(inputWidth: inputWidth, units: units)
+        guard let cell = CellKind(name: cell ?? CellKind.lstm.name) else {
+            throw FamilyCodingError.field("cell")
+        }
+        let shape = NetworkShape(cell: cell, inputWidth: spec.inputWidth, units: units)
+        let name =
+            name ?? TrainedVariant.freeName("\(spec.form.name)-\(units)", taken: taken)
+        guard Self.isText(name, bytesMax: TrainedVariant.nameBytesMax), !taken.contains(name) else {
+            throw FamilyCodingError.field("name")
+        }
+        let recipe = recipe ?? "\(cell.name)\(units)"
+        guard Self.isText(recipe, bytesMax: TrainedVariant.recipeBytesMax) else {
+            throw FamilyCodingError.field("recipe")
+        }
+        if let coding {
+            guard Self.isText(coding, bytesMax: TrainedVariant.nameBytesMax) else {
+                throw FamilyCodingError.field("coding")
+            }
+        }
         guard let flat = parameters.floats(shape.parameterCount),
             flat.allSatisfy(\.isFinite)
         else { throw FamilyCodingError.field("parameters") }
         guard let training = trainingLosses.floats(), let validations = validationLosses.floats()
         else { throw FamilyCodingError.field("losses") }
         return TrainedVariant(
-            units: units, parameters: NetworkParameters(shape: shape, flattened: flat),
+            name: name, recipe: recipe,
+            parameters: NetworkParameters(shape: shape, flattened: flat),
+            integer: try integer?.network(shape), coding: coding,
             validation: try validation.accuracy(), test: try test?.accuracy(),
             trainingLosses: training, validationLosses: validations, bestEpoch: bestEpoch)
+    }
+
+    private static func isText(_ text: String, bytesMax: Int) -> Bool {
+        (1...bytesMax).contains(text.utf8.count)
+            && text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+    }
+}
+
+/// An integer network of its variant's shape.
+private struct IntegerRecord: Codable {
+    var inputSteps: Data
+    var inputKernel: Data
+    var inputMultipliers: [UInt16]
+    var recurrentKernel: Data
+    var recurrentMultipliers: [UInt16]
+    var bias: [Int32]
+    var scalars: [UInt16]
+    var denseKernel: Data
+    var denseBias: Int32
+    var cellFractionBits: Int
+    var hiddenFractionBits: Int
+    var outputScale: Data
+
+    init(_ network: IntegerNetwork) {
+        inputSteps = Data(bits: network.inputSteps)
+        inputKernel = Data(network.inputKernel.map { UInt8(bitPattern: $0) })
+        inputMultipliers = network.inputMultiplierCodes
+        recurrentKernel = Data(network.recurrentKernel.map { UInt8(bitPattern: $0) })
+        recurrentMultipliers = network.recurrentMultiplierCodes
+        bias = network.bias
+        scalars = network.scalars
+        denseKernel = Data(network.denseKernel.map { UInt8(bitPattern: $0) })
+        denseBias = network.denseBias
+        cellFractionBits = network.cellFractionBits
+        hiddenFractionBits = network.hiddenFractionBits
+        outputScale = Data(bits: [network.outputScale])
+    }
+
+    func network(_ shape: NetworkShape) throws -> IntegerNetwork {
+        guard let steps = inputSteps.floats(), let scale = outputScale.floats(1)?.first else {
+            throw FamilyCodingError.field("integer")
+        }
+        var network = IntegerNetwork(shape: shape)
+        network.inputSteps = steps
+        network.inputKernel = inputKernel.map { Int8(bitPattern: $0) }
+        network.inputMultiplierCodes = inputMultipliers
+        network.recurrentKernel = recurrentKernel.map { Int8(bitPattern: $0) }
+        network.recurrentMultiplierCodes = recurrentMultipliers
+        network.bias = bias
+        network.scalars = scalars
+        network.denseKernel = denseKernel.map { Int8(bitPattern: $0) }
+        network.denseBias = denseBias
+        network.cellFractionBits = cellFractionBits
+        network.hiddenFractionBits = hiddenFractionBits
+        network.outputScale = scale
+        do { try network.validate() } catch { throw FamilyCodingError.field("integer: \(error)") }
+        return network
     }
 }
 

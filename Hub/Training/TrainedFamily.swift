@@ -1,9 +1,20 @@
 package import Forecasting
 
-/// One size of a family.
+/// One network of a family.
 package struct TrainedVariant: Equatable, Sendable {
-    package var units: Int
+    package static let nameBytesMax = 64
+    package static let recipeBytesMax = 200
+
+    /// Unique in the family, such as "profile-8": what its packages are called by, `nameBytesMax` printable ASCII
+    /// characters at most.
+    package var name: String
+    /// The recipe that made it, such as "lstm8": at most `recipeBytesMax` printable ASCII characters.
+    package var recipe: String
     package var parameters: NetworkParameters
+    /// What the recipe made of the parameters; nil: they are quantised when packed.
+    package var integer: IntegerNetwork?
+    /// The name of the entropy coding its packages have to use; nil: whichever is smallest.
+    package var coding: String?
     /// Of the network as float, one day ahead.
     package var validation: Accuracy
     /// Nil when the plan kept no test days.
@@ -11,8 +22,20 @@ package struct TrainedVariant: Equatable, Sendable {
     /// Per epoch.
     package var trainingLosses: [Float]
     package var validationLosses: [Float]
-    /// 1-based; the epoch whose weights these are.
+    /// 1-based; the epoch whose weights these are, 0 for the start of a fine-tuning.
     package var bestEpoch: Int
+
+    package var units: Int { parameters.units }
+
+    /// - Returns: `wanted`, or where that is taken with the first number behind it that is not.
+    package static func freeName(_ wanted: String, taken: [String]) -> String {
+        var (name, number) = (wanted, 2)
+        while taken.contains(name) {
+            name = "\(wanted)-\(number)"
+            number += 1
+        }
+        return name
+    }
 }
 
 /// A named way to forecast and what it reached.
@@ -56,6 +79,14 @@ package struct TrainedFamily: Equatable, Sendable {
 }
 
 extension TrainedVariant {
+    package init(name: String, recipe: String, _ fitted: FittedNetwork, coding: String? = nil) {
+        self.init(
+            name: name, recipe: recipe, parameters: fitted.parameters, integer: nil,
+            coding: coding, validation: fitted.validation, test: fitted.test,
+            trainingLosses: fitted.trainingLosses, validationLosses: fitted.validationLosses,
+            bestEpoch: fitted.bestEpoch)
+    }
+
     /// Of the test days where there are some.
     package var evaluation: Accuracy { test ?? validation }
 }

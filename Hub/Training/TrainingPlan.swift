@@ -22,6 +22,7 @@ package enum Loss: Equatable, Sendable {
 package struct TrainingPlan: Equatable, Sendable {
     package static let epochsMax = 1000
     package static let variantsMax = 16
+    static let batchRange = 1...65_536
 
     package var form: ModelForm
     /// One variant is trained for each entry.
@@ -66,10 +67,14 @@ package struct TrainingPlan: Equatable, Sendable {
         }
     }
 
-    func validate() throws {
+    func validateUnits() throws {
         guard !units.isEmpty, units.count <= Self.variantsMax,
             units.allSatisfy({ (1...NetworkShape.unitsMax).contains($0) })
         else { throw TrainingError.plan(field: "units") }
+    }
+
+    /// All but `units`.
+    func validate() throws {
         guard FeatureSpec.windowRange.contains(window) else {
             throw TrainingError.plan(field: "window")
         }
@@ -79,7 +84,7 @@ package struct TrainingPlan: Equatable, Sendable {
         guard (1...Self.epochsMax).contains(epochs) else {
             throw TrainingError.plan(field: "epochs")
         }
-        guard (1...65_536).contains(batch) else { throw TrainingError.plan(field: "batch") }
+        guard Self.batchRange.contains(batch) else { throw TrainingError.plan(field: "batch") }
         guard learningRate > 0, learningRate <= 1 else {
             throw TrainingError.plan(field: "learningRate")
         }

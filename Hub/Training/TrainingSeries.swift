@@ -29,7 +29,12 @@ package enum TrainingError: Error, Equatable, Sendable {
     case tooFewWindows(Int, needed: Int)
     /// A field of the plan is out of its range.
     case plan(field: String)
-    /// The loss became infinite: the learning rate is too high for this data.
+    /// A field of a request for one network is out of its range, or does not fit the session.
+    case request(field: String)
+    /// The teacher at `index` cannot teach: it learnt other series, or up to another day, or does not forecast finite
+    /// units.
+    case teacher(index: Int)
+    /// The loss became infinite or no number: the learning rate is too high for this data.
     case diverged(units: Int, epoch: Int)
     case cancelled
 }

@@ -70,7 +70,7 @@ struct FamilySummary: Encodable {
         snapshotDigest = snapshot.digest
         self.seconds = seconds
         variants = family.variants.map {
-            Figures(name: "\(family.form.name)-\($0.units)", $0.evaluation, $0)
+            Figures(name: $0.name, $0.evaluation, $0)
         }
         baselines = family.baselines.map { Figures(name: $0.name, $0.accuracy) }
     }

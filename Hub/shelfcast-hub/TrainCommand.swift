@@ -179,6 +179,11 @@ extension TrainingError {
         case .tooFewWindows(let count, let needed):
             "there are only \(count) training windows, \(needed) are needed: import more days"
         case .plan(let field): "the training option '\(field)' is out of its range"
+        case .request(let field):
+            "'\(field)' of the network to be trained is out of its range, or does not fit the family"
+        case .teacher(let index):
+            "teacher \(index + 1) cannot teach here: it has to come from the same sales and the same last "
+                + "training day"
         case .diverged(let units, let epoch):
             "training of LSTM-\(units) diverged in epoch \(epoch); try another seed"
         case .cancelled: "stopped"

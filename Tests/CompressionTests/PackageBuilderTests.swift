@@ -70,6 +70,27 @@ struct PackageBuilderTests {
         try engine.proveGoldenVectors(of: built.package)
     }
 
+    @Test("A variant that brings its own integers, name and recipe is packed with them")
+    func ownIntegers() throws {
+        let trained = try Trained.of(.profile)
+        var variant = trained.family.variants[0]
+        let plain = try trained.builder().build(variant: 0, store: nil, release: 1)
+        #expect(plain.package.manifest.recipe == "lstm3 | int8")
+        var integer = plain.package.network
+        integer.denseKernel[0] = -integer.denseKernel[0] - 1
+        variant.integer = integer
+        (variant.name, variant.recipe) = ("small", "lstm3 | finetune | qat int8")
+        var family = trained.family
+        family.variants.append(variant)
+        let built = try PackageBuilder(
+            family: family, name: "f1", series: trained.series, lineage: "test"
+        ).build(variant: family.variants.count - 1, store: nil, release: 1)
+        #expect(built.package.network == integer)
+        #expect(built.package.manifest.variant == "small")
+        #expect(built.package.manifest.recipe == "lstm3 | finetune | qat int8")
+        #expect(built.accuracy != plain.accuracy && built.floatAccuracy == plain.floatAccuracy)
+    }
+
     @Test("A package for any store has no items and one profile")
     func anyStore() throws {
         let trained = try Trained.of(.profile)

@@ -22,6 +22,66 @@ struct FamilyCodingTests {
         #expect(try TrainedFamily(encoded: data).encoded() == data)
     }
 
+    @Test(
+        "A recipe's network of any cell comes back with its integers", arguments: CellKind.allCases)
+    func recipe(cell: CellKind) throws {
+        var family = try Self.family(.calendar)
+        let shape = NetworkShape(cell: cell, inputWidth: family.spec.inputWidth, units: 3)
+        var variant = family.variants[1]
+        variant.name = "small"
+        variant.recipe = "\(cell.name)3 | qat int8 | huffman"
+        variant.coding = "huffman"
+        variant.parameters = NetworkParameters(
+            shape: shape, flattened: (0..<shape.parameterCount).map { Float($0) / 7 })
+        var integer = IntegerNetwork(shape: shape)
+        for k in integer.inputKernel.indices { integer.inputKernel[k] = Int8(k % 255 - 127) }
+        for k in integer.recurrentKernel.indices { integer.recurrentKernel[k] = Int8(100 - k) }
+        for k in integer.bias.indices { integer.bias[k] = Int32(7 - 1000 * k) }
+        for k in integer.scalars.indices { integer.scalars[k] = UInt16(32_000 + k) }
+        integer.inputMultiplierCodes[1] += 3
+        integer.recurrentMultiplierCodes[2] += 5
+        integer.inputSteps[2] = 31.7
+        integer.denseKernel = [-127, 3, 127]
+        integer.denseBias = -123_456
+        (integer.cellFractionBits, integer.hiddenFractionBits) = (11, 8)
+        integer.outputScale = 0.001_3
+        variant.integer = integer
+        family.variants.append(variant)
+        #expect(try TrainedFamily(encoded: try family.encoded()) == family)
+
+        family.variants[2].integer?.denseKernel[0] = -128
+        #expect(throws: FamilyCodingError.self) {
+            try TrainedFamily(encoded: try family.encoded())
+        }
+    }
+
+    @Test("A family stored before variants had names and recipes is named by form and size")
+    func older() throws {
+        let family = try Self.family(.profile)
+        var text = String(decoding: try family.encoded(), as: UTF8.self)
+        for field in [
+            "\"cell\":\"lstm\",", "\"name\":\"profile-2\",", "\"name\":\"profile-3\",",
+            "\"recipe\":\"lstm2\",", "\"recipe\":\"lstm3\",",
+        ] {
+            try #require(text.contains(field))
+            text = text.replacingOccurrences(of: field, with: "")
+        }
+        #expect(try TrainedFamily(encoded: Data(text.utf8)) == family)
+        // It could have the same size twice.
+        let twice = text.replacingOccurrences(
+            of: "\"variants\":[", with: "\"variants\":[\(try Self.firstVariant(text)),")
+        #expect(
+            try TrainedFamily(encoded: Data(twice.utf8)).variants.map(\.name)
+                == ["profile-2", "profile-2-2", "profile-3"])
+    }
+
+    private static func firstVariant(_ text: String) throws -> Substring {
+        let start = try #require(text.range(of: "\"variants\":["))
+        let next = try #require(
+            text.range(of: "},{\"bestEpoch", range: start.upperBound..<text.endIndex))
+        return text[start.upperBound..<next.lowerBound] + "}"
+    }
+
     @Test("Every cut-off is refused as damage")
     func truncated() throws {
         let data = try Self.family(.plain).encoded()
@@ -41,6 +101,10 @@ struct FamilyCodingTests {
             ("\"units\":2", "\"units\":5"), ("\"units\":2", "\"units\":-1"),
             ("\"items\":[\"i1\"", "\"items\":[\"i 1\""), ("\"items\":[\"i1\",", "\"items\":["),
             ("\"zeroActualCount\":", "\"zeroActualCount\":-"),
+            ("\"cell\":\"lstm\"", "\"cell\":\"rnn\""),
+            ("\"name\":\"profile-3\"", "\"name\":\"profile-2\""),
+            ("\"recipe\":\"lstm2\"", "\"recipe\":\"lstm2\\n\""),
+            ("\"recipe\":\"lstm2\"", "\"recipe\":\"\""),
         ])
     func field(old: String, new: String) throws {
         let text = String(decoding: try Self.family(.profile).encoded(), as: UTF8.self)
