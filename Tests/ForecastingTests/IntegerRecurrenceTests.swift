@@ -1,4 +1,5 @@
 import Forecasting
+import Foundation
 import Kernels
 import TestSupport
 import Testing
@@ -27,10 +28,15 @@ struct IntegerRecurrenceTests {
     static let shapes = [(1, 1), (64, 1), (1, 128), (3, 5), (17, 31), (20, 4), (64, 128)]
 
     @Test(
-        "Any shape and any numbers give what plain integers give", arguments: shapes, [1, 2, 3, 4])
-    func property(shape: (Int, Int), seed: UInt64) throws {
+        "Any shape and any numbers give what plain integers give", arguments: CellKind.allCases,
+        shapes)
+    func property(cell: CellKind, shape: (Int, Int)) throws {
+        for seed in 1...4 as ClosedRange<UInt64> { try property(cell, shape, seed) }
+    }
+
+    func property(_ cell: CellKind, _ shape: (Int, Int), _ seed: UInt64) throws {
         var numbers = SeededGenerator(seed: seed)
-        let shape = NetworkShape(inputWidth: shape.0, units: shape.1)
+        let shape = NetworkShape(cell: cell, inputWidth: shape.0, units: shape.1)
         let network = Self.network(shape, shifts: 5...16, &numbers)
         try network.validate()
         try Self.compare(network, days: 6) { _ in .random(in: -127...127, using: &numbers) }
@@ -38,25 +44,91 @@ struct IntegerRecurrenceTests {
 
     /// Everything at its end, each sign, at the largest size: where an int32 would wrap if the bounds were wrong.
     @Test(
-        "The largest network at its extremes does not overflow",
-        arguments: [(127, 127), (127, -127), (-127, 127), (-127, -127)] as [(Int8, Int8)],
-        [1, 2, 30])
-    func extremes(signs: (weight: Int8, input: Int8), shift: UInt16) throws {
-        var network = IntegerNetwork(shape: NetworkShape(inputWidth: 64, units: 128))
-        let rows = network.shape.kernelRows
-        network.inputKernel = [Int8](repeating: signs.weight, count: rows * 64)
-        network.recurrentKernel = [Int8](repeating: signs.weight, count: rows * 128)
-        network.denseKernel = [Int8](repeating: signs.weight, count: 128)
-        let multipliers = [RowMultiplier](repeating: .init(code: shift << 8 | 0xFF), count: rows)
-        network.inputMultipliers = multipliers
-        network.recurrentMultipliers = multipliers
-        let biasSign: Int32 = signs.weight == signs.input ? 1 : -1
-        network.bias = [Int32](repeating: biasSign * IntegerNetwork.biasMax, count: rows)
-        network.denseBias = biasSign * IntegerNetwork.denseBiasMax
-        network.cellFractionBits = 15
-        network.hiddenFractionBits = 11
+        "The largest network at its extremes does not overflow", arguments: CellKind.allCases,
+        [(127, 127), (127, -127), (-127, 127), (-127, -127)] as [(Int8, Int8)])
+    func extremes(cell: CellKind, signs: (weight: Int8, input: Int8)) throws {
+        for shift in [1, 2, 30] as [UInt16] {
+            for cellBits in [8, 15] {
+                var network = IntegerNetwork(
+                    shape: NetworkShape(cell: cell, inputWidth: 64, units: 128))
+                let rows = network.shape.kernelRows
+                network.inputKernel = [Int8](repeating: signs.weight, count: rows * 64)
+                network.recurrentKernel = [Int8](repeating: signs.weight, count: rows * 128)
+                network.denseKernel = [Int8](repeating: signs.weight, count: 128)
+                let multipliers = [RowMultiplier](
+                    repeating: .init(code: shift << 8 | 0xFF), count: rows)
+                network.inputMultipliers = multipliers
+                network.recurrentMultipliers = multipliers
+                let biasSign: Int32 = signs.weight == signs.input ? 1 : -1
+                network.bias = network.bias.map { _ in biasSign * IntegerNetwork.biasMax }
+                network.scalars = network.scalars.map { _ in IntegerNetwork.scalarMax }
+                network.denseBias = biasSign * IntegerNetwork.denseBiasMax
+                network.cellFractionBits = cellBits
+                network.hiddenFractionBits = 11
+                try network.validate()
+                try Self.compare(network, days: 4) { _ in signs.input }
+            }
+        }
+    }
+
+    /// The largest product of all: a gate that lets everything go, both scalars nearly 1, a candidate at its end.
+    @Test("FastGRNN's largest gain does not overflow", arguments: 8...15, [1, -1] as [Int32])
+    func largestGain(cellBits: Int, sign: Int32) throws {
+        var network = IntegerNetwork(
+            shape: NetworkShape(cell: .fastGRNN, inputWidth: 1, units: 2))
+        // The gate closed, and opened later by the input; the candidate at ±1 all the time.
+        network.bias = [-32_768, -32_768, sign * 65_536, sign * 65_536]
+        network.inputKernel = [127, 127]
+        network.inputMultipliers = [RowMultiplier](repeating: .init(code: 6 << 8 | 0xFF), count: 2)
+        network.scalars = [IntegerNetwork.scalarMax, IntegerNetwork.scalarMax]
+        network.cellFractionBits = cellBits
+        network.hiddenFractionBits = 0
         try network.validate()
-        try Self.compare(network, days: 4) { _ in signs.input }
+        try Self.compare(network, days: 64) { day in day % 16 < 2 ? 0 : day % 16 < 9 ? 127 : -127 }
+    }
+
+    /// 64 days of ν, and a gate that keeps all but 1/2,980 of the state.
+    @Test("A FastGRNN counts to 64 without saturating in its widest range", arguments: [1, -1])
+    func longCount(sign: Int) throws {
+        var network = IntegerNetwork(
+            shape: NetworkShape(cell: .fastGRNN, inputWidth: 1, units: 1))
+        network.bias = [32_767, Int32(sign) * 32_767]
+        network.scalars = [0, IntegerNetwork.scalarMax]
+        network.cellFractionBits = 8
+        network.hiddenFractionBits = 0
+        let integer = Self.recurrence(network)
+        for _ in 0..<64 { integer.step([0]) }
+        let state = Double(integer.cell[0]) / 256 * Double(sign)
+        #expect(state > 62 && state < 65)
+        #expect(abs(Double(integer.hidden[0]) - state * Double(sign)) <= 0.5)
+    }
+
+    /// Each day moves the state by less than half a step of its int8 rounding: kept as int8 it would stand still.
+    @Test("A state that moves slower than int8 can say still arrives", arguments: [1, -1])
+    func slowState(sign: Int) throws {
+        for cell in [CellKind.gru, .fastGRNN] {
+            var network = IntegerNetwork(shape: NetworkShape(cell: cell, inputWidth: 1, units: 1))
+            network.cellFractionBits = 15
+            network.hiddenFractionBits = 7
+            let target = Int32(sign) * 1024  // tanh(0.25) = 0.245
+            if cell == .gru {
+                network.bias = [17_000, 0, target, 0]  // z = σ(4.15): a 64th moves
+            } else {
+                network.bias = [17_000, target]
+                network.scalars = [IntegerNetwork.scalarMax, 0]
+            }
+            let integer = Self.recurrence(network)
+            var (days, exact) = (0, 0.0)
+            let kept = 1 / (1 + exp(-17_000.0 / 4096))
+            while days < 300 {
+                integer.step([0])
+                exact = (1 - kept) * tanh(0.25) + kept * exact
+                days += 1
+                #expect(abs(Double(sign) * Double(integer.cell[0]) / 32_768 - exact) < 0.002)
+            }
+            #expect(exact > 0.24 && abs(Int(integer.hidden[0])) == 31)
+            #expect((1 - kept) * 0.245 * 128 < 0.5)
+        }
     }
 
     @Test(
@@ -77,10 +149,11 @@ struct IntegerRecurrenceTests {
         #expect(integer.hidden[0] == -127 * sign)
     }
 
-    @Test("A run starts from nothing, whatever ran before")
-    func reset() throws {
+    @Test("A run starts from nothing, whatever ran before", arguments: CellKind.allCases)
+    func reset(cell: CellKind) throws {
         var numbers = SeededGenerator(seed: 9)
-        let network = Self.network(NetworkShape(inputWidth: 3, units: 5), shifts: 5...12, &numbers)
+        let network = Self.network(
+            NetworkShape(cell: cell, inputWidth: 3, units: 5), shifts: 5...12, &numbers)
         let integer = Self.recurrence(network, window: 4)
         let window = (0..<12).map { _ in Float.random(in: -1...1, using: &numbers) }
         func run(_ values: [Float]) -> Int32 {
@@ -93,13 +166,20 @@ struct IntegerRecurrenceTests {
         #expect(run([Float](repeating: .nan, count: 12)) == run([Float](repeating: 0, count: 12)))
     }
 
-    @Test("A thousand seeded networks give the outputs they gave when this was written")
-    func digest() {
+    static let digests: [(CellKind, UInt64)] = [
+        (.lstm, 342_732_373_112_998_640), (.gru, 2_905_690_858_145_938_400),
+        (.fastGRNN, 12_564_636_328_365_353_807),
+    ]
+
+    @Test(
+        "A thousand seeded networks give the outputs they gave when this was written",
+        arguments: digests)
+    func digest(cell: CellKind, expected: UInt64) {
         var numbers = SeededGenerator(seed: 2026)
         var digest: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a over the outputs
         for _ in 0..<1000 {
             let shape = NetworkShape(
-                inputWidth: .random(in: 1...24, using: &numbers),
+                cell: cell, inputWidth: .random(in: 1...24, using: &numbers),
                 units: .random(in: 1...20, using: &numbers))
             let network = Self.network(shape, shifts: 5...14, &numbers)
             let integer = Self.recurrence(network, window: 14)
@@ -108,14 +188,17 @@ struct IntegerRecurrenceTests {
             }
             digest = (digest ^ UInt64(UInt32(bitPattern: integer.run()))) &* 0x100_0000_01B3
         }
-        #expect(digest == 342_732_373_112_998_640)
+        #expect(digest == expected)
     }
 
-    @Test("The arena is laid out without gaps or overlaps, and its size is INTEGER.md's sum")
-    func arena() {
+    @Test(
+        "The arena is laid out without gaps or overlaps, and its size is INTEGER.md's sum",
+        arguments: [(.lstm, 12, 12, 12), (.gru, 9, 12, 12), (.fastGRNN, 3, 6, 3)]
+            as [(CellKind, Int, Int, Int)])
+    func arena(cell: CellKind, rows: Int, biases: Int, sums: Int) {
         let counts = ArenaLayout.Counts(
-            shape: NetworkShape(inputWidth: 5, units: 3), window: 7, profiles: 2, starts: 11,
-            identifierBytes: 23)
+            shape: NetworkShape(cell: cell, inputWidth: 5, units: 3), window: 7, profiles: 2,
+            starts: 11, identifierBytes: 23)
         let layout = ArenaLayout(counts)
         let regions: [(ArenaLayout.Region, Int)] = [
             (layout.windowValues, 4), (layout.inputSteps, 4), (layout.bias, 4), (layout.sums, 4),
@@ -131,8 +214,8 @@ struct IntegerRecurrenceTests {
             #expect(region.offset == end && region.offset.isMultiple(of: elementBytes))
             end += region.count * elementBytes
         }
-        let (T, I, H, R, P, S, B) = (7, 5, 3, 12, 2, 11, 23)
-        let wide = 4 * T * I + 4 * I + 8 * R + 76 * P + 12 * S
+        let (T, I, H, R, N, A, P, S, B) = (7, 5, 3, rows, biases, sums, 2, 11, 23)
+        let wide = 4 * T * I + 4 * I + 4 * N + 4 * A + 76 * P + 12 * S
         #expect(layout.bytes == end)
         #expect(end == wide + 4 * R + 2 * H + 2 * S + R * I + R * H + H + I + H + B)
     }
@@ -175,6 +258,28 @@ struct IntegerRecurrenceTests {
         #expect(throws: Self.invalid[row].1) { try network.validate() }
     }
 
+    static let invalidByCell:
+        [(CellKind, @Sendable (inout IntegerNetwork) -> Void, IntegerNetworkError)] = [
+            (.gru, { $0.bias.removeLast() }, .count(.bias, found: 7, expected: 8)),
+            (.gru, { $0.inputKernel += [0, 0] }, .count(.inputKernel, found: 20, expected: 18)),
+            (.gru, { $0.scalars = [0, 0] }, .count(.scalars, found: 2, expected: 0)),
+            (.gru, { $0.hiddenFractionBits = 6 }, .hiddenFractionBits(6)),
+            (.fastGRNN, { $0.scalars = [0] }, .count(.scalars, found: 1, expected: 2)),
+            (.fastGRNN, { $0.scalars[1] = 32_768 }, .scalar(at: 1)),
+            (.fastGRNN, { $0.bias += [0, 0] }, .count(.bias, found: 6, expected: 4)),
+            (.fastGRNN, { $0.hiddenFractionBits = -1 }, .hiddenFractionBits(-1)),
+            (.fastGRNN, { $0.hiddenFractionBits = 12 }, .hiddenFractionBits(12)),
+        ]
+
+    @Test("What one cell has another may not have", arguments: invalidByCell.indices)
+    func validationByCell(row: Int) throws {
+        let (cell, change, expected) = Self.invalidByCell[row]
+        var network = IntegerNetwork(shape: NetworkShape(cell: cell, inputWidth: 3, units: 2))
+        try network.validate()
+        change(&network)
+        #expect(throws: expected) { try network.validate() }
+    }
+
     // MARK: helpers
 
     static func recurrence(_ network: IntegerNetwork, window: Int = 1) -> IntegerRecurrence {
@@ -208,7 +313,9 @@ struct IntegerRecurrenceTests {
         network.bias = network.bias.map { _ in .random(in: -40_000...40_000, using: &numbers) }
         network.denseBias = .random(in: -1_000_000...1_000_000, using: &numbers)
         network.cellFractionBits = .random(in: 8...15, using: &numbers)
-        network.hiddenFractionBits = .random(in: 7...11, using: &numbers)
+        network.hiddenFractionBits = .random(
+            in: IntegerNetwork.hiddenFractionBitsRange(shape.cell), using: &numbers)
+        network.scalars = network.scalars.map { _ in .random(in: 0...32_767, using: &numbers) }
         return network
     }
 
@@ -228,7 +335,8 @@ struct IntegerRecurrenceTests {
 
 extension IntegerTrace {
     var network: IntegerNetwork {
-        var network = IntegerNetwork(shape: NetworkShape(inputWidth: inputWidth, units: units))
+        var network = IntegerNetwork(
+            shape: NetworkShape(cell: cell, inputWidth: inputWidth, units: units))
         network.inputKernel = inputKernel
         network.inputMultipliers = inputCodes.map(RowMultiplier.init(code:))
         network.recurrentKernel = recurrentKernel
@@ -236,6 +344,7 @@ extension IntegerTrace {
         network.bias = bias
         network.denseKernel = denseKernel
         network.denseBias = denseBias
+        network.scalars = scalars
         network.cellFractionBits = cellFractionBits
         network.hiddenFractionBits = hiddenFractionBits
         return network
