@@ -99,18 +99,26 @@ package struct WireReader {
     /// Reads all that is left as fields of `message`; a field that comes again replaces (a single
     /// value), adds (a list) or merges (an inner message), as in every proto3 implementation.
     package mutating func read(into message: inout some WireMessage) throws(WireError) {
-        while position < end {
-            field = 0
-            let tag = try varint()
-            let number = Int(truncatingIfNeeded: tag >> 3)
-            guard tag <= UInt64(UInt32.max), number > 0 else { throw .fieldNumberInvalid }
-            guard let wireType = WireType(rawValue: UInt8(truncatingIfNeeded: tag & 7)) else {
-                throw .wireTypeInvalid(field: number, wireType: UInt8(truncatingIfNeeded: tag & 7))
-            }
-            (field, type) = (number, wireType)
-            try message.decode(field: number, from: &self)
-        }
+        while let number = try next() { try message.decode(field: number, from: &self) }
     }
+
+    /// Steps to the next field, whose value has then to be taken or skipped.
+    /// - Returns: its number; nil at the end of the message.
+    package mutating func next() throws(WireError) -> Int? {
+        guard position < end else { return nil }
+        field = 0
+        let tag = try varint()
+        let number = Int(truncatingIfNeeded: tag >> 3)
+        guard tag <= UInt64(UInt32.max), number > 0 else { throw .fieldNumberInvalid }
+        guard let wireType = WireType(rawValue: UInt8(truncatingIfNeeded: tag & 7)) else {
+            throw .wireTypeInvalid(field: number, wireType: UInt8(truncatingIfNeeded: tag & 7))
+        }
+        (field, type) = (number, wireType)
+        return number
+    }
+
+    /// Where it stands, counted from the first byte of what the outermost reader was given.
+    package var offset: Int { position }
 
     package mutating func uint64() throws(WireError) -> UInt64 {
         try expect(.varint)
@@ -142,10 +150,50 @@ package struct WireReader {
 
     package mutating func float() throws(WireError) -> Float {
         try expect(.fixed32)
-        let start = try take(4)
-        var bits: UInt32 = 0
-        for i in 0..<4 { bits |= UInt32(bytes[start + i]) << (8 * UInt32(i)) }
-        return Float(bitPattern: bits)
+        return Float(bitPattern: UInt32(truncatingIfNeeded: try littleEndian(4)))
+    }
+
+    /// All elements of a packed list, or the one that stands here: a writer may do either.
+    package mutating func append(to values: inout [Float], countMax: Int) throws(WireError) {
+        try list(countMax: countMax, into: &values, one: .fixed32) { reader throws(WireError) in
+            Float(bitPattern: UInt32(truncatingIfNeeded: try reader.littleEndian(4)))
+        }
+    }
+
+    package mutating func append(to values: inout [Double], countMax: Int) throws(WireError) {
+        try list(countMax: countMax, into: &values, one: .fixed64) { reader throws(WireError) in
+            Double(bitPattern: try reader.littleEndian(8))
+        }
+    }
+
+    package mutating func append(to values: inout [Int64], countMax: Int) throws(WireError) {
+        try list(countMax: countMax, into: &values, one: .varint) { reader throws(WireError) in
+            Int64(bitPattern: try reader.varint())
+        }
+    }
+
+    private mutating func list<Value>(
+        countMax: Int, into values: inout [Value], one: WireType,
+        value: (inout WireReader) throws(WireError) -> Value
+    ) throws(WireError) {
+        let field = field
+        func admit(_ count: Int) throws(WireError) {
+            guard count < countMax else {
+                throw .elementsTooMany(field: field, countMax: countMax)
+            }
+        }
+        guard type == .lengthDelimited else {
+            try expect(one)
+            try admit(values.count)
+            values.append(try value(&self))
+            return
+        }
+        var packed = try inner()
+        packed.field = field
+        while packed.position < packed.end {
+            try admit(values.count)
+            values.append(try value(&packed))
+        }
     }
 
     package mutating func bytes(bytesMax: Int) throws(WireError) -> [UInt8] {
@@ -189,9 +237,14 @@ package struct WireReader {
 
     /// Schemas nest at most three deep, none inside itself, so this recursion is bounded.
     package mutating func merge<M: WireMessage>(into value: inout M) throws(WireError) {
-        let range = try delimited(bytesMax: end - position)
-        var inner = WireReader(bytes, from: range.lowerBound, to: range.upperBound)
+        var inner = try inner()
         try inner.read(into: &value)
+    }
+
+    /// A reader of the message that stands here, which this one passes over.
+    package mutating func inner() throws(WireError) -> WireReader {
+        let range = try delimited(bytesMax: end - position)
+        return WireReader(bytes, from: range.lowerBound, to: range.upperBound)
     }
 
     /// Passes over the value of a field that a later version has and this one does not.
@@ -228,6 +281,13 @@ package struct WireReader {
         guard count <= end - position else { throw .truncated(field: field) }
         defer { position += count }
         return position
+    }
+
+    private mutating func littleEndian(_ count: Int) throws(WireError) -> UInt64 {
+        let start = try take(count)
+        var bits: UInt64 = 0
+        for i in 0..<count { bits |= UInt64(bytes[start + i]) << (8 * UInt64(i)) }
+        return bits
     }
 
     private mutating func varint() throws(WireError) -> UInt64 {

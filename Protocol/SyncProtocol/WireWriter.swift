@@ -61,7 +61,15 @@ package struct WireWriter: Sendable {
 
     package mutating func message(_ field: Int, _ value: (some WireMessage)?) {
         guard let value else { return }
-        element(field, value)
+        message(field) { value.encode(to: &$0) }
+    }
+
+    /// Packed, as proto3 has lists of numbers.
+    package mutating func repeated(_ field: Int, _ values: [Int64]) {
+        guard !values.isEmpty else { return }
+        message(field) { writer in
+            for value in values { writer.varint(UInt64(bitPattern: value)) }
+        }
     }
 
     package mutating func repeated(_ field: Int, _ values: [String]) {
@@ -69,7 +77,7 @@ package struct WireWriter: Sendable {
     }
 
     package mutating func repeated(_ field: Int, _ values: [some WireMessage]) {
-        for value in values { element(field, value) }
+        for value in values { message(field) { value.encode(to: &$0) } }
     }
 
     /// Written even when empty: an element of a list is there or not, whatever it holds.
@@ -79,13 +87,14 @@ package struct WireWriter: Sendable {
         bytes.append(contentsOf: value.utf8)
     }
 
-    private mutating func element(_ field: Int, _ value: some WireMessage) {
+    /// An inner message of whatever `body` writes.
+    package mutating func message(_ field: Int, _ body: (inout WireWriter) -> Void) {
         tag(field, .lengthDelimited)
         // Nearly every inner message is shorter than 128 bytes: its length then fits the byte set
         // aside here, and nothing moves.
         let lengthAt = bytes.count
         bytes.append(0)
-        value.encode(to: &self)
+        body(&self)
         var length = bytes.count - lengthAt - 1
         guard length >= 0x80 else {
             bytes[lengthAt] = UInt8(length)

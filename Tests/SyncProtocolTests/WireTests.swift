@@ -136,6 +136,70 @@ struct WireTests {
             FrameError.payloadTooLarge(kind: 1, announcedBytes: 2, bytesMax: 1).refusalCode
                 == .tooLarge)
     }
+
+    @Test("has its lists of numbers packed or one by one, as the writer chose")
+    func lists() throws {
+        let packed: [UInt8] = [0x0A, 3, 1, 0xAC, 0x02]
+        let single: [UInt8] = [0x08, 7]
+        var reader = WireReader(packed + single + [0x0A, 0])
+        var values: [Int64] = []
+        while try reader.next() != nil { try reader.append(to: &values, countMax: 3) }
+        #expect(values == [1, 300, 7])
+
+        var floats: [Float] = []
+        reader = WireReader([0x0A, 8, 0, 0, 0x80, 0x3F, 0, 0, 0, 0xC0, 0x0D, 0, 0, 0, 0x3F])
+        while try reader.next() != nil { try reader.append(to: &floats, countMax: 9) }
+        #expect(floats == [1, -2, 0.5])
+
+        var doubles: [Double] = []
+        reader = WireReader([0x0A, 8, 0, 0, 0, 0, 0, 0, 0xF8, 0x3F])
+        while try reader.next() != nil { try reader.append(to: &doubles, countMax: 9) }
+        #expect(doubles == [1.5])
+    }
+
+    @Test("has lists refused that are too long, cut off or of another type")
+    func badLists() throws {
+        let rows: [(bytes: [UInt8], error: WireError)] = [
+            ([0x0A, 3, 1, 2, 3], .elementsTooMany(field: 1, countMax: 2)),
+            ([0x08, 1, 0x08, 2, 0x08, 3], .elementsTooMany(field: 1, countMax: 2)),
+            ([0x0A, 2, 1, 0x80], .truncated(field: 1)),
+            ([0x0A, 5, 1], .truncated(field: 1)),
+            ([0x0D, 0, 0, 0, 0], .wireTypeUnexpected(field: 1, wireType: 5)),
+        ]
+        for row in rows {
+            #expect(throws: row.error) {
+                var reader = WireReader(row.bytes)
+                var values: [Int64] = []
+                while try reader.next() != nil { try reader.append(to: &values, countMax: 2) }
+            }
+        }
+    }
+
+    @Test("is read message by message, each knowing where in the whole it stands")
+    func innerReaders() throws {
+        var writer = WireWriter()
+        writer.uint64(1, 5)
+        writer.message(2) { inner in
+            inner.repeated(3, [-1, 0, 300])
+            inner.message(4) { _ in }
+        }
+        var reader = WireReader(writer.bytes)
+        #expect(try reader.next() == 1)
+        #expect(try reader.uint64() == 5)
+        #expect(try reader.next() == 2)
+        var inner = try reader.inner()
+        #expect(inner.offset == 4)
+        #expect(try inner.next() == 3)
+        var values: [Int64] = []
+        try inner.append(to: &values, countMax: 3)
+        #expect(values == [-1, 0, 300])
+        #expect(try inner.next() == 4)
+        var empty = try inner.inner()
+        #expect(try empty.next() == nil)
+        #expect(try inner.next() == nil)
+        #expect(try reader.next() == nil)
+        #expect(reader.offset == writer.bytes.count)
+    }
 }
 
 /// The word `golden.py` uses.
