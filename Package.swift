@@ -109,6 +109,9 @@ if !embedded {
             name: "Compression",
             dependencies: ["Training", "Forecasting", "ModelPackage", "Kernels"],
             path: "Hub/Compression", swiftSettings: strict + numeric),
+        .target(
+            name: "ModelExchange", dependencies: ["Training", "Forecasting", "SyncProtocol"],
+            path: "Hub/ModelExchange", swiftSettings: strict + numeric),
         .executableTarget(
             name: "shelfcast-bench",
             dependencies: ["Compression", "Training", "Forecasting", "CZlib"],
@@ -135,6 +138,9 @@ if !embedded {
         tests(
             "CompressionTests",
             ["Compression", "Training", "Forecasting", "ModelPackage", "Kernels", "TestSupport"]),
+        tests(
+            "ModelExchangeTests", ["ModelExchange", "Forecasting", "SyncProtocol", "TestSupport"],
+            resources: [.copy("Fixtures")]),
     ]
 }
 
