@@ -44,6 +44,8 @@ final class NetworkTrainer {
     private static let averagedBatches: Float = 200
     /// A teacher's projection is forgotten in the end, so it may hurry.
     private static let projectionRate: Float = 0.01
+    /// Below this share of the units sold, percentage errors weigh by their square.
+    private static let percentageRounding: Float = 0.05
 
     private let runner: NetworkRunner
     private let request: FitRequest
@@ -363,9 +365,11 @@ final class NetworkTrainer {
         switch (lossKind, sampler.spec.output) {
         case (.automatic, _): preconditionFailure("the loss is resolved before training")
         case (.tweedie(let power), _):
-            let forecast = level * panel.factor[cell] * exponential(min(max(y, -4), 4))
             return Self.tweedie(
-                units: units, forecast: forecast, power: power, scale: lossScale)
+                units: units, forecast: forecast(sample, y: y).units, power: power,
+                scale: lossScale)
+        case (.absolutePercentage, _):
+            return Self.absolutePercentage(units: units, forecast: forecast(sample, y: y))
         case (.meanSquare, .zScore):
             let error = y - (units - level) / panel.entries[Int(sample.entry)].scale
             return (error * error, 2 * error)
@@ -374,12 +378,53 @@ final class NetworkTrainer {
             let weight = level / lossScale
             let error = y - (units / level - 1)
             return (weight * error * error, 2 * weight * error)
-        case (.meanSquare, .logResidual):
+        case (.meanSquare, .logResidual), (.logarithmicSquare, .logResidual):
             // Half a unit keeps the logarithm of a zero finite.
             let expected = level * panel.factor[cell]
             let error = y - naturalLogarithm(max(units, 0.5) / expected)
             return (error * error, 2 * error)
+        case (.logarithmicSquare, _):
+            return Self.logarithmicSquare(units: units, forecast: forecast(sample, y: y))
         }
+    }
+
+    /// What an output means in units, and its derivative by the output.
+    private func forecast(_ sample: Sample, y: Float) -> (units: Float, byOutput: Float) {
+        let panel = sampler.panel
+        let level = panel.level[Int(sample.cell)]
+        switch sampler.spec.output {
+        case .zScore:
+            let scale = panel.entries[Int(sample.entry)].scale
+            return (level + scale * y, scale)
+        case .relative:
+            return (level * (1 + y), level)
+        case .logResidual:
+            let units = level * panel.factor[Int(sample.cell)] * exponential(min(max(y, -4), 4))
+            return (units, units)
+        }
+    }
+
+    /// For outputs that may mean a negative forecast: below a twentieth of the level it has the logarithm, and the slope,
+    /// of that twentieth, so that it is told to rise.
+    private static func logarithmicSquare(
+        units: Float, forecast: (units: Float, byOutput: Float)
+    ) -> (loss: Float, slope: Float) {
+        let held = max(forecast.units, forecast.byOutput / 20)
+        let error = naturalLogarithm(held / max(units, 0.5))
+        return (error * error, 2 * error * forecast.byOutput / held)
+    }
+
+    /// The error as a share of what was sold, squared where it is small (Huber 1964) so that the slope does not jump.
+    private static func absolutePercentage(
+        units: Float, forecast: (units: Float, byOutput: Float)
+    ) -> (loss: Float, slope: Float) {
+        guard units > 0 else { return (0, 0) }
+        let error = (forecast.units - units) / units
+        let size = abs(error)
+        let byOutput = forecast.byOutput / units
+        return size < percentageRounding
+            ? (size * size / (2 * percentageRounding), error / percentageRounding * byOutput)
+            : (size - percentageRounding / 2, error < 0 ? -byOutput : byOutput)
     }
 
     /// Half the unit deviance (0 where the forecast is right) and its derivative by ln(forecast).

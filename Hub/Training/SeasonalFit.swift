@@ -54,9 +54,8 @@ struct SeasonalFit {
             fit.standardise(&panel, over: training)
             return outcome
         case .calendar:
-            let rates = fit.fitRates(&panel, over: fit.holdout(panel))
-            outcome.levelRate = rates.besideWindow.rate
-            outcome.levelRateAlone = rates.alone.rate
+            outcome.levelRateAlone = fit.fitRates(&panel, over: fit.holdout(panel)).alone.rate
+            outcome.levelRate = fit.rateBesideCalendar(&panel, over: training)
         case .profile:
             outcome = fit.fitProfiles(&panel, over: training)
         }
@@ -227,6 +226,27 @@ struct SeasonalFit {
         return sum
     }
 
+    /// The rate for a network that learns the seasons itself: found with the seasons its inputs name divided out, for
+    /// a level that had to follow the months as well would have to be fast. The panel's seasons are then put back.
+    private func rateBesideCalendar(
+        _ panel: inout SeriesPanel, over training: Range<BusinessDay>
+    ) -> Float {
+        let held = holdout(panel)
+        if plan.inputs.contains(.weekday) || knowsYear {
+            _ = setProfiles(
+                &panel, shrinkage: nil, count: 1, over: training.lowerBound..<held.lowerBound)
+        }
+        let rate = fitRates(&panel, over: held).besideWindow.rate
+        let flat = panel.entries.map { _ in SeasonalProfile.flat.weekday }
+        setFactors(&panel, weekday: flat, month: SeasonalProfile.flat.month)
+        return rate
+    }
+
+    /// Whether the forecaster is told the position in the year: by the profile, or by what the network sees.
+    private var knowsYear: Bool {
+        plan.form == .profile || !plan.inputs.isDisjoint(with: [.month, .yearCircle])
+    }
+
     // MARK: Profiles
 
     /// What was sold and what was expected, per weekday or month.
@@ -329,7 +349,7 @@ struct SeasonalFit {
                 panel, entry, half: Self.halfYear, over: range, by: months, into: 12)
         }
         // A year's round must be known before one month can be told from a trend.
-        guard ratio.days.allSatisfy({ $0 >= Self.monthDaysMin }) else {
+        guard knowsYear, ratio.days.allSatisfy({ $0 >= Self.monthDaysMin }) else {
             return [Float](repeating: 1, count: SeasonalProfile.months)
         }
         let ones = [Float](repeating: 1, count: SeasonalProfile.months)

@@ -42,6 +42,8 @@ private struct VersionRecord: Codable {
 
 private struct FamilyRecord: Codable {
     static let version = 1
+    private static let logarithmicSquare = "logarithmicSquare"
+    private static let absolutePercentage = "absolutePercentage"
 
     var version: Int
     var form: String
@@ -56,7 +58,8 @@ private struct FamilyRecord: Codable {
     var baselines: [BaselineRecord]
     var evaluatedFrom: String
     var evaluatedDays: Int
-    /// Nil is the mean square.
+    /// Nil is the mean square, unless there is a Tweedie power.
+    var loss: String?
     var tweediePower: Float?
     var seed: UInt64
     var trainingWindows: Int
@@ -77,9 +80,24 @@ private struct FamilyRecord: Codable {
         }
         evaluatedFrom = family.evaluatedFrom.iso8601
         evaluatedDays = family.evaluatedDays
-        if case .tweedie(let power) = family.loss { tweediePower = power }
+        switch family.loss {
+        case .automatic, .meanSquare: break
+        case .logarithmicSquare: loss = Self.logarithmicSquare
+        case .absolutePercentage: loss = Self.absolutePercentage
+        case .tweedie(let power): tweediePower = power
+        }
         seed = family.seed
         trainingWindows = family.trainingWindows
+    }
+
+    private func trainedLoss() throws -> Loss {
+        switch (loss, tweediePower) {
+        case (nil, let power?): return .tweedie(power: power)
+        case (nil, nil): return .meanSquare
+        case (Self.logarithmicSquare, nil): return .logarithmicSquare
+        case (Self.absolutePercentage, nil): return .absolutePercentage
+        default: throw FamilyCodingError.field("loss")
+        }
     }
 
     func family() throws -> TrainedFamily {
@@ -115,7 +133,7 @@ private struct FamilyRecord: Codable {
             baselines: try baselines.map {
                 NamedAccuracy(name: $0.name, accuracy: try $0.accuracy.accuracy())
             }, evaluatedFrom: evaluatedFrom, evaluatedDays: evaluatedDays,
-            loss: tweediePower.map { .tweedie(power: $0) } ?? .meanSquare, seed: seed,
+            loss: try trainedLoss(), seed: seed,
             trainingWindows: trainingWindows)
     }
 }

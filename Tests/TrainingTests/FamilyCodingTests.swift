@@ -82,6 +82,15 @@ struct FamilyCodingTests {
         return text[start.upperBound..<next.lowerBound] + "}"
     }
 
+    @Test(
+        "Keeps what was made small",
+        arguments: [Loss.meanSquare, .logarithmicSquare, .absolutePercentage, .tweedie(power: 1.5)])
+    func loss(_ loss: Loss) throws {
+        var family = try Self.family(.profile)
+        family.loss = loss
+        #expect(try TrainedFamily(encoded: try family.encoded()) == family)
+    }
+
     @Test("Every cut-off is refused as damage")
     func truncated() throws {
         let data = try Self.family(.plain).encoded()
@@ -105,6 +114,7 @@ struct FamilyCodingTests {
             ("\"name\":\"profile-3\"", "\"name\":\"profile-2\""),
             ("\"recipe\":\"lstm2\"", "\"recipe\":\"lstm2\\n\""),
             ("\"recipe\":\"lstm2\"", "\"recipe\":\"\""),
+            ("\"version\":1", "\"version\":1,\"loss\":\"other\""),
         ])
     func field(old: String, new: String) throws {
         let text = String(decoding: try Self.family(.profile).encoded(), as: UTF8.self)

@@ -127,6 +127,55 @@ struct TrainTests {
         #expect(abs(try #require(family.variants[0].test?.bias)) < 6)
     }
 
+    @Test(
+        "Who is measured by MAPE gets a lower one, and a sum of forecasts that is too low",
+        arguments: ModelForm.allCases)
+    func absolutePercentage(form: ModelForm) throws {
+        let series = SalesFixture(days: 1100, stores: 4, items: 5, level: 12).series
+        func test(_ loss: Loss) throws -> Accuracy {
+            var plan = Self.plan(form, testFrom: 800)
+            plan.epochs = 12
+            plan.loss = loss
+            let family = try train(series: series, plan: plan)
+            #expect(family.loss == loss)
+            return try #require(family.variants[0].test)
+        }
+        let (square, percentage) = (try test(.meanSquare), try test(.absolutePercentage))
+        #expect(try #require(percentage.mape) < (try #require(square.mape)) - 0.2)
+        #expect(try #require(percentage.bias) < (try #require(square.bias)) - 2)
+    }
+
+    @Test("The square in the logarithm serves the calendar form where hardly a day is empty")
+    func logarithmicSquare() throws {
+        let series = SalesFixture(days: 1100, stores: 4, items: 5).series
+        var plan = Self.plan(.calendar, testFrom: 800)
+        plan.epochs = 12
+        let even = try train(series: series, plan: plan)
+        plan.loss = .meanSquare
+        let square = try train(series: series, plan: plan)
+        #expect(even.loss == .logarithmicSquare)
+        let mape = try [even, square].map { try #require($0.variants[0].test?.mape) }
+        #expect(mape[0] < mape[1])
+        #expect(abs(try #require(even.variants[0].test?.bias)) < 4)
+        let lumpy = try train(
+            series: SalesFixture(level: 0.8).series, plan: Self.plan(.calendar))
+        #expect(lumpy.loss == .meanSquare)
+    }
+
+    @Test("A level need not follow the months that a calendar network sees itself")
+    func levelRateBesideCalendar() throws {
+        let series = SalesFixture(days: 1400, stores: 4, items: 5).series
+        func rate(_ inputs: FeatureInputs) throws -> Float {
+            var plan = Self.plan(.calendar, testFrom: 1300)
+            plan.epochs = 1
+            plan.inputs = inputs
+            return try train(series: series, plan: plan).spec.levelRate
+        }
+        let blind = try rate([.weekday])
+        #expect(try rate([.weekday, .month]) < blind)
+        #expect(try rate([.weekday, .yearCircle]) < blind)
+    }
+
     @Test("A day on which a busy store sold nothing is no day without demand")
     func closedDays() throws {
         var series = SalesFixture().series
@@ -234,6 +283,15 @@ struct TrainTests {
         var plan = Self.plan(.profile)
         change(&plan)
         #expect(throws: TrainingError.plan(field: field)) {
+            try train(series: SalesFixture(days: 200).series, plan: plan)
+        }
+    }
+
+    @Test("The logarithm of what may be negative is refused")
+    func logarithmOfPlain() {
+        var plan = Self.plan(.plain)
+        plan.loss = .logarithmicSquare
+        #expect(throws: TrainingError.plan(field: "loss")) {
             try train(series: SalesFixture(days: 200).series, plan: plan)
         }
     }
