@@ -55,6 +55,8 @@ struct TrainedNetwork {
         plan = TrainingPlan(
             form: form, units: [units], seed: seed, testFrom: Self.firstDay.advanced(by: 670))
         plan.epochs = 12
+        // The network is judged by WAPE: the loss for units, not for shares of them.
+        plan.loss = .meanSquare
         family = try train(series: series, plan: plan)
         let replay = try EvaluationReplay(series: series, family: family)
         let (family, spec) = (family, family.spec)
