@@ -103,7 +103,8 @@ if !embedded {
             dependencies: ["Forecasting", "SyncProtocol", "UpdateTrust", "ModelPackage"],
             path: "Hub/HubCore", swiftSettings: strict),
         .target(
-            name: "Training", dependencies: ["Forecasting", "COpenBLAS"], path: "Hub/Training",
+            name: "Training", dependencies: ["Forecasting", "Kernels", "COpenBLAS"],
+            path: "Hub/Training",
             swiftSettings: strict + numeric),
         .target(
             name: "Compression",
@@ -134,7 +135,7 @@ if !embedded {
                 "CTLS", "CPosix", "TestSupport",
             ]),
         tests("HubCoreTests", ["HubCore", "Forecasting"]),
-        tests("TrainingTests", ["Training", "Forecasting"]),
+        tests("TrainingTests", ["Training", "Forecasting", "Kernels"]),
         tests(
             "CompressionTests",
             ["Compression", "Training", "Forecasting", "ModelPackage", "Kernels", "TestSupport"]),

@@ -26,12 +26,15 @@ extension BatchedNetwork {
         let width = H + shape.inputWidth
         gradient[shape.biasOffset..<shape.denseOffset].update(repeating: 0)
         for t in (0..<window).reversed() {
+            holdStates(day: t)
             for j in 0..<H { differentiateFastGRNN(weights, unit: j, day: t) }
+            holdGates(day: t)
+            for j in 0..<H { joinFastGRNN(unit: j, day: t) }
             guard t > 0 else { break }
-            // dH[H, B] += U[H, H]ᵀ · dZ[H, B]; U is the first H columns
+            // dH[H, B] = U[H, H]ᵀ · dZ[H, B]; U is the first H columns
             cblas_sgemm(
                 CblasRowMajor, CblasTrans, CblasNoTrans, Int32(H), Int32(B), Int32(H), 1, weights,
-                Int32(width), gates.baseAddress! + t * B, Int32(window * B), 1,
+                Int32(width), gates.baseAddress! + t * B, Int32(window * B), 0,
                 hiddenGradient.baseAddress!, Int32(B))
         }
         // [H, H + I] = dZ[H, T · B] · operand[H + I, T · B]ᵀ
@@ -59,30 +62,40 @@ extension BatchedNetwork {
         }
     }
 
-    /// The gate of one unit and day to the gradient of the sum, in place; the hidden state's gradient to the part that
-    /// does not go through the sum.
+    /// Gate and candidate of one unit and day to the gradients of their sums, in place; the state's gradient to the part
+    /// that does not go through a sum.
     private func differentiateFastGRNN(_ weights: UnsafePointer<Float>, unit j: Int, day t: Int) {
         let (zeta, nu) = (weights[shape.scalarOffset], weights[shape.scalarOffset + 1])
         let z = gate(.gate, unit: j, day: t)
         let c = gate(.candidate, unit: j, day: t)
-        let before = vectors(operand, at: j * inputStride + t * columns)
+        let before = vectors(keptStates, at: j * inputStride + t * columns)
         let dh = vectors(hiddenGradient, at: j * columns)
-        var (zBias, cBias, zetaSum, nuSum) = (Vector(), Vector(), Vector(), Vector())
+        let dKept = vectors(cellGradient, at: j * columns)
+        var (zetaSum, nuSum) = (Vector(), Vector())
         for b in 0..<columns / Self.lanes {
             let (zGate, candidate) = (z[b], c[b])
-            let dGate = dh[b] * (before[b] - zeta * candidate) * zGate * (1 - zGate)
-            let dCandidate =
-                dh[b] * (zeta * (1 - zGate) + nu) * (1 - candidate * candidate)
-            zBias += dGate
-            cBias += dCandidate
-            nuSum += dh[b] * candidate
-            zetaSum += dh[b] * candidate * (1 - zGate)
-            z[b] = dGate + dCandidate
-            dh[b] *= zGate
+            let dState = dh[b] + dKept[b]
+            z[b] = dState * (before[b] - zeta * candidate) * zGate * (1 - zGate)
+            c[b] = dState * (zeta * (1 - zGate) + nu) * (1 - candidate * candidate)
+            nuSum += dState * candidate
+            zetaSum += dState * candidate * (1 - zGate)
+            dKept[b] = dState * zGate
         }
-        gradient[shape.biasOffset + j] += zBias.sum()
-        gradient[shape.biasOffset + shape.units + j] += cBias.sum()
         gradient[shape.scalarOffset] += zetaSum.sum()
         gradient[shape.scalarOffset + 1] += nuSum.sum()
+    }
+
+    /// The two sums differ by their biases alone: their gradients together are that of the products.
+    private func joinFastGRNN(unit j: Int, day t: Int) {
+        let z = gate(.gate, unit: j, day: t)
+        let c = gate(.candidate, unit: j, day: t)
+        var (zSum, cSum) = (Vector(), Vector())
+        for b in 0..<columns / Self.lanes {
+            zSum += z[b]
+            cSum += c[b]
+            z[b] += c[b]
+        }
+        gradient[shape.biasOffset + j] += zSum.sum()
+        gradient[shape.biasOffset + shape.units + j] += cSum.sum()
     }
 }

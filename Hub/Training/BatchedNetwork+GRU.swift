@@ -51,14 +51,15 @@ extension BatchedNetwork {
         let (I, H, B) = (shape.inputWidth, shape.units, columns)
         let row = window * B
         let recurrent = recurrentKernelGRU
-        gradient[recurrentBiasGRU..<recurrentBiasGRU + H].update(repeating: 0)
         for t in (0..<window).reversed() {
+            holdStates(day: t)
             for j in 0..<H { differentiateGRU(unit: j, day: t) }
+            holdGates(day: t)
             guard t > 0 else { break }
-            // dH[H, B] += R[3H, H]ᵀ · (dz, dr, dq)[3H, B]
+            // dH[H, B] = R[3H, H]ᵀ · (dz, dr, dq)[3H, B]
             cblas_sgemm(
                 CblasRowMajor, CblasTrans, CblasNoTrans, Int32(H), Int32(B), Int32(3 * H), 1,
-                weights + recurrent, Int32(H), gates.baseAddress! + H * row + t * B, Int32(row), 1,
+                weights + recurrent, Int32(H), gates.baseAddress! + H * row + t * B, Int32(row), 0,
                 hiddenGradient.baseAddress!, Int32(B))
         }
         // [3H, I + 1] = (dn, dz, dr)[3H, T · B] · operand[I + 1, T · B]ᵀ
@@ -71,6 +72,12 @@ extension BatchedNetwork {
             CblasRowMajor, CblasNoTrans, CblasTrans, Int32(3 * H), Int32(H), Int32(row), 1,
             gates.baseAddress! + H * row, Int32(row), operand.baseAddress!, Int32(inputStride), 0,
             gradient.baseAddress! + recurrent, Int32(H))
+        for j in 0..<H {
+            let q = gate(.recurrent, unit: j, day: 0)
+            var sum = Vector()
+            for k in 0..<row / Self.lanes { sum += q[k] }
+            gradient[recurrentBiasGRU + j] = sum.sum()
+        }
     }
 
     /// Sums of one unit and day to gates and hidden state; q stays a sum.
@@ -91,26 +98,25 @@ extension BatchedNetwork {
         }
     }
 
-    /// Gates of one unit and day to the gradients of their sums, in place; the hidden state's gradient to the part that
-    /// does not go through a sum.
+    /// Gates of one unit and day to the gradients of their sums, in place; the state's gradient to the part that does
+    /// not go through a sum.
     private func differentiateGRU(unit j: Int, day t: Int) {
         let n = gate(.candidate, unit: j, day: t)
         let z = gate(.update, unit: j, day: t)
         let r = gate(.reset, unit: j, day: t)
         let q = gate(.recurrent, unit: j, day: t)
-        let before = vectors(operand, at: j * inputStride + t * columns)
+        let before = vectors(keptStates, at: j * inputStride + t * columns)
         let dh = vectors(hiddenGradient, at: j * columns)
-        var bias = Vector()
+        let dKept = vectors(cellGradient, at: j * columns)
         for b in 0..<columns / Self.lanes {
             let (candidate, zGate, rGate) = (n[b], z[b], r[b])
-            let dSum = dh[b] * (1 - zGate) * (1 - candidate * candidate)
+            let dState = dh[b] + dKept[b]
+            let dSum = dState * (1 - zGate) * (1 - candidate * candidate)
             n[b] = dSum
-            z[b] = dh[b] * (before[b] - candidate) * zGate * (1 - zGate)
+            z[b] = dState * (before[b] - candidate) * zGate * (1 - zGate)
             r[b] = dSum * q[b] * rGate * (1 - rGate)
             q[b] = dSum * rGate
-            bias += dSum * rGate
-            dh[b] *= zGate
+            dKept[b] = dState * zGate
         }
-        gradient[recurrentBiasGRU + j] += bias.sum()
     }
 }

@@ -16,9 +16,10 @@ extension BatchedNetwork {
 
     func backwardLSTM(_ weights: UnsafePointer<Float>) {
         let (H, B, K) = (shape.units, columns, shape.units + shape.inputWidth + 1)
-        cellGradient.update(repeating: 0)
         for t in (0..<window).reversed() {
+            holdStates(day: t)
             for j in 0..<H { differentiateLSTM(unit: j, day: t) }
+            holdGates(day: t)
             guard t > 0 else { break }
             // dH[H, B] = R[4H, H]ᵀ · dZ[4H, B]; R is the first H columns of W
             cblas_sgemm(

@@ -30,9 +30,15 @@ package final class BatchedNetwork {
     let cell: UnsafeMutableBufferPointer<Float>
     /// `[H, T · B]`: tanh of the LSTM's cell state.
     let cellTanh: UnsafeMutableBufferPointer<Float>
-    /// `[H, B]` each: gradient of the hidden and the cell state, going back.
+    /// `[H, B]`: gradient of the hidden state that the kernels and the dense layer see, going back.
     let hiddenGradient: UnsafeMutableBufferPointer<Float>
+    /// `[H, B]`: gradient of what a unit keeps for itself: the LSTM's cell state; the other cells' hidden state, where it
+    /// goes to the next day without a kernel.
     let cellGradient: UnsafeMutableBufferPointer<Float>
+    /// From the first integer pass on.
+    var integerBuffers: IntegerBuffers?
+    /// Whether the last forward pass was an integer one.
+    var holdsIntegers = false
 
     typealias Vector = SIMD8<Float>
     static let lanes = 8
@@ -53,7 +59,7 @@ package final class BatchedNetwork {
         cell = Self.allocate(cellStates * H * (window + 1) * columns)
         cellTanh = Self.allocate(cellStates * H * window * columns)
         hiddenGradient = Self.allocate(H * columns)
-        cellGradient = Self.allocate(cellStates * H * columns)
+        cellGradient = Self.allocate(H * columns)
         let ones = (K - 1) * (window + 1) * columns
         operand[ones...].update(repeating: 1)
         hiddenScale.update(repeating: 1)
@@ -94,6 +100,7 @@ package final class BatchedNetwork {
     /// Computes `output` from `inputs`, and keeps what `backward` needs.
     /// - Parameter weights: `PackedWeights.values`.
     package func forward(_ weights: UnsafePointer<Float>) {
+        holdsIntegers = false
         switch shape.cell {
         case .lstm: forwardLSTM(weights)
         case .gru: forwardGRU(weights)
@@ -102,7 +109,8 @@ package final class BatchedNetwork {
         forwardDense(weights + shape.denseOffset)
     }
 
-    /// Computes `gradient` from `outputGradient`, after `forward` with the same weights, once for each `forward`.
+    /// Computes `gradient` from `outputGradient`, after `forward` with the same weights, or `forward(integer:)` with the
+    /// integers they are dequantised from; once for each of these.
     /// - Parameters:
     ///   - weights: `PackedWeights.values`.
     ///   - hidden: `[H, B]`, nil for zeros: what the loss adds to the gradient of the last hidden state (`lastHidden`)
@@ -114,6 +122,7 @@ package final class BatchedNetwork {
         if let hidden {
             for k in 0..<shape.units * columns { hiddenGradient[k] += hidden[k] }
         }
+        cellGradient.update(repeating: 0)
         switch shape.cell {
         case .lstm: backwardLSTM(weights)
         case .gru: backwardGRU(weights)

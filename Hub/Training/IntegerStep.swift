@@ -1,0 +1,327 @@
+import Forecasting
+
+/// The element-wise half of a day's integer step, for all windows: what `GateKernels` defines, eight windows at a time.
+/// Leaves what the integers stand for where the float pass leaves its own values.
+struct IntegerStep {
+    typealias Vector = SIMD8<Float>
+    typealias Integers = SIMD8<Int32>
+    typealias Shorts = SIMD8<Int16>
+    typealias Saturated = IntegerBuffers.Saturated
+
+    private let network: BatchedNetwork
+    private let packed: PackedIntegers
+    private let buffers: IntegerBuffers
+    private let day: Int
+    private let cellFractionBits: Int32
+    private let hiddenFractionBits: Int32
+    /// `[257]`, see `IntegerBuffers.tanhTable`.
+    private let table: UnsafePointer<Int32>
+
+    /// - Precondition: `buffers` holds the day's products.
+    init(
+        _ network: BatchedNetwork, _ packed: PackedIntegers, _ buffers: IntegerBuffers, day: Int
+    ) {
+        self.network = network
+        self.packed = packed
+        self.buffers = buffers
+        self.day = day
+        cellFractionBits = Int32(packed.network.cellFractionBits)
+        hiddenFractionBits = Int32(packed.network.hiddenFractionBits)
+        table = UnsafePointer(buffers.tanhTable.baseAddress!)
+    }
+
+    func stepLSTM(unit j: Int) {
+        let (i, f) = (sum(Gate.input.rawValue, j), sum(Gate.forget.rawValue, j))
+        let (g, o) = (sum(Gate.candidate.rawValue, j), sum(Gate.output.rawValue, j))
+        let (iOut, fOut) = (gate(Gate.input.rawValue, j), gate(Gate.forget.rawValue, j))
+        let (gOut, oOut) = (gate(Gate.candidate.rawValue, j), gate(Gate.output.rawValue, j))
+        let cellOut = network.vectors(network.cell, at: dayAfter(j))
+        let tanhOut = network.vectors(
+            network.cellTanh, at: (j * network.window + day) * network.columns)
+        let ends = ends(j)
+        for b in 0..<network.columns / BatchedNetwork.lanes {
+            var saturated = Shorts()
+            let iGate = sigmoid(int16(i.both(b), Saturated.gate(0), &saturated))
+            let fGate = sigmoid(int16(f.both(b), Saturated.gate(1), &saturated))
+            let candidate = tanh(int16(g.both(b), Saturated.gate(2), &saturated))
+            let oGate = sigmoid(int16(o.both(b), Saturated.gate(3), &saturated))
+            let kept = shift(product(fGate, ends.state[b]), by: 15)
+            let added = shift(product(iGate, candidate), by: 30 &- cellFractionBits)
+            let moved = int16(kept &+ added, Saturated.state, &saturated)
+            let squashed = tanh(cell: moved)
+            let hidden = int8(
+                shift(product(oGate, squashed), by: 30 &- hiddenFractionBits), &saturated)
+            iOut[b] = floats(iGate) * 0x1p-15
+            fOut[b] = floats(fGate) * 0x1p-15
+            gOut[b] = floats(candidate) * 0x1p-15
+            oOut[b] = floats(oGate) * 0x1p-15
+            cellOut[b] = floats(moved) * ends.stateUnit
+            tanhOut[b] = floats(squashed) * 0x1p-15
+            ends.leave(b, moved, hidden, saturated)
+        }
+    }
+
+    func stepGRU(unit j: Int) {
+        let (z, r) = (sum(GRUGate.update.rawValue, j), sum(GRUGate.reset.rawValue, j))
+        let n = sum(GRUGate.candidate.rawValue, j)
+        let recurrentBias = Integers(
+            repeating: packed.network.bias[GRUGate.allCases.count * network.shape.units + j])
+        let (nOut, zOut, rOut, qOut) = (gate(0, j), gate(1, j), gate(2, j), gate(3, j))
+        let stateOut = network.vectors(buffers.states, at: dayAfter(j))
+        let ends = ends(j)
+        for b in 0..<network.columns / BatchedNetwork.lanes {
+            var saturated = Shorts()
+            let zGate = sigmoid(int16(z.both(b), Saturated.gate(1), &saturated))
+            let rGate = sigmoid(int16(r.both(b), Saturated.gate(2), &saturated))
+            let recurrent = int16(
+                recurrentBias &+ n.fromState(b), Saturated.gate(3), &saturated)
+            let reset = shift(product(rGate, recurrent), by: 15)
+            let candidate = tanh(
+                int16(n.bias &+ n.fromInput(b) &+ reset, Saturated.gate(0), &saturated))
+            let moved = blend(
+                kept: zGate, of: ends.state[b],
+                adding: product(rest(zGate), candidate), &saturated)
+            nOut[b] = floats(candidate) * 0x1p-15
+            zOut[b] = floats(zGate) * 0x1p-15
+            rOut[b] = floats(rGate) * 0x1p-15
+            qOut[b] = floats(recurrent) * 0x1p-12
+            stateOut[b] = floats(moved) * ends.stateUnit
+            ends.leave(b, moved, rounded(moved, &saturated), saturated)
+        }
+    }
+
+    func stepFastGRNN(unit j: Int) {
+        let both = sum(0, j)
+        let candidateBias = Integers(repeating: packed.network.bias[network.shape.units + j])
+        let zeta = Shorts(repeating: Int16(packed.network.scalars[0]))
+        let nu = Integers(repeating: Int32(packed.network.scalars[1]))
+        let (zOut, cOut) = (gate(0, j), gate(1, j))
+        let stateOut = network.vectors(buffers.states, at: dayAfter(j))
+        let ends = ends(j)
+        for b in 0..<network.columns / BatchedNetwork.lanes {
+            var saturated = Shorts()
+            let products = both.fromInput(b) &+ both.fromState(b)
+            let zGate = sigmoid(int16(products &+ both.bias, Saturated.gate(0), &saturated))
+            let candidate = tanh(int16(products &+ candidateBias, Saturated.gate(1), &saturated))
+            // Up to 65,533: no int16.
+            let gain = shift(product(zeta, rest(zGate)), by: 15) &+ nu
+            let moved = blend(
+                kept: zGate, of: ends.state[b],
+                adding: gain &* Integers(truncatingIfNeeded: candidate), &saturated)
+            zOut[b] = floats(zGate) * 0x1p-15
+            cOut[b] = floats(candidate) * 0x1p-15
+            stateOut[b] = floats(moved) * ends.stateUnit
+            ends.leave(b, moved, rounded(moved, &saturated), saturated)
+        }
+    }
+
+    // MARK: Where things lie
+
+    /// A row of both kernels: the products with all windows' inputs and hidden states, and what makes Q3.12 of them.
+    private struct Row {
+        let input: UnsafeMutablePointer<Vector>
+        let state: UnsafeMutablePointer<Vector>
+        let inputMultiplier: PackedIntegers.Multiplier
+        let stateMultiplier: PackedIntegers.Multiplier
+        let bias: Integers
+
+        @inline(__always) func fromInput(_ b: Int) -> Integers {
+            rescale(input[b], inputMultiplier)
+        }
+        @inline(__always) func fromState(_ b: Int) -> Integers {
+            rescale(state[b], stateMultiplier)
+        }
+        @inline(__always) func both(_ b: Int) -> Integers {
+            bias &+ fromInput(b) &+ fromState(b)
+        }
+    }
+
+    private func sum(_ block: Int, _ j: Int) -> Row {
+        let row = block * network.shape.units + j
+        return Row(
+            input: network.vectors(buffers.inputSums, at: row * network.columns),
+            state: network.vectors(buffers.recurrentSums, at: row * network.columns),
+            inputMultiplier: packed.inputMultipliers[row],
+            stateMultiplier: packed.recurrentMultipliers[row],
+            bias: Integers(repeating: packed.network.bias[row]))
+    }
+
+    private func gate(_ block: Int, _ j: Int) -> UnsafeMutablePointer<Vector> {
+        let row = block * network.shape.units + j
+        return network.vectors(
+            network.gates, at: (row * network.window + day) * network.columns)
+    }
+
+    private func dayAfter(_ j: Int) -> Int { j * network.inputStride + (day + 1) * network.columns }
+
+    /// Where a unit's step ends: the state goes to the next day, the hidden state to the kernels.
+    private struct Ends {
+        let state: UnsafeMutablePointer<Shorts>
+        let hidden: UnsafeMutablePointer<Vector>
+        let saturated: UnsafeMutablePointer<SIMD8<UInt8>>
+        let stateUnit: Vector
+        let hiddenUnit: Vector
+
+        @inline(__always)
+        func leave(_ b: Int, _ moved: Shorts, _ hidden: Shorts, _ saturated: Shorts) {
+            state[b] = moved
+            self.hidden[b] = floats(hidden) * hiddenUnit
+            self.saturated[b] = SIMD8<UInt8>(truncatingIfNeeded: saturated)
+        }
+    }
+
+    private func ends(_ j: Int) -> Ends {
+        let (B, T) = (network.columns, network.window)
+        return Ends(
+            state: UnsafeMutableRawPointer(buffers.state.baseAddress! + j * B)
+                .assumingMemoryBound(to: Shorts.self),
+            hidden: network.vectors(network.operand, at: dayAfter(j)),
+            saturated: UnsafeMutableRawPointer(
+                buffers.saturated.baseAddress! + (j * T + day) * B
+            ).assumingMemoryBound(to: SIMD8<UInt8>.self),
+            stateUnit: Vector(repeating: 1 / Float(1 << cellFractionBits)),
+            hiddenUnit: Vector(repeating: 1 / Float(1 << hiddenFractionBits)))
+    }
+
+    // MARK: `Activations` and `GateKernels`, eight at a time
+
+    /// `T[n] + ((T[n + 1] − T[n]) · q + 128) >> 8`
+    /// - Parameters:
+    ///   - index: n, 0...256.
+    ///   - fraction: q, 0...255.
+    @inline(__always)
+    private func tanhAt(_ index: SIMD8<UInt16>, _ fraction: Shorts) -> Shorts {
+        let n = index
+        let entries = Integers(
+            table[Int(n[0])], table[Int(n[1])], table[Int(n[2])], table[Int(n[3])],
+            table[Int(n[4])], table[Int(n[5])], table[Int(n[6])], table[Int(n[7])])
+        let low = Shorts(truncatingIfNeeded: entries)
+        let rise = Shorts(truncatingIfNeeded: entries &>> 16)
+        // The rise, at most 1024, is in the table times 4: with 64 · q, the product's upper half is the quotient by 256
+        // and its next bit the half that rounds.
+        let scaled = fraction &<< 6
+        let quotient = Shorts(truncatingIfNeeded: product(rise, scaled) &>> 16)
+        let half = SIMD8<UInt16>(truncatingIfNeeded: rise &* scaled) &>> 15
+        return low &+ quotient &+ Shorts(truncatingIfNeeded: half)
+    }
+
+    /// - Parameter x: Q3.12
+    @inline(__always)
+    private func tanh(_ x: Shorts) -> Shorts {
+        let sign = x &>> 15
+        let size = SIMD8<UInt16>(truncatingIfNeeded: (x ^ sign) &- sign)
+        let fraction = Shorts(truncatingIfNeeded: size & 127) &<< 1
+        return (tanhAt(size &>> 7, fraction) ^ sign) &- sign
+    }
+
+    /// - Parameter x: Q3.12
+    @inline(__always)
+    private func sigmoid(_ x: Shorts) -> Shorts {
+        let sign = x &>> 15
+        let size = SIMD8<UInt16>(truncatingIfNeeded: (x ^ sign) &- sign)
+        let signed = (tanhAt(size &>> 8, Shorts(truncatingIfNeeded: size & 255)) ^ sign) &- sign
+        // 32,766 in place of 32,767 is what keeps the result below 2^15, and the sum within 16 bits.
+        let held = pointwiseMin(signed, Shorts(repeating: 32_766))
+        let sum = SIMD8<UInt16>(truncatingIfNeeded: held) &+ 32_769
+        return Shorts(truncatingIfNeeded: sum &>> 1)
+    }
+
+    @inline(__always)
+    private func tanh(cell: Shorts) -> Shorts {
+        let sign = cell &>> 15
+        let size = Integers(
+            truncatingIfNeeded: SIMD8<UInt16>(truncatingIfNeeded: (cell ^ sign) &- sign))
+        let position =
+            cellFractionBits > 13
+            ? shift(size, by: cellFractionBits &- 13)
+            : size &<< Integers(repeating: 13 &- cellFractionBits)
+        let held = pointwiseMin(position, Integers(repeating: 65_536))
+        return
+            (tanhAt(
+                SIMD8<UInt16>(truncatingIfNeeded: held &>> 8),
+                Shorts(truncatingIfNeeded: held & 255)) ^ sign) &- sign
+    }
+
+    /// 1 − z of a sigmoid's z, which is at least 1 unit: 2^15 less it, by way of what is 2^15 in 16 bits.
+    @inline(__always)
+    private func rest(_ gate: Shorts) -> Shorts { Shorts(repeating: -32_768) &- gate }
+
+    /// `kept · state + added`, the latter in Q0.30.
+    @inline(__always)
+    private func blend(
+        kept: Shorts, of state: Shorts, adding added: Integers, _ saturated: inout Shorts
+    ) -> Shorts {
+        let left = shift(product(kept, state), by: 1)
+        let right = shift(added, by: 16 &- cellFractionBits)
+        return int16(shift(left &+ right, by: 14), Saturated.state, &saturated)
+    }
+
+    /// The state as the kernels see it.
+    @inline(__always)
+    private func rounded(_ state: Shorts, _ saturated: inout Shorts) -> Shorts {
+        int8(
+            shift(
+                Integers(truncatingIfNeeded: state) &<< 3,
+                by: cellFractionBits &+ 3 &- hiddenFractionBits), &saturated)
+    }
+}
+
+/// - Parameter saturated: gets `bit` where the result is an end of int16, which counts as saturated.
+@inline(__always)
+private func int16(
+    _ value: SIMD8<Int32>, _ bit: UInt8, _ saturated: inout SIMD8<Int16>
+) -> SIMD8<Int16> {
+    let held = narrowed(value)
+    let ends = flags(held .== SIMD8(repeating: -32_768)) | flags(held .== SIMD8(repeating: 32_767))
+    saturated |= ends & SIMD8(repeating: Int16(bit))
+    return held
+}
+
+/// - Parameter saturated: gets its bit where `value` was beyond ±127.
+@inline(__always)
+private func int8(_ value: SIMD8<Int32>, _ saturated: inout SIMD8<Int16>) -> SIMD8<Int16> {
+    let wide = narrowed(value)
+    let held = pointwiseMin(pointwiseMax(wide, SIMD8(repeating: -127)), SIMD8(repeating: 127))
+    saturated |= flags(held .!= wide) & SIMD8(repeating: Int16(IntegerBuffers.Saturated.hidden))
+    return held
+}
+
+/// The nearest int16.
+@inline(__always)
+private func narrowed(_ value: SIMD8<Int32>) -> SIMD8<Int16> {
+    SIMD8(
+        truncatingIfNeeded: pointwiseMin(
+            pointwiseMax(value, SIMD8(repeating: -32_768)), SIMD8(repeating: 32_767)))
+}
+
+/// All bits of a lane, or none.
+@inline(__always)
+private func flags(_ mask: SIMDMask<SIMD8<Int16>>) -> SIMD8<Int16> {
+    unsafeBitCast(mask, to: SIMD8<Int16>.self)
+}
+
+@inline(__always)
+private func product(_ a: SIMD8<Int16>, _ b: SIMD8<Int16>) -> SIMD8<Int32> {
+    SIMD8<Int32>(truncatingIfNeeded: a) &* SIMD8<Int32>(truncatingIfNeeded: b)
+}
+
+@inline(__always)
+private func floats(_ values: SIMD8<Int16>) -> SIMD8<Float> {
+    SIMD8<Float>(SIMD8<Int32>(truncatingIfNeeded: values))
+}
+
+/// `FixedPoint.roundingShiftRight`
+@inline(__always)
+private func shift(_ value: SIMD8<Int32>, by bits: Int32) -> SIMD8<Int32> {
+    let half: Int32 = bits > 0 ? 1 &<< (bits &- 1) : 0
+    return (value &+ SIMD8(repeating: half)) &>> SIMD8(repeating: bits)
+}
+
+/// `RowMultiplier.rescale`
+/// - Parameter sum: whole, below 2^22 in size: added to 1.5 · 2^23, it is in the mantissa's low bits.
+@inline(__always)
+private func rescale(_ sum: SIMD8<Float>, _ by: PackedIntegers.Multiplier) -> SIMD8<Int32> {
+    let bits = unsafeBitCast(sum + 0x1.8p+23, to: SIMD8<Int32>.self)
+    let product = bits &* SIMD8(repeating: by.mantissa)
+    return (product &+ SIMD8(repeating: by.offset)) &>> SIMD8(repeating: by.shift)
+}
