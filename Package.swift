@@ -22,7 +22,11 @@ let strict: [SwiftSetting] = [
 let device: [SwiftSetting] =
     strict
     + (embedded
-        ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])] : [])
+        ? [
+            .enableExperimentalFeature("Embedded"),
+            // A section a function, so that the linker drops what the agent does not call.
+            .unsafeFlags(["-wmo", "-Xfrontend", "-function-sections"]),
+        ] : [])
 /// Small before fast, where a device does little of it: everything but the numerics.
 let small: [SwiftSetting] = embedded ? [.unsafeFlags(["-Osize"])] : []
 /// The shipped agent carries SQLite and zlib in itself, and keeps only what it calls.
