@@ -23,6 +23,10 @@ package struct FitRequest: Sendable {
     package var patience: Int
     /// Nil: every weight moves by itself.
     package var parametrization: (any WeightParametrization)?
+    /// Nil: the network is trained to run in floats. Otherwise every batch runs on the integers the weights of the moment
+    /// give, bit for bit as a device would, and the gradient goes straight through the rounding to the floats behind
+    /// (Jacob et al. 2018); validation and what is kept are the integers of the averaged weights.
+    package var quantization: (any WeightQuantization)?
     package var distillation: Distillation?
 
     /// From scratch, as the plan trains its variants.
@@ -86,8 +90,11 @@ package struct FitProgress: Equatable, Sendable {
 
 /// What training one network leaves.
 package struct FittedNetwork: Equatable, Sendable {
+    /// The weights the integers stand for where there are some.
     package var parameters: NetworkParameters
-    /// One day ahead.
+    /// Nil without a quantization.
+    package var integer: IntegerNetwork?
+    /// One day ahead, of the integers where there are some.
     package var validation: Accuracy
     /// Nil when the plan kept no test days.
     package var test: Accuracy?

@@ -1,5 +1,40 @@
 import Forecasting
 
+/// A network as it is run: in floats, or in a device's integers.
+struct RunnableNetwork: Sendable {
+    /// Beside integers what those stand for: where the straight-through gradient is taken.
+    var weights: PackedWeights
+    var integers: PackedIntegers?
+
+    init(_ weights: PackedWeights) {
+        self.weights = weights
+    }
+
+    /// - Returns: nil when the weights have left what integers can say.
+    init?(_ weights: PackedWeights, _ quantization: any WeightQuantization) {
+        guard let network = quantization.quantized(weights.unpacked) else { return nil }
+        do { try network.validate() } catch { return nil }
+        self.weights = PackedWeights(quantization.dequantized(network))
+        integers = PackedIntegers(network)
+    }
+
+    init(_ network: IntegerNetwork, weights: PackedWeights) {
+        self.weights = weights
+        integers = PackedIntegers(network)
+    }
+}
+
+extension BatchedNetwork {
+    /// - Parameter weights: the values of the runnable network's own.
+    func forward(_ network: RunnableNetwork, weights: UnsafePointer<Float>) {
+        if let integers = network.integers {
+            forward(integer: integers)
+        } else {
+            forward(weights)
+        }
+    }
+}
+
 /// Runs networks of one shape over any number of samples, in the same two halves whatever the number of cores.
 ///
 /// Not for two threads at once.
@@ -20,15 +55,15 @@ final class NetworkRunner {
     }
 
     /// The network's output for every sample.
-    func outputs(_ weights: PackedWeights, _ samples: [Sample]) -> [Float] {
-        collect(1, weights, samples) { network, column, output in
+    func outputs(_ network: RunnableNetwork, _ samples: [Sample]) -> [Float] {
+        collect(1, network, samples) { network, column, output in
             output[0] = network.output[column]
         }
     }
 
     /// The last hidden state for every sample: `[samples, H]`.
-    func hiddenStates(_ weights: PackedWeights, _ samples: [Sample]) -> [Float] {
-        collect(shape.units, weights, samples) { [shape] network, column, output in
+    func hiddenStates(_ network: RunnableNetwork, _ samples: [Sample]) -> [Float] {
+        collect(shape.units, network, samples) { [shape] network, column, output in
             for j in 0..<shape.units {
                 output[j] = network.lastHidden[j * network.inputStride + column]
             }
@@ -37,13 +72,13 @@ final class NetworkRunner {
 
     /// `width` values for every sample, read from the network's columns after its forward pass.
     private func collect(
-        _ width: Int, _ weights: PackedWeights, _ samples: [Sample],
+        _ width: Int, _ runnable: RunnableNetwork, _ samples: [Sample],
         read: @escaping @Sendable (BatchedNetwork, Int, UnsafeMutablePointer<Float>) -> Void
     ) -> [Float] {
         var values = [Float](repeating: 0, count: width * samples.count)
         guard !samples.isEmpty else { return values }
         let part = (samples.count + Shards.count - 1) / Shards.count
-        weights.values.withUnsafeBufferPointer { weights in
+        runnable.weights.values.withUnsafeBufferPointer { weights in
             values.withUnsafeMutableBufferPointer { values in
                 let shared = Unchecked(
                     (weights.baseAddress!, values.baseAddress!, shards, sampler))
@@ -58,7 +93,7 @@ final class NetworkRunner {
                         for k in low..<high {
                             sampler.gather(samples[k], column: k - low, into: network)
                         }
-                        network.forward(weights)
+                        network.forward(runnable, weights: weights)
                         for k in low..<high { read(network, k - low, values + width * k) }
                         low = high
                     }

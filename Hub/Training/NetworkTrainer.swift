@@ -23,7 +23,9 @@ package struct TrainingProgress: Equatable, Sendable {
 /// their gradients are added in the same order: the same samples and seed give the same weights.
 final class NetworkTrainer {
     struct Result {
+        /// What the integers stand for, where there are some.
         var parameters: NetworkParameters
+        var integer: IntegerNetwork?
         var trainingLosses: [Float] = []
         var validationLosses: [Float] = []
         var teacherDistances: [Float] = []
@@ -119,10 +121,12 @@ final class NetworkTrainer {
         var adam = Adam(count: latent.count)
         var projectionAdam = Adam(count: projection.count)
         var gradient = [Float](repeating: 0, count: weights.values.count)
-        var result = Result(parameters: weights.unpacked)
+        let start = try runnable(weights, epoch: 0)
+        var result = Result(
+            parameters: start.weights.unpacked, integer: start.integers?.network)
         // Without validation days there is nothing to compare a start by: then every run goes as from scratch.
         let startCompetes = request.start != nil && !validation.isEmpty
-        var lowest = startCompetes ? loss(validation, weights) : .infinity
+        var lowest = startCompetes ? loss(validation, start) : .infinity
         let batches = (order.count + request.batch - 1) / request.batch
         for epoch in 0..<request.epochs {
             shuffler.shuffle(&order)
@@ -132,7 +136,9 @@ final class NetworkTrainer {
                 let low = batch * request.batch
                 let high = min(low + request.batch, order.count)
                 let step = epoch * batches + batch
-                gradientStep(order[low..<high], step: step, into: &gradient, &sums)
+                gradientStep(
+                    order[low..<high], try runnable(weights, epoch: epoch + 1), step: step,
+                    into: &gradient, &sums)
                 let progress = Float(step) / Float(request.epochs * batches)
                 let fall = 1 - (1 - Self.finalRateShare) * progress
                 move(gradient, &adam, learningRate: request.learningRate * fall)
@@ -148,7 +154,7 @@ final class NetworkTrainer {
                         result.validationLosses.last.map(Double.init))
                 }
             }
-            let kept = averagedWeights
+            let kept = try runnable(averagedWeights, epoch: epoch + 1)
             let validationLoss = loss(validation, kept)
             guard sums.loss.isFinite, validationLoss.isFinite else {
                 throw TrainingError.diverged(units: shape.units, epoch: epoch + 1)
@@ -160,7 +166,8 @@ final class NetworkTrainer {
             }
             if validationLoss < lowest || (epoch == 0 && !startCompetes) {
                 lowest = validationLoss
-                result.parameters = kept.unpacked
+                result.parameters = kept.weights.unpacked
+                result.integer = kept.integers?.network
                 result.bestEpoch = epoch + 1
             }
             if epoch + 1 - result.bestEpoch >= request.patience { break }
@@ -180,7 +187,8 @@ final class NetworkTrainer {
         for batch in 0..<batches {
             // Every so-manieth sample: a batch of one series' consecutive days would speak for itself alone.
             let samples = stride(from: batch, to: training.count, by: batches).map { training[$0] }
-            gradientStep(samples[...], step: nil, into: &gradient, &sums)
+            gradientStep(
+                samples[...], RunnableNetwork(weights), step: nil, into: &gradient, &sums)
             let share = Double(samples.count) / Double(training.count)
             for k in gradient.indices {
                 let value = Double(gradient[k])
@@ -192,6 +200,17 @@ final class NetworkTrainer {
             weights.flattened(mean.map(Float.init)),
             weights.flattened(squares.map { Float($0.squareRoot()) })
         )
+    }
+
+    /// - Parameter epoch: 1-based, 0 before training.
+    private func runnable(_ weights: PackedWeights, epoch: Int) throws -> RunnableNetwork {
+        guard let quantization = request.quantization else { return RunnableNetwork(weights) }
+        guard let network = RunnableNetwork(weights, quantization) else {
+            throw epoch == 0
+                ? TrainingError.request(field: "quantization")
+                : TrainingError.diverged(units: shape.units, epoch: epoch)
+        }
+        return network
     }
 
     /// One step of what training moves, against the gradient of the weights.
@@ -235,11 +254,12 @@ final class NetworkTrainer {
     /// One batch: adds its samples' losses to `sums`, and gives the gradient of their mean.
     /// - Parameter step: of the run, for dropout; nil: no dropout.
     private func gradientStep(
-        _ batch: ArraySlice<Sample>, step: Int?, into gradient: inout [Float], _ sums: inout Sums
+        _ batch: ArraySlice<Sample>, _ network: RunnableNetwork, step: Int?,
+        into gradient: inout [Float], _ sums: inout Sums
     ) {
         let part = (batch.count + Shards.count - 1) / Shards.count
         var parts = [Sums](repeating: Sums(), count: Shards.count)
-        weights.values.withUnsafeBufferPointer { weights in
+        network.weights.values.withUnsafeBufferPointer { weights in
             parts.withUnsafeMutableBufferPointer { parts in
                 let shared = Unchecked((weights.baseAddress!, parts, self))
                 Shards.perform { shard in
@@ -247,8 +267,8 @@ final class NetworkTrainer {
                     let low = min(batch.startIndex + shard * part, batch.endIndex)
                     let high = min(low + part, batch.endIndex)
                     parts[shard] = trainer.shardStep(
-                        batch[low..<high], batchCount: batch.count, weights: weights, step: step,
-                        shard: shard)
+                        batch[low..<high], batchCount: batch.count, network, weights: weights,
+                        step: step, shard: shard)
                 }
             }
         }
@@ -262,15 +282,15 @@ final class NetworkTrainer {
     }
 
     private func shardStep(
-        _ samples: ArraySlice<Sample>, batchCount: Int, weights: UnsafePointer<Float>, step: Int?,
-        shard: Int
+        _ samples: ArraySlice<Sample>, batchCount: Int, _ runnable: RunnableNetwork,
+        weights: UnsafePointer<Float>, step: Int?, shard: Int
     ) -> Sums {
         let network = runner.shards[shard]
         for (column, sample) in samples.enumerated() {
             sampler.gather(sample, column: column, into: network)
         }
         if let step { dropOut(network, step: step, shard: shard) }
-        network.forward(weights)
+        network.forward(runnable, weights: weights)
         // Columns beyond the samples repeat old windows; without a gradient they change nothing.
         network.outputGradient.update(repeating: 0)
         var sums = Sums()
@@ -345,9 +365,9 @@ final class NetworkTrainer {
     }
 
     /// The mean loss against what was sold.
-    private func loss(_ samples: [Sample], _ weights: PackedWeights) -> Double {
+    private func loss(_ samples: [Sample], _ network: RunnableNetwork) -> Double {
         var sum = 0.0
-        for (sample, y) in zip(samples, runner.outputs(weights, samples)) {
+        for (sample, y) in zip(samples, runner.outputs(network, samples)) {
             let units = sampler.panel.observed[Int(sample.cell)]
             sum += Double(lossAndSlope(sample, units: units, y: y).loss)
         }

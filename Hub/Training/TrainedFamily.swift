@@ -15,7 +15,7 @@ package struct TrainedVariant: Equatable, Sendable {
     package var integer: IntegerNetwork?
     /// The name of the entropy coding its packages have to use; nil: whichever is smallest.
     package var coding: String?
-    /// Of the network as float, one day ahead.
+    /// One day ahead, of the network its recipe made: in integers where the recipe trained those, else as float.
     package var validation: Accuracy
     /// Nil when the plan kept no test days.
     package var test: Accuracy?
@@ -81,8 +81,9 @@ package struct TrainedFamily: Equatable, Sendable {
 extension TrainedVariant {
     package init(name: String, recipe: String, _ fitted: FittedNetwork, coding: String? = nil) {
         self.init(
-            name: name, recipe: recipe, parameters: fitted.parameters, integer: nil,
-            coding: coding, validation: fitted.validation, test: fitted.test,
+            name: name, recipe: recipe, parameters: fitted.parameters,
+            integer: fitted.integer, coding: coding, validation: fitted.validation,
+            test: fitted.test,
             trainingLosses: fitted.trainingLosses, validationLosses: fitted.validationLosses,
             bestEpoch: fitted.bestEpoch)
     }

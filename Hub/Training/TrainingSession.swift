@@ -93,9 +93,13 @@ package final class TrainingSession: Sendable {
                     validationLoss: $3))
         }
         let runner = NetworkRunner(sampler: sampler, shape: request.shape, batch: request.batch)
-        let accuracies = evaluate(result.parameters, runner)
+        let weights = PackedWeights(result.parameters)
+        let accuracies = evaluate(
+            result.integer.map { RunnableNetwork($0, weights: weights) }
+                ?? RunnableNetwork(weights), runner)
         return FittedNetwork(
-            parameters: result.parameters, validation: accuracies.validation,
+            parameters: result.parameters, integer: result.integer,
+            validation: accuracies.validation,
             test: accuracies.test, trainingLosses: result.trainingLosses,
             validationLosses: result.validationLosses, teacherDistances: result.teacherDistances,
             bestEpoch: result.bestEpoch)
@@ -107,16 +111,26 @@ package final class TrainingSession: Sendable {
     package func evaluate(
         _ parameters: NetworkParameters
     ) -> (validation: Accuracy, test: Accuracy?) {
-        evaluate(parameters, runner(parameters))
+        evaluate(RunnableNetwork(PackedWeights(parameters)), runner(parameters.shape))
+    }
+
+    /// The accuracy of an integer network with a device's outputs, on levels in full precision.
+    /// - Precondition: `network.validate()` passes.
+    package func evaluate(
+        _ network: IntegerNetwork
+    ) -> (validation: Accuracy, test: Accuracy?) {
+        // Integers run without the weights they stand for.
+        let flat = [Float](repeating: 0, count: network.shape.parameterCount)
+        let weights = PackedWeights(NetworkParameters(shape: network.shape, flattened: flat))
+        return evaluate(RunnableNetwork(network, weights: weights), runner(network.shape))
     }
 
     private func evaluate(
-        _ parameters: NetworkParameters, _ runner: NetworkRunner
+        _ network: RunnableNetwork, _ runner: NetworkRunner
     ) -> (validation: Accuracy, test: Accuracy?) {
-        let weights = PackedWeights(parameters)
         func accuracy(_ samples: [Sample]) -> Accuracy {
             var accuracy = Accuracy()
-            for (sample, y) in zip(samples, runner.outputs(weights, samples)) {
+            for (sample, y) in zip(samples, runner.outputs(network, samples)) {
                 accuracy.add(
                     actual: Double(panel.recorded[Int(sample.cell)]),
                     forecast: Double(sampler.units(sample, networkOutput: y)))
@@ -135,7 +149,7 @@ package final class TrainingSession: Sendable {
     /// The last hidden state of every training window, in the same order.
     /// - Returns: `[trainingWindows, H]`
     package func trainingHiddenStates(_ parameters: NetworkParameters) -> [Float] {
-        runner(parameters).hiddenStates(PackedWeights(parameters), training)
+        hiddenStates(parameters, training)
     }
 
     /// The gradient of the mean training loss at a network's weights, without dropout.
@@ -178,13 +192,19 @@ package final class TrainingSession: Sendable {
             seed: plan.seed, trainingWindows: training.count)
     }
 
-    private func runner(_ parameters: NetworkParameters) -> NetworkRunner {
-        NetworkRunner(sampler: sampler, shape: parameters.shape, batch: plan.batch)
+    private func runner(_ shape: NetworkShape) -> NetworkRunner {
+        NetworkRunner(sampler: sampler, shape: shape, batch: plan.batch)
     }
 
     private func forecasts(_ parameters: NetworkParameters, _ samples: [Sample]) -> [Float] {
-        let outputs = runner(parameters).outputs(PackedWeights(parameters), samples)
+        let network = RunnableNetwork(PackedWeights(parameters))
+        let outputs = runner(parameters.shape).outputs(network, samples)
         return zip(samples, outputs).map { sampler.units($0, networkOutput: $1) }
+    }
+
+    private func hiddenStates(_ parameters: NetworkParameters, _ samples: [Sample]) -> [Float] {
+        let network = RunnableNetwork(PackedWeights(parameters))
+        return runner(parameters.shape).hiddenStates(network, samples)
     }
 
     // MARK: Teachers
@@ -217,8 +237,7 @@ package final class TrainingSession: Sendable {
                 lesson.units[Int(sample.cell)] += units / Float(teachers.count)
             }
             guard lesson.width > 0 else { continue }
-            let states = session.runner(teacher.parameters)
-                .hiddenStates(PackedWeights(teacher.parameters), samples)
+            let states = session.hiddenStates(teacher.parameters, samples)
             let units = teacher.parameters.units
             for row in samples.indices {
                 for j in 0..<units {
