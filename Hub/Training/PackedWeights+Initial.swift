@@ -2,9 +2,9 @@ package import Forecasting
 
 extension PackedWeights {
     /// Where training starts: kernels as Glorot and Bengio (2010) draw them, recurrent ones with orthonormal columns
-    /// (Saxe et al. 2014), biases 0 but for the LSTM's forget gate and the GRU's update gate, which begin open
-    /// (Jozefowicz et al. 2015), and FastGRNN's as its authors begin (Kusupati et al. 2018): biases 1, ζ = σ(1),
-    /// ν = σ(−4).
+    /// (Saxe et al. 2014), biases 0 but for the gates that keep the state (the LSTM's forget gate, the GRU's update
+    /// gate, FastGRNN's only one), which begin open (Jozefowicz et al. 2015). FastGRNN's ζ begins near 1 and ν near 0,
+    /// where its step is that of a GRU without reset (Kusupati et al. 2018), within 0...1 so that both can move.
     /// - Returns: the same weights for the same shape and seed, everywhere.
     package static func initial(_ shape: NetworkShape, seed: UInt64) -> PackedWeights {
         var random = SeededRandom(seed: seed, stream: 0)
@@ -22,9 +22,9 @@ extension PackedWeights {
         case .gru:
             for h in 0..<H { flat[bias + GRUGate.update.rawValue * H + h] = 1 }
         case .fastGRNN:
-            for k in bias..<shape.scalarOffset { flat[k] = 1 }
-            flat[shape.scalarOffset] = sigmoid(1)
-            flat[shape.scalarOffset + 1] = sigmoid(-4)
+            for h in 0..<H { flat[bias + FastGRNNBias.gate.rawValue * H + h] = 1 }
+            flat[shape.scalarOffset] = 0.99
+            flat[shape.scalarOffset + 1] = 0.01
         }
         let denseLimit = (6 / Float(H + 1)).squareRoot()
         for h in 0..<H { flat[shape.denseOffset + h] = (2 * random.unit() - 1) * denseLimit }
