@@ -119,7 +119,7 @@ if !embedded {
             path: "Hub/ModelExchange", swiftSettings: strict + numeric),
         .executableTarget(
             name: "shelfcast-bench",
-            dependencies: ["Compression", "Training", "Forecasting", "CZlib"],
+            dependencies: ["Compression", "ModelPackage", "Training", "Forecasting", "CZlib"],
             path: "Benchmarks/shelfcast-bench", swiftSettings: strict),
         .target(name: "CSpawn", path: "Tests/CSpawn"),
         .target(
