@@ -74,37 +74,50 @@ package enum GraphOptimization {
     ) throws(CompressionError) -> NetworkParameters {
         let living = livingUnits(
             parameters.shape,
-            isSilent: silentUnits(parameters),
+            isSilent: silentUnits(parameters.units) { unit, isSilent in
+                hears(
+                    unit, parameters.shape, isSilent: isSilent,
+                    bias: { parameters.bias[$0] != 0 },
+                    input: { parameters.inputKernel[$0] != 0 },
+                    recurrent: { parameters.recurrentKernel[$0] != 0 })
+            },
             recurrent: { parameters.recurrentKernel[$0] != 0 },
             dense: { parameters.denseWeight[$0] != 0 })
         guard living.count < parameters.units else { return parameters }
         return try StructuredPruning.keeping(living, of: parameters)
     }
 
-    /// The units of which the candidate's sum is zero on every day: from a zero state they never leave it.
-    private static func silentUnits(_ parameters: NetworkParameters) -> [Bool] {
-        let (shape, I, H) = (parameters.shape, parameters.inputWidth, parameters.units)
-        let (row, biases) = candidate(shape.cell)
-        // All are silent until something is seen to enter; what enters one may then enter others.
-        var isSilent = [Bool](repeating: true, count: H)
+    /// The units whose state is zero on every day: from a zero state they never leave it.
+    /// - Parameter wakes: whether a unit may, when those that are silent are.
+    static func silentUnits(
+        _ count: Int, wakes: (_ unit: Int, _ isSilent: [Bool]) -> Bool
+    ) -> [Bool] {
+        // All are silent on the first day; who wakes may wake others.
+        var isSilent = [Bool](repeating: true, count: count)
         var changed = true
         while changed {
             changed = false
-            for j in 0..<H where isSilent[j] {
-                let at = row * H + j
-                let hears =
-                    biases.contains { parameters.bias[$0 * H + j] != 0 }
-                    || (0..<I).contains { parameters.inputKernel[at * I + $0] != 0 }
-                    || (0..<H).contains {
-                        !isSilent[$0] && parameters.recurrentKernel[at * H + $0] != 0
-                    }
-                if hears {
-                    isSilent[j] = false
-                    changed = true
-                }
+            for j in 0..<count where isSilent[j] && wakes(j, isSilent) {
+                isSilent[j] = false
+                changed = true
             }
         }
         return isSilent
+    }
+
+    /// Whether anything but zeros enters a unit's candidate.
+    /// - Parameters:
+    ///   - bias, input, recurrent: whether the value at an index is not zero.
+    static func hears(
+        _ unit: Int, _ shape: NetworkShape, isSilent: [Bool], bias: (Int) -> Bool,
+        input: (Int) -> Bool, recurrent: (Int) -> Bool
+    ) -> Bool {
+        let (I, H) = (shape.inputWidth, shape.units)
+        let (block, biases) = candidate(shape.cell)
+        let row = block * H + unit
+        return biases.contains { bias($0 * H + unit) }
+            || (0..<I).contains { input(row * I + $0) }
+            || (0..<H).contains { !isSilent[$0] && recurrent(row * H + $0) }
     }
 
     /// The block of the kernels that feeds a cell's tanh, and the blocks of biases that do.
@@ -117,7 +130,7 @@ package enum GraphOptimization {
     }
 
     /// The units that are not silent and that the dense layer sees, directly or through others. At least one.
-    private static func livingUnits(
+    static func livingUnits(
         _ shape: NetworkShape, isSilent: [Bool], recurrent: (Int) -> Bool, dense: (Int) -> Bool
     ) -> [Int] {
         let (R, H) = (shape.kernelRows, shape.units)

@@ -1,82 +1,108 @@
 package import Forecasting
 import Kernels
 
-/// Post-training quantisation: from a trained float network to the integer network of INTEGER.md.
-///
-/// Weights are scaled per row by their largest value. Ranges of inputs and states come from calibration windows.
-package struct Quantizer: Sendable {
+/// Post-training quantisation: from a trained float network to the integer network of INTEGER.md. Ranges of inputs and
+/// states come from calibration windows.
+package struct Quantizer: Equatable, Sendable {
     /// How many calibration windows may be given.
     package static let windowsRange = 100...500
 
-    /// Of an input column's calibration values, the share (by size) that must not saturate. 1 is minimum and
-    /// maximum.
-    package var inputShareKept: Double
+    package var inputKernel: WeightScheme
+    package var recurrentKernel: WeightScheme
+    /// Of one row, whatever its scheme says of sharing.
+    package var dense: WeightScheme
+    package var range: RangeRule
     /// Headroom of the cell state over the largest one seen: it saturates only beyond, or where the cell cannot reach.
     package var cellHeadroom: Double
+    /// Who shares the codebooks of a network of shared weights. Equal weights then become equal integers, within a gate,
+    /// within a kernel or in both: kernels have a scale for each codebook, and all inputs the same steps.
+    package var codebook: Codebook.Sharing?
 
-    package init(inputShareKept: Double = 1, cellHeadroom: Double = 1.5) {
-        precondition(inputShareKept > 0.5 && inputShareKept <= 1 && cellHeadroom >= 1)
-        self.inputShareKept = inputShareKept
+    /// - Parameters:
+    ///   - kernels: of the input and the recurrent kernel.
+    ///   - dense: H weights that all forecasts pass: they stay int8 unless told otherwise.
+    ///   - cellHeadroom: at least 1.
+    package init(
+        kernels: WeightScheme = .int8, dense: WeightScheme = .int8, range: RangeRule = .largest,
+        cellHeadroom: Double = 1.5, codebook: Codebook.Sharing? = nil
+    ) {
+        if case .share(let share) = range { precondition(share > 0.5 && share <= 1) }
+        precondition(cellHeadroom >= 1)
+        inputKernel = kernels
+        recurrentKernel = kernels
+        self.dense = dense
+        self.range = range
         self.cellHeadroom = cellHeadroom
+        self.codebook = codebook
     }
 
-    /// - Parameter windows: 100 to 500, each `[window, I]` time-major as `FeatureWindow` writes them.
-    /// - Throws: `CompressionError`.
-    /// - Complexity: two runs of the float and two of the integer network per window.
-    package func quantize(
-        _ parameters: NetworkParameters, spec: FeatureSpec, windows: [[Float]]
-    ) throws(CompressionError) -> IntegerNetwork {
-        try check(parameters, spec: spec, windows: windows)
-        let (I, H) = (parameters.inputWidth, parameters.units)
-        var network = IntegerNetwork(shape: parameters.shape)
-        let ranges = CalibrationRanges(parameters, windows: windows, inputShareKept: inputShareKept)
-        network.inputSteps = ranges.inputs.map { Float(127 / $0) }
-        network.cellFractionBits = Self.fractionBits(
-            holding: cellReach(parameters, seen: ranges.cell, days: spec.window),
-            within: IntegerNetwork.cellFractionBitsRange, largest: 32_767)
-        network.hiddenFractionBits = Self.fractionBits(
-            holding: ranges.hidden,
-            within: IntegerNetwork.hiddenFractionBitsRange(parameters.shape.cell), largest: 127)
+    /// What a recipe's step asks for, of a network whose weights share codebooks or not.
+    package init(_ quantization: RecipeStep.Quantization, codebook: Codebook.Sharing? = nil) {
+        self.init(
+            kernels: WeightScheme(bits: quantization.bits, sharing: quantization.scale),
+            range: RangeRule(quantization.range), codebook: codebook)
+    }
 
-        let gateUnit = 4096.0
-        let hiddenUnit = Double(1 << network.hiddenFractionBits)
-        for row in 0..<parameters.shape.kernelRows {
-            // What one step of the int8 input weighs.
-            let fromInput = (0..<I).map {
-                Double(parameters.inputKernel[row * I + $0]) * gateUnit
-                    / Double(network.inputSteps[$0])
-            }
-            let fromState = (0..<H).map {
-                Double(parameters.recurrentKernel[row * H + $0]) * gateUnit / hiddenUnit
-            }
-            guard let input = Self.row(fromInput) else {
-                throw .parameterTooLarge(.inputKernel, row: row)
-            }
-            guard let state = Self.row(fromState) else {
-                throw .parameterTooLarge(.recurrentKernel, row: row)
-            }
-            network.inputKernel.replaceSubrange(row * I..<(row + 1) * I, with: input.weights)
-            network.inputMultipliers[row] = input.multiplier
-            network.recurrentKernel.replaceSubrange(row * H..<(row + 1) * H, with: state.weights)
-            network.recurrentMultipliers[row] = state.multiplier
+    /// - Parameters:
+    ///   - windows: 100 to 500, each `[window, I]` time-major as `FeatureWindow` writes them.
+    ///   - factored: the ranks of kernels that are products: they become the product of two int8 factors, which a package
+    ///     has in their place. Nil: there are none.
+    /// - Throws: `CompressionError`.
+    /// - Complexity: two runs of the float and one of the integer network per window.
+    package func quantize(
+        _ parameters: NetworkParameters, spec: FeatureSpec, windows: [[Float]],
+        factored: FactoredWeights? = nil
+    ) throws(CompressionError) -> IntegerNetwork {
+        let frozen = try frozen(parameters, spec: spec, windows: windows)
+        var network = try frozen.integers(of: parameters)
+        if let factored {
+            frozen.factor(
+                &network, like: parameters, inputRank: factored.inputRank,
+                recurrentRank: factored.recurrentRank)
         }
-        for index in parameters.bias.indices {
-            let bias = (Double(parameters.bias[index]) * gateUnit).rounded()
-            guard abs(bias) <= Double(IntegerNetwork.biasMax) else {
-                throw .parameterTooLarge(.bias, row: index)
-            }
-            network.bias[index] = Int32(bias)
-        }
-        for index in parameters.scalars.indices {
-            guard (0...1).contains(parameters.scalars[index]) else {
-                throw .parameterTooLarge(.scalars, row: index)
-            }
-            let scalar = (Double(parameters.scalars[index]) * 32_768).rounded()
-            network.scalars[index] = UInt16(min(scalar, Double(IntegerNetwork.scalarMax)))
-        }
-        try setDense(of: &network, from: parameters)
         try correctBias(of: &network, like: parameters, spec: spec, windows: windows)
         return network
+    }
+
+    /// Decides all ranges, for training to go on with.
+    /// - Parameters: as `quantize` has them.
+    package func frozen(
+        _ parameters: NetworkParameters, spec: FeatureSpec, windows: [[Float]]
+    ) throws(CompressionError) -> FrozenQuantizer {
+        try check(parameters, spec: spec, windows: windows)
+        let ranges = CalibrationRanges(parameters, windows: windows, rule: range)
+        return FrozenQuantizer(
+            self, inputSteps: inputSteps(ranges.inputs),
+            cellFractionBits: CalibrationRanges.fractionBits(
+                holding: cellReach(parameters, seen: ranges.cell, days: spec.window),
+                within: IntegerNetwork.cellFractionBitsRange, largest: 32_767),
+            hiddenFractionBits: ranges.hiddenFractionBits(
+                within: IntegerNetwork.hiddenFractionBitsRange(parameters.shape.cell)),
+            fittedTo: parameters)
+    }
+
+    /// How a kernel's weights share scales: as its scheme says, or its codebooks.
+    func scheme(_ kernel: WeightScheme) -> WeightScheme {
+        var scheme = kernel
+        switch codebook {
+        case nil: break
+        case .gate: scheme.sharing = .gate
+        case .tensor, .network: scheme.sharing = .tensor
+        }
+        return scheme
+    }
+
+    /// Steps of 8 significant bits: what a file holds in two bytes.
+    private func inputSteps(_ ranges: [Double]) -> [Float] {
+        let grid = ScaleGrid(mantissaBits: 7)
+        let steps = ranges.map { grid.atMost(127 / $0) }
+        guard let codebook, let least = steps.min() else { return steps.map { Float($0) } }
+        // Whole steps, so that a one-hot column stays exact; for one codebook in both kernels a power of two. There 32
+        // reach to 3.97, which is near enough to the end of `FeatureSpec.demandRange`.
+        let common =
+            codebook == .network
+            ? ScaleGrid(mantissaBits: 0).atMost(least * 1.01) : max(least.rounded(.down), 1)
+        return [Float](repeating: Float(common), count: steps.count)
     }
 
     private func check(
@@ -90,9 +116,7 @@ package struct Quantizer: Sendable {
                 throw .calibrationWindow(index: index)
             }
         }
-        if let index = parameters.flattened.firstIndex(where: { !$0.isFinite }) {
-            throw .parameterNotFinite(index: index)
-        }
+        try parameters.checkFinite()
     }
 
     /// How large the cell state may become: what was seen and headroom over it, but no more than the cell can reach.
@@ -107,43 +131,6 @@ package struct Quantizer: Sendable {
             let (zeta, nu) = (Double(parameters.scalars[0]), Double(parameters.scalars[1]))
             return min(reach, zeta + nu * Double(days))
         }
-    }
-
-    /// The most fraction bits with which `value` is at most `largest` units.
-    private static func fractionBits(
-        holding value: Double, within range: ClosedRange<Int>, largest: Double
-    ) -> Int {
-        range.last { value * Double(1 << $0) <= largest } ?? range.lowerBound
-    }
-
-    /// - Parameter exact: weights in Q3.12 per input step.
-    private static func row(_ exact: [Double]) -> (weights: [Int8], multiplier: RowMultiplier)? {
-        let largest = exact.map(abs).max() ?? 0
-        guard let multiplier = RowMultiplier(atLeast: largest / 127) else { return nil }
-        return (exact.map { Int8(($0 / multiplier.value).rounded()) }, multiplier)
-    }
-
-    private func setDense(
-        of network: inout IntegerNetwork, from parameters: NetworkParameters
-    ) throws(CompressionError) {
-        let largest = parameters.denseWeight.map { Double(abs($0)) }.max() ?? 0
-        // A dense layer of zeros has no scale of its own.
-        let weightScale = largest > 0 ? largest / 127 : 1.0 / 127
-        network.denseKernel = parameters.denseWeight.map {
-            Int8((Double($0) / weightScale).rounded())
-        }
-        network.outputScale = Float(weightScale / Double(1 << network.hiddenFractionBits))
-        try setDenseBias(of: &network, to: Double(parameters.denseBias))
-    }
-
-    private func setDenseBias(
-        of network: inout IntegerNetwork, to bias: Double
-    ) throws(CompressionError) {
-        let steps = (bias / Double(network.outputScale)).rounded()
-        guard abs(steps) <= Double(IntegerNetwork.denseBiasMax) else {
-            throw .parameterTooLarge(.denseBias, row: 0)
-        }
-        network.denseBias = Int32(steps)
     }
 
     /// Rounding weights shifts the outputs by a little on the mean; the dense bias takes that back, so that the integer
@@ -163,6 +150,7 @@ package struct Quantizer: Sendable {
                 - Double(parameters.output(window: window))
         }
         let bias = Double(network.denseBias) * Double(network.outputScale)
-        try setDenseBias(of: &network, to: bias - error / Double(windows.count))
+        try FrozenQuantizer.setDenseBias(
+            of: &network, to: bias - error / Double(windows.count))
     }
 }

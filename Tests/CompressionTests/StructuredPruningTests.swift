@@ -215,3 +215,83 @@ extension NetworkParameters {
         for row in 0..<shape.kernelRows { recurrentKernel[row * units + unit] = 0 }
     }
 }
+
+@Suite("Dead units of integer networks")
+struct IntegerDeadUnitsTests {
+    private static func example(_ cell: CellKind) throws -> IntegerNetwork {
+        try FrozenExample(cell: cell, quantizer: Quantizer(), seed: 8).network
+    }
+
+    private static func outputs(_ network: IntegerNetwork) -> [Int32] {
+        let counts = ArenaLayout.Counts(
+            shape: network.shape, window: 10, profiles: 0, starts: 0, identifierBytes: 0)
+        let recurrence = IntegerRecurrence(network, in: Arena(ArenaLayout(counts)))
+        return NetworkParameters.randomWindows(network.shape, count: 30).map { window in
+            for i in window.indices { recurrence.window[i] = 3 * window[i] }
+            return recurrence.run()
+        }
+    }
+
+    private static func without(_ network: IntegerNetwork, units: Int) throws {
+        let smaller = GraphOptimization.removingDeadUnits(network)
+        #expect(smaller.shape.units == network.shape.units - units)
+        try smaller.validate()
+        #expect(outputs(smaller) == outputs(network))
+    }
+
+    @Test("A living network is left as it is", arguments: CellKind.allCases)
+    func living(cell: CellKind) throws {
+        let network = try Self.example(cell)
+        #expect(GraphOptimization.removingDeadUnits(network) == network)
+    }
+
+    @Test(
+        "A unit that nothing leaves, or nothing enters, goes without a trace",
+        arguments: CellKind.allCases)
+    func dead(cell: CellKind) throws {
+        var unheard = try Self.example(cell)
+        let (R, H) = (unheard.shape.kernelRows, unheard.shape.units)
+        unheard.denseKernel[3] = 0
+        for row in 0..<R where row % H != 3 { unheard.recurrentKernel[row * H + 3] = 0 }
+        try Self.without(unheard, units: 1)
+
+        var unhearing = try Self.example(cell)
+        let (block, biases) =
+            switch cell {
+            case .lstm: (2, [2])
+            case .gru: (2, [2, 3])
+            case .fastGRNN: (0, [1])
+            }
+        for bias in biases { unhearing.bias[bias * H + 1] = 0 }
+        for i in 0..<unhearing.shape.inputWidth {
+            unhearing.inputKernel[(block * H + 1) * unhearing.shape.inputWidth + i] = 0
+        }
+        for j in 0..<H where j != 1 { unhearing.recurrentKernel[(block * H + 1) * H + j] = 0 }
+        try Self.without(unhearing, units: 1)
+    }
+
+    @Test("An output gate that cannot open is a unit that cannot speak")
+    func closed() throws {
+        var network = try Self.example(.lstm)
+        let row = Gate.output.rawValue * 5 + 2
+        network.bias[row] = -60 * 4096
+        try Self.without(network, units: 1)
+        // Where the inputs can open it, it stays.
+        network.bias[row] = -4 * 4096
+        #expect(GraphOptimization.removingDeadUnits(network) == network)
+    }
+
+    @Test("Factors lose the same rows and columns as the kernel")
+    func factors() throws {
+        let trained = try TrainedNetwork.calendar.get()
+        let factored = try FactoredWeights(
+            trained.parameters.shape, inputRank: 3, recurrentRank: 2)
+        var network = try Quantizer().quantize(
+            factored.applied(to: trained.parameters), spec: trained.spec, windows: trained.windows,
+            factored: factored)
+        network.bias[Gate.output.rawValue * 8 + 5] = -60 * 4096
+        let smaller = GraphOptimization.removingDeadUnits(network)
+        #expect(smaller.shape.units == 7 && smaller.recurrentFactors?.rank == 2)
+        try smaller.validate()
+    }
+}

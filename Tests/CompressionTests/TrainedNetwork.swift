@@ -13,7 +13,7 @@ struct TrainedNetwork {
     }
 
     var series: [TrainingSeries]
-    var plan: TrainingPlan
+    var session: TrainingSession
     var family: TrainedFamily
     /// For calibration, `[T, I]` each.
     var windows: [[Float]]
@@ -38,6 +38,28 @@ struct TrainedNetwork {
         wape { parameters.output(window: $0) }
     }
 
+    func wape(_ network: IntegerNetwork) -> Double {
+        let counts = ArenaLayout.Counts(
+            shape: network.shape, window: spec.window, profiles: 0, starts: 0, identifierBytes: 0)
+        let recurrence = IntegerRecurrence(network, in: Arena(ArenaLayout(counts)))
+        return wape { window in
+            for i in window.indices { recurrence.window[i] = window[i] }
+            return Float(recurrence.run()) * network.outputScale
+        }
+    }
+
+    /// The network after a few more epochs under a parametrization.
+    func fineTuned(
+        _ start: NetworkParameters, _ parametrization: (any WeightParametrization)?,
+        epochs: Int = 6, rate: Float = 0.01
+    ) throws -> NetworkParameters {
+        var request = FitRequest(start: start, plan: session.plan)
+        request.parametrization = parametrization
+        request.epochs = epochs
+        request.learningRate = rate
+        return try session.fit(request).parameters
+    }
+
     /// The root mean square of the difference between two networks' outputs on the calibration windows.
     func distance(_ a: NetworkParameters, _ b: NetworkParameters) -> Double {
         let squares = windows.map { window in
@@ -47,18 +69,19 @@ struct TrainedNetwork {
         return (squares.reduce(0, +) / Double(squares.count)).squareRoot()
     }
 
-    /// Calendar form, LSTM-8: 24 columns of which 19 are one-hot.
+    /// Calendar form, LSTM-8: 20 columns of which 19 are one-hot.
     static let calendar = Result { try TrainedNetwork(form: .calendar, units: 8) }
 
     init(form: ModelForm, units: Int, seed: UInt64 = 4) throws {
         series = Self.sales(days: 760)
-        plan = TrainingPlan(
+        var plan = TrainingPlan(
             form: form, units: [units], seed: seed, testFrom: Self.firstDay.advanced(by: 670))
         plan.epochs = 12
         // The network is judged by WAPE: the loss for units, not for shares of them.
         plan.loss = .meanSquare
         family = try train(series: series, plan: plan)
-        let replay = try EvaluationReplay(series: series, family: family)
+        session = try TrainingSession(series: series, plan: plan)
+        let replay = session.replay
         let (family, spec) = (family, family.spec)
         func window(_ day: ReplayDay) -> FeatureWindow {
             FeatureWindow(
