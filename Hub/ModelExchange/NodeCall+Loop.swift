@@ -21,7 +21,7 @@ extension NodeCall {
         while goesOn, iteration < trips ?? .max {
             // An empty body costs something too: this bounds the loop.
             try budget.spend(nodes: 1 + body.initializers.count, at: node)
-            let scope = ONNXEvaluator.Scope(outer: self.scope)
+            let scope = ONNXEvaluator.Scope([:], outer: self.scope)
             scope.values[inputs[0]] = Tensor([], integers: [iteration])
             scope.values[inputs[1]] = Tensor([], integers: [1])
             for (name, value) in zip(inputs[2...], carried) { scope.values[name] = value }

@@ -40,6 +40,17 @@ struct NodeCall {
     let scope: ONNXEvaluator.Scope
     private let given: [Tensor?]
 
+    /// A node that is only asked for its attributes.
+    init(attributesOf node: ONNXNode) throws(ExchangeError) {
+        guard let operation = Operator(rawValue: node.operation), node.domain.isEmpty else {
+            throw .operatorUnsupported(node: node.label, name: node.operation.printable)
+        }
+        self.node = node
+        self.operation = operation
+        scope = ONNXEvaluator.Scope([:])
+        given = []
+    }
+
     /// - Throws: when a value it names is not there yet.
     init(_ node: ONNXNode, scope: ONNXEvaluator.Scope) throws(ExchangeError) {
         guard let operation = Operator(rawValue: node.operation), node.domain.isEmpty else {

@@ -32,7 +32,7 @@ package struct ONNXEvaluator: Sendable {
     /// - Parameter inputs: a tensor for each of the graph's open inputs.
     /// - Returns: every value of the graph by name, its outputs among them.
     package func run(_ inputs: [String: Tensor]) throws(ExchangeError) -> [String: Tensor] {
-        let scope = Scope(outer: nil)
+        let scope = Scope([:])
         for value in model.graph.openInputs {
             guard let tensor = inputs[value.name] else {
                 throw .input(value.name.printable, reason: "it was given nothing")
@@ -82,10 +82,13 @@ package struct ONNXEvaluator: Sendable {
 
     /// The values of a graph, and of those it lies in.
     final class Scope {
-        var values: [String: Tensor] = [:]
+        var values: [String: Tensor]
         private let outer: Scope?
 
-        init(outer: Scope?) { self.outer = outer }
+        init(_ values: [String: Tensor], outer: Scope? = nil) {
+            self.values = values
+            self.outer = outer
+        }
 
         func find(_ name: String) -> Tensor? {
             var scope: Scope? = self
