@@ -30,8 +30,9 @@ package final class HiddenMatch {
     package let gradient: UnsafeMutableBufferPointer<Float>
     /// `[W, H + 1]`, or empty: of the mean distance, by the projection.
     package private(set) var projectionGradient: [Float]
-    /// `[W]`
-    private var errors: [Float]
+    /// `[H]` each: of one window, and the gradient of what is being compared.
+    private var state: [Float]
+    private var stateGradient: [Float]
     /// `[groupMax, H]`, and both networks' distances within a group, `[groupMax, groupMax]`.
     private var states: [Float] = []
     private var own: [Float] = []
@@ -44,7 +45,8 @@ package final class HiddenMatch {
         gradient.initialize(repeating: 0)
         projectionGradient = [Float](
             repeating: 0, count: sizes.needsProjection ? sizes.projectionCount : 0)
-        errors = [Float](repeating: 0, count: sizes.width)
+        state = [Float](repeating: 0, count: sizes.units)
+        stateGradient = state
     }
 
     deinit { gradient.deallocate() }
@@ -69,36 +71,58 @@ package final class HiddenMatch {
         let share = 2 / Float(W * count)
         var sum = 0.0
         for (b, row) in rows.enumerated() {
-            var squares: Float = 0
-            for w in 0..<W {
-                var value: Float
-                if projection.isEmpty {
-                    value = hidden[w * stride + b]
-                } else {
-                    value = projection[w * (H + 1) + H]
-                    for j in 0..<H {
-                        value += projection[w * (H + 1) + j] * hidden[j * stride + b]
-                    }
-                }
-                let error = value - teachers[row * W + w]
-                squares += error * error
-                errors[w] = error * share
-            }
+            for j in 0..<H { state[j] = hidden[j * stride + b] }
+            let squares =
+                projection.isEmpty
+                ? matchState(teachers[row * W..<(row + 1) * W], share: share)
+                : matchProjected(
+                    teachers[row * W..<(row + 1) * W], projection: projection, share: share)
+            for j in 0..<H { gradient[j * B + b] = stateGradient[j] }
             sum += Double(squares) / Double(W)
-            if projection.isEmpty {
-                for j in 0..<H { gradient[j * B + b] = errors[j] }
-                continue
-            }
-            for w in 0..<W {
-                let error = errors[w]
-                for j in 0..<H {
-                    gradient[j * B + b] += error * projection[w * (H + 1) + j]
-                    projectionGradient[w * (H + 1) + j] += error * hidden[j * stride + b]
-                }
-                projectionGradient[w * (H + 1) + H] += error
-            }
         }
         return sum
+    }
+
+    /// One window's sum of squares, and its gradient times `share` in `stateGradient`.
+    private func matchState(_ teacher: ArraySlice<Float>, share: Float) -> Float {
+        var squares: Float = 0
+        for (j, taught) in teacher.enumerated() {
+            let error = state[j] - taught
+            squares += error * error
+            stateGradient[j] = error * share
+        }
+        return squares
+    }
+
+    /// The same through the projection, whose gradient is added to.
+    private func matchProjected(
+        _ teacher: ArraySlice<Float>, projection: [Float], share: Float
+    ) -> Float {
+        let units = sizes.units
+        var squares: Float = 0
+        for j in 0..<units { stateGradient[j] = 0 }
+        projection.withUnsafeBufferPointer { projection in
+            projectionGradient.withUnsafeMutableBufferPointer { slopes in
+                state.withUnsafeBufferPointer { state in
+                    stateGradient.withUnsafeMutableBufferPointer { stateGradient in
+                        for (w, taught) in teacher.enumerated() {
+                            let row = w * (units + 1)
+                            var value = projection[row + units]
+                            for j in 0..<units { value += projection[row + j] * state[j] }
+                            let error = value - taught
+                            squares += error * error
+                            let slope = error * share
+                            for j in 0..<units {
+                                stateGradient[j] += slope * projection[row + j]
+                                slopes[row + j] += slope * state[j]
+                            }
+                            slopes[row + units] += slope
+                        }
+                    }
+                }
+            }
+        }
+        return squares
     }
 
     /// The Huber loss between the networks' distances of pairs of windows, each network's divided by their mean.

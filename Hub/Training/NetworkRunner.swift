@@ -61,11 +61,12 @@ final class NetworkRunner {
         }
     }
 
-    /// The last hidden state for every sample: `[samples, H]`.
-    func hiddenStates(_ network: RunnableNetwork, _ samples: [Sample]) -> [Float] {
-        collect(shape.units, network, samples) { [shape] network, column, output in
+    /// Output and last hidden state for every sample, in one pass: `[samples, 1 + H]`.
+    func outputsAndHiddenStates(_ network: RunnableNetwork, _ samples: [Sample]) -> [Float] {
+        collect(1 + shape.units, network, samples) { [shape] network, column, output in
+            output[0] = network.output[column]
             for j in 0..<shape.units {
-                output[j] = network.lastHidden[j * network.inputStride + column]
+                output[1 + j] = network.lastHidden[j * network.inputStride + column]
             }
         }
     }

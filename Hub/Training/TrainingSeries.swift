@@ -31,8 +31,8 @@ package enum TrainingError: Error, Equatable, Sendable {
     case plan(field: String)
     /// A field of a request for one network is out of its range, or does not fit the session.
     case request(field: String)
-    /// The teacher at `index` cannot teach: it learnt other series, or up to another day, or does not forecast finite
-    /// units.
+    /// The teacher at `index` cannot teach: it learnt other series, or up to another day, or its output is not
+    /// finite.
     case teacher(index: Int)
     /// The loss became infinite or no number: the learning rate is too high for this data.
     case diverged(units: Int, epoch: Int)

@@ -149,7 +149,10 @@ package final class TrainingSession: Sendable {
     /// The last hidden state of every training window, in the same order.
     /// - Returns: `[trainingWindows, H]`
     package func trainingHiddenStates(_ parameters: NetworkParameters) -> [Float] {
-        hiddenStates(parameters, training)
+        let width = 1 + parameters.units
+        let states = runner(parameters.shape).outputsAndHiddenStates(
+            RunnableNetwork(PackedWeights(parameters)), training)
+        return training.indices.flatMap { states[$0 * width + 1..<($0 + 1) * width] }
     }
 
     /// The gradient of the mean training loss at a network's weights, without dropout.
@@ -202,11 +205,6 @@ package final class TrainingSession: Sendable {
         return zip(samples, outputs).map { sampler.units($0, networkOutput: $1) }
     }
 
-    private func hiddenStates(_ parameters: NetworkParameters, _ samples: [Sample]) -> [Float] {
-        let network = RunnableNetwork(PackedWeights(parameters))
-        return runner(parameters.shape).hiddenStates(network, samples)
-    }
-
     // MARK: Teachers
 
     private func lesson(_ distillation: Distillation) throws -> Lesson {
@@ -229,19 +227,18 @@ package final class TrainingSession: Sendable {
             guard teacher.parameters.inputWidth == session.spec.inputWidth,
                 let samples = session.samples(of: self)
             else { throw TrainingError.teacher(index: index) }
-            let forecasts = session.forecasts(teacher.parameters, samples)
-            guard forecasts.allSatisfy(\.isFinite) else {
-                throw TrainingError.teacher(index: index)
-            }
-            for (sample, units) in zip(training, forecasts) {
-                lesson.units[Int(sample.cell)] += units / Float(teachers.count)
-            }
-            guard lesson.width > 0 else { continue }
-            let states = session.hiddenStates(teacher.parameters, samples)
             let units = teacher.parameters.units
-            for row in samples.indices {
+            let states = session.runner(teacher.parameters.shape).outputsAndHiddenStates(
+                RunnableNetwork(PackedWeights(teacher.parameters)), samples)
+            for (row, sample) in training.enumerated() {
+                let state = row * (1 + units)
+                // Units are always finite: what the network says may not be.
+                guard states[state].isFinite else { throw TrainingError.teacher(index: index) }
+                let forecast = session.sampler.units(samples[row], networkOutput: states[state])
+                lesson.units[Int(sample.cell)] += forecast / Float(teachers.count)
+                guard lesson.width > 0 else { continue }
                 for j in 0..<units {
-                    lesson.hidden[row * lesson.width + column + j] = states[row * units + j]
+                    lesson.hidden[row * lesson.width + column + j] = states[state + 1 + j]
                 }
             }
             column += units

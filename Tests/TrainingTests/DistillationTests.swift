@@ -295,6 +295,11 @@ struct DistillationTests {
                     ]))
             }
         }
+        var broken = school.teacher
+        broken.parameters.denseBias = .nan
+        #expect(throws: TrainingError.teacher(index: 0)) {
+            try school.fit(Distillation(teachers: [broken]))
+        }
     }
 }
 
