@@ -180,7 +180,8 @@ package struct DayPlan: Sendable {
             let factor =
                 predictor.spec.output == .logResidual
                 ? predictor.profile(start.profile).factor(on: first) : 1
-            origin = LevelPoint(level: units / factor, day: first)
+            // A day on which shops are closed every year says nothing of a usual one.
+            origin = LevelPoint(level: factor > 0 ? units / factor : units, day: first)
         } else {
             return nil
         }

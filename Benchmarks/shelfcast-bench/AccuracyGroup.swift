@@ -24,8 +24,9 @@ enum AccuracyGroup {
             try measure("frontier.profile", .profile, 1, loss: loss, series, testFrom, &report)
         }
         if let series = try ReferenceData.real.series(report) {
-            try measure(
-                "accuracy.real.profile", .profile, 6, series, ReferenceData.real.testFrom, &report)
+            let testFrom = ReferenceData.real.testFrom
+            try measure("accuracy.real.profile", .profile, 6, series, testFrom, &report)
+            try measure("frontier.real", .profile, 4, series, testFrom, &report)
         }
     }
 
@@ -35,7 +36,9 @@ enum AccuracyGroup {
     ) throws {
         var float = Means()
         var integer = Means()
+        var alone = Means()
         var (packageBytes, payloadBytes) = (0, 0)
+        var classes: [DemandClass: Means] = [:]
         var parameters = 0
         for seed in seeds {
             var plan = TrainingPlan(form: form, units: [units], seed: seed, testFrom: testFrom)
@@ -45,14 +48,24 @@ enum AccuracyGroup {
             parameters = family.variants[0].parameters.shape.parameterCount
             let builder = try PackageBuilder(
                 family: family, name: "bench", series: series, lineage: "")
+            let replay = try EvaluationReplay(series: series, family: family)
             var accuracy = Accuracy()
+            var byClass: [DemandClass: Accuracy] = [:]
             for store in family.starts {
                 let built = try builder.build(variant: 0, store: store.store, release: 1)
                 accuracy.merge(built.accuracy)
                 packageBytes = max(packageBytes, built.bytes.count)
-                payloadBytes = max(payloadBytes, Self.payloadBytes(built.bytes))
+                payloadBytes = max(
+                    payloadBytes, try ModelPackage.payloadBytes(of: built.bytes))
+                for (kind, part) in try built.package.accuracyByClass(replay) {
+                    byClass[kind, default: Accuracy()].merge(part)
+                }
             }
             integer.add(accuracy)
+            if let profile = family.baselines.first(where: { $0.name == "smoothed profile" }) {
+                alone.add(profile.accuracy)
+            }
+            for (kind, part) in byClass { classes[kind, default: Means()].add(part) }
         }
         if name.hasPrefix("frontier") {
             // A point of the frontier is a package that a device runs, nothing else.
@@ -62,49 +75,28 @@ enum AccuracyGroup {
             float.report(name, &report)
             integer.report(name + ".int8", &report)
             report.add(name + ".packageBytes", Double(packageBytes), "B")
+            if form == .profile { alone.report(name + ".alone", &report) }
+        }
+        if classes.count > 1 {
+            for kind in DemandClass.allCases {
+                classes[kind]?.report("\(name).\(kind.name)", &report)
+            }
         }
         report.add(name + ".parameters", Double(parameters), "")
         report.add(name + ".payloadBytes", Double(payloadBytes), "B")
     }
 
-    /// Of a package file, the sections network, profiles and starts as they are stored, their heads included: what is
-    /// left without the manifest and the forecasts that prove the rest.
-    private static func payloadBytes(_ file: [UInt8]) -> Int {
-        var at = 5
-        func length() -> Int {
-            var (value, shift) = (0, 0)
-            repeat {
-                value |= Int(file[at] & 0x7F) << shift
-                shift += 7
-                at += 1
-            } while file[at - 1] >= 0x80
-            return value
-        }
-        var sum = 0
-        while at < file.count {
-            let (start, section) = (at, PackageSection(rawValue: file[at]))
-            // Packing 0: as is, and then there is one length.
-            let isStored = file[at + 1] == 0
-            at += 2
-            var content = length()
-            if !isStored { content = length() }
-            at += content
-            switch section {
-            case .network, .profiles, .starts: sum += at - start
-            case .manifest, .goldenVectors, nil: break
-            }
-        }
-        return sum
-    }
-
     private struct Means {
-        private var sums = (mape: 0.0, wape: 0.0, bias: 0.0)
+        private var sums = (mape: 0.0, wape: 0.0, bias: 0.0, error: 0.0)
         private var count = 0.0
 
         mutating func add(_ accuracy: Accuracy) {
-            guard let mape = accuracy.mape, let wape = accuracy.wape, let bias = accuracy.bias
+            guard let mape = accuracy.mape, let wape = accuracy.wape, let bias = accuracy.bias,
+                let error = accuracy.rootMeanSquareError
             else { preconditionFailure("the reference data has sales on its test days") }
-            sums = (sums.mape + mape, sums.wape + wape, sums.bias + bias)
+            sums = (
+                sums.mape + mape, sums.wape + wape, sums.bias + bias, sums.error + error
+            )
             count += 1
         }
 
@@ -112,6 +104,7 @@ enum AccuracyGroup {
             report.add(name + ".mape", sums.mape / count, "%")
             report.add(name + ".wape", sums.wape / count, "%")
             report.add(name + ".bias", sums.bias / count, "%")
+            report.add(name + ".rmse", sums.error / count, "units")
         }
     }
 }

@@ -44,15 +44,15 @@ package struct EvaluationReplay: Sendable {
         var panel = try SeriesPanel(
             series, padding: max(family.spec.window, Baseline.lookBackDaysMax),
             testFrom: family.asOf.advanced(by: 1))
-        var profiles: [StoreID: [ItemID: Int]] = [:]
+        var starts: [StoreID: [ItemID: SeriesStart]] = [:]
         for store in family.starts {
-            for start in store.starts {
-                profiles[store.store, default: [:]][start.item] = Int(start.profile)
-            }
+            for start in store.starts { starts[store.store, default: [:]][start.item] = start }
         }
         for index in panel.entries.indices {
             let entry = panel.entries[index]
-            let profile = profiles[entry.store]?[entry.item] ?? 0
+            let start = starts[entry.store]?[entry.item]
+            let profile = Int(start?.profile ?? 0)
+            panel.entries[index].persistence = start?.persistence ?? 0
             panel.entries[index].profile = profile < family.profiles.count ? profile : 0
         }
         SeasonalFit.restore(&panel, family: family)
@@ -77,6 +77,13 @@ package struct EvaluationReplay: Sendable {
     /// Series the replay has: those in which anything was ever sold, by store and item.
     package var seriesCount: Int { panel.entries.count }
 
+    /// How a series sold on the learnt days; nil when it did not.
+    package func demandClass(series: Int) -> DemandClass? {
+        let cells = panel.cells(panel.entries[series], within: learnt)
+        return DemandClass(
+            history: cells.lazy.map { panel.observed[$0] }.filter { !$0.isNaN }.map(Double.init))
+    }
+
     /// The evaluated days of one series in order, those without a record included: levels pass over them.
     package func evaluatedDays(series: Int) -> [ReplayDay] {
         panel.cells(panel.entries[series], within: evaluated).map { day(cell: $0, series: series) }
@@ -98,7 +105,8 @@ package struct EvaluationReplay: Sendable {
         let entry = panel.entries[series]
         return ReplayDay(
             store: entry.store, item: entry.item, profile: entry.profile,
-            state: SeriesState(level: panel.level[cell], scale: entry.scale),
+            state: SeriesState(
+                level: panel.level[cell], scale: entry.scale, persistence: entry.persistence),
             target: panel.day(cell, of: entry),
             recentDays: (cell - spec.window..<cell).map(demand), demand: demand(cell),
             recordedUnits: panel.recorded[cell].isNaN ? nil : Int32(panel.recorded[cell]))

@@ -8,7 +8,7 @@ struct SeasonalFit {
     private static let shrinkages: [Float] = [300, 1000, 3000, 10_000, 100_000]
     private static let rates: [Float] = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.2]
     /// Half of a window of whole weeks, and half of a year.
-    private static let halfWeeks = 10
+    static let halfWeeks = 10
     private static let halfYear = 182
     /// A month needs so many observed days, at least, to get a factor.
     private static let monthDaysMin = 28
@@ -21,7 +21,7 @@ struct SeasonalFit {
     /// Days at a series' start whose mean is its first level.
     private static let firstLevelDays = 28
 
-    private let plan: TrainingPlan
+    let plan: TrainingPlan
     /// Per day since `panel.days.lowerBound − padding`.
     private let weekdays: [UInt8]
     private let months: [UInt8]
@@ -42,6 +42,8 @@ struct SeasonalFit {
         var levelRate: Float
         /// Of levels × season that have to forecast alone.
         var levelRateAlone: Float
+        /// Whether items have persistences of their own; without them every series' is 0.
+        var itemsDiffer = false
     }
 
     /// Fills the panel's factors, levels and scales.
@@ -60,6 +62,8 @@ struct SeasonalFit {
             outcome = fit.fitProfiles(&panel, over: training)
         }
         fit.runLevels(&panel, rate: outcome.levelRate)
+        outcome.itemsDiffer =
+            plan.inputs.contains(.persistence) && fit.fitPersistence(&panel, over: training)
         return outcome
     }
 
@@ -81,7 +85,8 @@ struct SeasonalFit {
         case .profile:
             let profiles = panel.entries.map { family.profiles[$0.profile] }
             fit.setFactors(
-                &panel, weekday: profiles.map(\.weekday), months: profiles.map(\.month))
+                &panel, weekday: profiles.map(\.weekday), months: profiles.map(\.month),
+                calendar: family.profiles[0].calendar)
             fit.runLevels(&panel, rate: family.spec.levelRate)
         }
     }
@@ -217,6 +222,7 @@ struct SeasonalFit {
                 var level = panel.level[cell]
                 if !mean.isNaN { level += share * (mean - level) }
                 let expected = Double(level) * Double(panel.factor[cell])
+                guard expected > 0 else { continue }
                 sum += expected
                 if panel.observed[cell] > 0 {
                     sum -= Double(panel.observed[cell]) * naturalLogarithm(expected)
@@ -290,10 +296,29 @@ struct SeasonalFit {
                 best = (shrinkage, count, rates)
             }
         }
+        // Whether days of the month differ is decided there too. A day of the year comes once or twice in them: it has
+        // to have stood out in the years before.
+        _ = setProfiles(&panel, shrinkage: best.shrinkage, count: best.profiles, over: seen)
+        var hasDaysOfMonth = false
+        for withDaysOfMonth in [false, true] {
+            var trial = panel
+            apply(
+                calendar(panel, withDaysOfMonth: withDaysOfMonth, over: seen), to: &trial)
+            let rates = fitRates(&trial, over: held)
+            let gain = best.rates.besideWindow.deviance - rates.besideWindow.deviance
+            if !withDaysOfMonth || gain > Self.significantNats {
+                best.rates = rates
+                hasDaysOfMonth = withDaysOfMonth
+            }
+        }
+        var profiles = setProfiles(
+            &panel, shrinkage: best.shrinkage, count: best.profiles, over: training)
+        let calendar = calendar(panel, withDaysOfMonth: hasDaysOfMonth, over: training)
+        apply(calendar, to: &panel)
+        for index in profiles.indices { profiles[index].calendar = calendar }
         return Outcome(
-            profiles: setProfiles(
-                &panel, shrinkage: best.shrinkage, count: best.profiles, over: training),
-            levelRate: best.rates.besideWindow.rate, levelRateAlone: best.rates.alone.rate)
+            profiles: profiles, levelRate: best.rates.besideWindow.rate,
+            levelRateAlone: best.rates.alone.rate)
     }
 
     /// Fits one profile for all series (`shrinkage` nil) or at most `count`, and sets the panel's factors.
@@ -325,8 +350,10 @@ struct SeasonalFit {
     }
 
     /// - Parameter months: per series, like `weekday`.
-    private func setFactors(_ panel: inout SeriesPanel, weekday: [[Float]], months month: [[Float]])
-    {
+    private func setFactors(
+        _ panel: inout SeriesPanel, weekday: [[Float]], months month: [[Float]],
+        calendar: DemandCalendar = .flat
+    ) {
         let start = panel.days.lowerBound.advanced(by: -panel.padding)
         for (index, entry) in panel.entries.enumerated() {
             let offset = entry.firstDay - start
@@ -338,6 +365,7 @@ struct SeasonalFit {
                 panel.deseasonalised[entry.base + k] = panel.observed[entry.base + k] / factor
             }
         }
+        apply(calendar, to: &panel)
     }
 
     private func correctedMonths(
@@ -408,7 +436,7 @@ struct SeasonalFit {
     }
 
     /// Around 1 on the mean, and each within `SeasonalProfile.factorRange`.
-    private static func bounded(_ factors: [Float]) -> [Float] {
+    static func bounded(_ factors: [Float]) -> [Float] {
         let mean = factors.reduce(0, +) / Float(factors.count)
         return factors.map {
             min(

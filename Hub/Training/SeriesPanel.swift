@@ -17,6 +17,8 @@ struct SeriesPanel {
         var profile = 0
         /// Plain form: deviation over the training days.
         var scale: Float = 1
+        /// See `SeriesStart.persistence`.
+        var persistence: Float = 0
         /// The state after the last training day.
         var finalLevel: Float = 1
     }
@@ -36,9 +38,9 @@ struct SeriesPanel {
     var recorded: [Float] = []
     /// Units that say something about demand, NaN on unknown and closed days.
     var observed: [Float] = []
-    /// Season's factor of the day; 1 in forms without a profile.
+    /// Season's factor of the day; 1 in forms without a profile, 0 where shops are closed every year.
     var factor: [Float] = []
-    /// `observed / factor`
+    /// `observed / factor`, NaN where that says nothing.
     var deseasonalised: [Float] = []
     /// The level before the day: all that is known when the day is forecast.
     var level: [Float] = []

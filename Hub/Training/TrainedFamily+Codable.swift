@@ -52,6 +52,8 @@ private struct FamilyRecord: Codable {
     var inputs: UInt16
     var output: UInt8
     var profiles: [Data]
+    /// Nil where every day is like another.
+    var calendar: CalendarRecord?
     var asOf: String
     var stores: [StoreRecord]
     var variants: [VariantRecord]
@@ -72,6 +74,7 @@ private struct FamilyRecord: Codable {
         inputs = family.spec.inputs.rawValue
         output = family.spec.output.rawValue
         profiles = family.profiles.map { Data(bits: $0.weekday + $0.month) }
+        calendar = CalendarRecord(family.profiles[0].calendar)
         asOf = family.asOf.iso8601
         stores = family.starts.map(StoreRecord.init)
         variants = family.variants.map(VariantRecord.init)
@@ -120,6 +123,7 @@ private struct FamilyRecord: Codable {
         for record in variants {
             trained.append(try record.variant(spec, taken: trained.map(\.name)))
         }
+        let calendar = try calendar?.calendar() ?? .flat
         return TrainedFamily(
             spec: spec,
             profiles: try profiles.map { data in
@@ -127,7 +131,7 @@ private struct FamilyRecord: Codable {
                 else { throw FamilyCodingError.field("profiles") }
                 return SeasonalProfile(
                     weekday: Array(factors[..<SeasonalProfile.weekdays]),
-                    month: Array(factors[SeasonalProfile.weekdays...]))
+                    month: Array(factors[SeasonalProfile.weekdays...]), calendar: calendar)
             }, asOf: asOf, starts: try stores.map { try $0.store(profiles: profiles.count) },
             variants: trained,
             baselines: try baselines.map {
@@ -138,12 +142,48 @@ private struct FamilyRecord: Codable {
     }
 }
 
+private struct CalendarRecord: Codable {
+    /// Nil where one day of the month is like another.
+    var daysOfMonth: Data?
+    /// Codes of `AnnualRule`.
+    var specialDays: [UInt16]
+    var specialFactors: Data
+
+    /// Nil where every day is like another.
+    init?(_ calendar: DemandCalendar) {
+        guard !calendar.isFlat else { return nil }
+        daysOfMonth = calendar.dayOfMonth.isEmpty ? nil : Data(bits: calendar.dayOfMonth)
+        specialDays = calendar.specialDays.map(\.rule.code)
+        specialFactors = Data(bits: calendar.specialDays.map(\.factor))
+    }
+
+    func calendar() throws -> DemandCalendar {
+        let range = DemandCalendar.factorRange
+        guard specialDays.count <= DemandCalendar.specialDaysMax,
+            let factors = specialFactors.floats(specialDays.count),
+            factors.allSatisfy({ $0 == 0 || range.contains($0) }),
+            let days = daysOfMonth.map({ $0.floats(DemandCalendar.daysOfMonth) }) ?? [],
+            days.allSatisfy(range.contains)
+        else { throw FamilyCodingError.field("calendar") }
+        return DemandCalendar(
+            dayOfMonth: days,
+            specialDays: try zip(specialDays, factors).map { code, factor in
+                guard let rule = AnnualRule(code: code) else {
+                    throw FamilyCodingError.field("calendar")
+                }
+                return SpecialDay(rule: rule, factor: factor)
+            })
+    }
+}
+
 private struct StoreRecord: Codable {
     var store: String
     var items: [String]
     var levels: Data
     var scales: Data
     var profiles: [UInt16]
+    /// Nil where all are 0.
+    var persistences: Data?
 
     init(_ starts: StoreStarts) {
         store = starts.store.text
@@ -151,19 +191,27 @@ private struct StoreRecord: Codable {
         levels = Data(bits: starts.starts.map(\.level))
         scales = Data(bits: starts.starts.map(\.scale))
         profiles = starts.starts.map(\.profile)
+        if starts.starts.contains(where: { $0.persistence != 0 }) {
+            persistences = Data(bits: starts.starts.map(\.persistence))
+        }
     }
 
     func store(profiles count: Int) throws -> StoreStarts {
         guard let levels = levels.floats(items.count), let scales = scales.floats(items.count),
             profiles.count == items.count, profiles.allSatisfy({ $0 < count })
         else { throw FamilyCodingError.field("starts") }
+        guard
+            let persistences = persistences.map({ $0.floats(items.count) })
+                ?? [Float](repeating: 0, count: items.count),
+            persistences.allSatisfy(SeriesStart.persistenceRange.contains)
+        else { throw FamilyCodingError.field("persistences") }
         do throws(IdentifierError) {
             var starts: [SeriesStart] = []
             for (index, item) in items.enumerated() {
                 starts.append(
                     SeriesStart(
                         item: try ItemID(item), level: levels[index], scale: scales[index],
-                        profile: profiles[index]))
+                        profile: profiles[index], persistence: persistences[index]))
             }
             return StoreStarts(store: try StoreID(store), starts: starts)
         } catch {

@@ -39,7 +39,8 @@ package struct TrainingPlan: Equatable, Sendable {
     /// One variant is trained for each entry.
     package var units: [Int]
     package var window = 14
-    /// Which context columns the calendar and profile forms get.
+    /// Which context columns the calendar and profile forms get. Persistence is left out where the items do not differ
+    /// in it.
     package var inputs: FeatureInputs
     package var epochs: Int
     package var seed: UInt64 = 1
@@ -73,7 +74,7 @@ package struct TrainingPlan: Equatable, Sendable {
             inputs = [.weekday, .month]
             (epochs, batch, learningRate, dropout, patience) = (24, 128, 0.01, 0, 12)
         case .profile:
-            inputs = []
+            inputs = [.persistence]
             (epochs, batch, learningRate, dropout, patience) = (20, 128, 0.007, 0, 8)
         }
     }

@@ -33,6 +33,7 @@ package final class TrainingSession: Sendable {
         fit = SeasonalFit.fit(&panel, plan: plan)
         var plan = plan
         plan.loss = plan.loss.resolved(for: plan.form, zeroShare: panel.zeroShare)
+        if !fit.itemsDiffer { plan.inputs.remove(.persistence) }
         self.plan = plan
         let output: OutputKind =
             switch plan.form {
@@ -279,7 +280,7 @@ package final class TrainingSession: Sendable {
             stores[stores.count - 1].starts.append(
                 SeriesStart(
                     item: entry.item, level: entry.finalLevel, scale: entry.scale,
-                    profile: UInt16(entry.profile)))
+                    profile: UInt16(entry.profile), persistence: entry.persistence))
         }
         return stores
     }

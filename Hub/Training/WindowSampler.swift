@@ -21,7 +21,7 @@ struct WindowSampler: Sendable {
         self.panel = panel
         self.spec = spec
         var dated = spec
-        dated.inputs.remove(.levelLogarithm)
+        dated.inputs.subtract([.levelLogarithm, .persistence])
         contextColumns = dated.inputs.columns
         let start = panel.days.lowerBound.advanced(by: -panel.padding)
         contextStart = start
@@ -68,6 +68,10 @@ struct WindowSampler: Sendable {
             let value = 0.25 * naturalLogarithm(level)
             for t in 0..<T { row[t * B] = value }
         }
+        if spec.inputs.contains(.persistence) {
+            let row = inputs + (spec.inputWidth - 1) * stride
+            for t in 0..<T { row[t * B] = entry.persistence }
+        }
     }
 
     /// What the network's output means in units, as `FeatureWindow.units` says.
@@ -79,12 +83,14 @@ struct WindowSampler: Sendable {
             factor: panel.factor[cell])
     }
 
-    /// Every day within `range` whose demand was observed and before which a window of days is at hand.
+    /// Every day within `range` whose demand was observed, and expected, and before which a window of days is at hand.
     func trainingSamples(within range: Range<BusinessDay>) -> [Sample] {
         var samples: [Sample] = []
         for (index, entry) in panel.entries.enumerated() {
             for cell in panel.cells(entry, within: range)
-            where cell - entry.base >= panel.padding + spec.window && !panel.observed[cell].isNaN {
+            where cell - entry.base >= panel.padding + spec.window
+                && !panel.deseasonalised[cell].isNaN
+            {
                 samples.append(Sample(cell: UInt32(cell), entry: UInt32(index)))
             }
         }

@@ -16,15 +16,24 @@ package struct ArenaLayout: Equatable, Sendable {
         package var starts: Int
         /// Of all the starts' item identifiers together.
         package var identifierBytes: Int
+        /// 31, or 0 without such factors.
+        package var dayOfMonthFactors: Int
+        package var specialDays: Int
+        /// As many as `starts`, or 0 where the network does not see them.
+        package var persistences: Int
 
         package init(
-            shape: NetworkShape, window: Int, profiles: Int, starts: Int, identifierBytes: Int
+            shape: NetworkShape, window: Int, profiles: Int, starts: Int, identifierBytes: Int,
+            dayOfMonthFactors: Int = 0, specialDays: Int = 0, persistences: Int = 0
         ) {
             self.shape = shape
             self.window = window
             self.profiles = profiles
             self.starts = starts
             self.identifierBytes = identifierBytes
+            self.dayOfMonthFactors = dayOfMonthFactors
+            self.specialDays = specialDays
+            self.persistences = persistences
         }
     }
 
@@ -40,6 +49,10 @@ package struct ArenaLayout: Equatable, Sendable {
     package let sums: Region
     /// `[profiles, 19]` float: seven weekdays, then twelve months
     package let profileFactors: Region
+    /// `[31 or 0]` float
+    package let dayOfMonthFactors: Region
+    /// `[specialDays]` float
+    package let specialFactors: Region
     /// `[starts]` float
     package let startLevels: Region
     /// `[starts]` float
@@ -55,6 +68,8 @@ package struct ArenaLayout: Equatable, Sendable {
     package let cell: Region
     /// `[starts]` uint16
     package let startProfiles: Region
+    /// `[specialDays]` uint16: codes of `AnnualRule`
+    package let specialRules: Region
     // Of one byte.
     /// `[R, I]` int8
     package let inputKernel: Region
@@ -67,6 +82,8 @@ package struct ArenaLayout: Equatable, Sendable {
     /// `[H]` int8
     package let hidden: Region
     package let identifiers: Region
+    /// `[starts or 0]` int8, in steps of 1/64
+    package let startPersistences: Region
 
     /// The arena's exact size.
     package let bytes: Int
@@ -87,6 +104,8 @@ package struct ArenaLayout: Equatable, Sendable {
         sums = region(counts.shape.cell.sumBlocks * H, elementBytes: 4)
         profileFactors = region(
             counts.profiles * (SeasonalProfile.weekdays + SeasonalProfile.months), elementBytes: 4)
+        dayOfMonthFactors = region(counts.dayOfMonthFactors, elementBytes: 4)
+        specialFactors = region(counts.specialDays, elementBytes: 4)
         startLevels = region(counts.starts, elementBytes: 4)
         startScales = region(counts.starts, elementBytes: 4)
         identifierEnds = region(counts.starts, elementBytes: 4)
@@ -95,6 +114,7 @@ package struct ArenaLayout: Equatable, Sendable {
         recurrentMultipliers = region(rows, elementBytes: 2)
         cell = region(H, elementBytes: 2)
         startProfiles = region(counts.starts, elementBytes: 2)
+        specialRules = region(counts.specialDays, elementBytes: 2)
 
         inputKernel = region(rows * I, elementBytes: 1)
         recurrentKernel = region(rows * H, elementBytes: 1)
@@ -102,6 +122,7 @@ package struct ArenaLayout: Equatable, Sendable {
         input = region(I, elementBytes: 1)
         hidden = region(H, elementBytes: 1)
         identifiers = region(counts.identifierBytes, elementBytes: 1)
+        startPersistences = region(counts.persistences, elementBytes: 1)
         bytes = end
     }
 }

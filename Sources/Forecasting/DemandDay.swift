@@ -30,11 +30,19 @@ package struct SeriesStart: Equatable, Sendable {
     package var scale: Float
     /// Index into the model's profiles; 0 and unused in forms without one.
     package var profile: UInt16
+    /// How long the item's demand stays off its level once it has left it, beside what is usual: 0 for the
+    /// usual item, and for one that nothing is known of.
+    package var persistence: Float
 
-    package init(item: ItemID, level: Float, scale: Float, profile: UInt16) {
+    package static let persistenceRange: ClosedRange<Float> = -2...(127.0 / 64)
+
+    package init(
+        item: ItemID, level: Float, scale: Float, profile: UInt16, persistence: Float = 0
+    ) {
         self.item = item
         self.level = level
         self.scale = scale
         self.profile = profile
+        self.persistence = persistence
     }
 }

@@ -41,15 +41,17 @@ package struct FeatureInputs: OptionSet, Hashable, Sendable {
     package static let monthCircle = FeatureInputs(rawValue: 8)
     /// How fast the item sells, a quarter of the level's natural logarithm, the same in every row.
     package static let levelLogarithm = FeatureInputs(rawValue: 16)
+    /// The item's persistence, the same in every row.
+    package static let persistence = FeatureInputs(rawValue: 32)
 
     package static let all: FeatureInputs = [
-        .weekday, .month, .yearCircle, .monthCircle, .levelLogarithm,
+        .weekday, .month, .yearCircle, .monthCircle, .levelLogarithm, .persistence,
     ]
 
     package var columns: Int {
         (contains(.weekday) ? 7 : 0) + (contains(.month) ? 12 : 0)
             + (contains(.yearCircle) ? 2 : 0) + (contains(.monthCircle) ? 2 : 0)
-            + (contains(.levelLogarithm) ? 1 : 0)
+            + (contains(.levelLogarithm) ? 1 : 0) + (contains(.persistence) ? 1 : 0)
     }
 }
 

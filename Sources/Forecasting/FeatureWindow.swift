@@ -23,13 +23,18 @@ package struct FeatureWindow {
         spec.output == .logResidual ? profile.factor(on: day) : 1
     }
 
-    /// The demand column of one day. An unknown or closed day enters as "as expected": 0.
+    /// The demand column of one day. An unknown or closed day, or one whose factor
+    /// is 0, enters as "as expected": 0.
     package func demandInput(_ demand: DemandDay, on day: BusinessDay) -> Float {
         guard let units = demand.observedUnits else { return 0 }
-        let value =
-            spec.output == .zScore
-            ? (units - state.level) / state.scale
-            : units / factor(on: day) / state.level - 1
+        var value: Float = 0
+        if spec.output == .zScore {
+            value = (units - state.level) / state.scale
+        } else {
+            let factor = factor(on: day)
+            guard factor > 0 else { return 0 }
+            value = units / factor / state.level - 1
+        }
         let range = FeatureSpec.demandRange
         return min(max(value, range.lowerBound), range.upperBound)
     }
@@ -81,6 +86,7 @@ package struct FeatureWindow {
         if spec.inputs.contains(.levelLogarithm) {
             place(0.25 * naturalLogarithm(state.level), &values)
         }
+        if spec.inputs.contains(.persistence) { place(state.persistence, &values) }
     }
 }
 

@@ -1,4 +1,4 @@
-/// How demand differs by weekday and month: factors around 1, multiplied together.
+/// How demand differs by weekday, month and date: factors around 1, multiplied together.
 package struct SeasonalProfile: Equatable, Sendable {
     package static let weekdays = 7
     package static let months = 12
@@ -9,12 +9,15 @@ package struct SeasonalProfile: Equatable, Sendable {
     package var weekday: [Float]
     /// January first.
     package var month: [Float]
+    /// The same for all profiles of a model.
+    package var calendar: DemandCalendar
 
     /// - Precondition: 7 and 12 factors.
-    package init(weekday: [Float], month: [Float]) {
+    package init(weekday: [Float], month: [Float], calendar: DemandCalendar = .flat) {
         precondition(weekday.count == Self.weekdays && month.count == Self.months)
         self.weekday = weekday
         self.month = month
+        self.calendar = calendar
     }
 
     /// No season at all.
@@ -24,7 +27,8 @@ package struct SeasonalProfile: Equatable, Sendable {
             month: [Float](repeating: 1, count: months))
     }
 
+    /// The season's share of a day's demand; 0 where the calendar has the shops closed, else above 0.
     package func factor(on day: BusinessDay) -> Float {
-        weekday[day.weekday] * month[day.month - 1]
+        weekday[day.weekday] * month[day.month - 1] * calendar.factor(on: day)
     }
 }

@@ -9,25 +9,30 @@ package struct SeriesState: Equatable, Sendable {
     package private(set) var level: Float
     /// See `SeriesStart.scale`.
     package let scale: Float
+    /// See `SeriesStart.persistence`.
+    package let persistence: Float
 
     /// Anything not finite or out of range is brought into range: a level can come from a context message.
-    package init(level: Float, scale: Float = 1) {
+    package init(level: Float, scale: Float = 1, persistence: Float = 0) {
         self.level = Self.clamped(level, Self.levelMin, Self.levelMax)
         self.scale = Self.clamped(scale, Self.scaleMin, Self.levelMax)
+        let range = SeriesStart.persistenceRange
+        self.persistence = Self.clamped(persistence, range.lowerBound, range.upperBound)
     }
 
     package init(_ start: SeriesStart) {
-        self.init(level: start.level, scale: start.scale)
+        self.init(level: start.level, scale: start.scale, persistence: start.persistence)
     }
 
     /// Takes a finished day in: `level += rate · (units / factor − level)`. To be called once for every
-    /// day, in order; a closed or unknown day leaves the level as it is, and so does the plain form,
-    /// whose level is the mean of the training days.
+    /// day, in order; a closed or unknown day leaves the level as it is, one whose factor is 0 included, and
+    /// so does the plain form, whose level is the mean of the training days.
     package mutating func close(
         day: BusinessDay, demand: DemandDay, profile: SeasonalProfile, spec: FeatureSpec
     ) {
         guard spec.output != .zScore, let units = demand.observedUnits else { return }
         let factor = spec.output == .logResidual ? profile.factor(on: day) : 1
+        guard factor > 0 else { return }
         observe(units / factor, rate: spec.levelRate)
     }
 

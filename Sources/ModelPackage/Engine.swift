@@ -113,6 +113,16 @@ package final class Engine {
         let layout = arena.layout
         arena.fill(
             layout.profileFactors, with: package.profiles.flatMap { $0.weekday + $0.month })
+        let calendar = package.calendar
+        arena.fill(layout.dayOfMonthFactors, with: calendar.dayOfMonth)
+        arena.fill(layout.specialFactors, with: calendar.specialDays.map { $0.factor })
+        arena.fill(layout.specialRules, with: calendar.specialDays.map { $0.rule.code })
+        if layout.startPersistences.count > 0 {
+            arena.fill(
+                layout.startPersistences,
+                with: package.starts.map { PackedNumbers.persistenceCode($0.persistence) })
+        }
+        profile.calendar = calendar
         arena.fill(layout.startLevels, with: package.starts.map { $0.level })
         arena.fill(layout.startScales, with: package.starts.map { $0.scale })
         arena.fill(layout.startProfiles, with: package.starts.map { $0.profile })
@@ -209,7 +219,10 @@ package final class Engine {
     private func state(index: Int?, level: Float) -> SeriesState {
         guard let index else { return SeriesState(level: level, scale: level * newItemScale) }
         let scales = arena.elements(arena.layout.startScales, as: Float.self)
-        return SeriesState(level: level, scale: scales[index])
+        let persistences = arena.elements(arena.layout.startPersistences, as: Int8.self)
+        let persistence =
+            persistences.isEmpty ? 0 : PackedNumbers.persistence(code: persistences[index])
+        return SeriesState(level: level, scale: scales[index], persistence: persistence)
     }
 
     /// Copies an item's profile out of the arena. In place: `profile` is never shared beyond one call.
@@ -223,6 +236,20 @@ package final class Engine {
         let first = min(row, profileCount - 1) * (weekdays + months)
         for i in 0..<weekdays { profile.weekday[i] = factors[first + i] }
         for i in 0..<months { profile.month[i] = factors[first + weekdays + i] }
+        loadCalendar()
         return profile
+    }
+
+    /// Copies what all profiles have in common, as `loadProfile` copies what they have not.
+    private func loadCalendar() {
+        let layout = arena.layout
+        let days = arena.elements(layout.dayOfMonthFactors, as: Float.self)
+        for i in days.indices { profile.calendar.dayOfMonth[i] = days[i] }
+        let factors = arena.elements(layout.specialFactors, as: Float.self)
+        let rules = arena.elements(layout.specialRules, as: UInt16.self)
+        for i in factors.indices {
+            guard let rule = AnnualRule(code: rules[i]) else { continue }
+            profile.calendar.specialDays[i] = SpecialDay(rule: rule, factor: factors[i])
+        }
     }
 }

@@ -25,10 +25,22 @@ extension ModelPackage {
         } else if sections[.profiles] != nil {
             throw .field(.profileCount, index: 0)
         }
+        if let bytes = sections[.calendar] {
+            guard manifest.spec.form == .profile else { throw .field(.calendar, index: 0) }
+            try package.decodeCalendar(bytes)
+        }
         if let bytes = sections[.starts] { try package.decodeStarts(bytes) }
         if let bytes = sections[.goldenVectors] { try package.decodeGoldenVectors(bytes) }
         try package.validate()
         return package
+    }
+
+    /// What a forecast is computed from, as the file stores it: network, profiles, starts and calendar, their
+    /// heads included: what is left without the manifest and the forecasts that prove the rest.
+    package static func payloadBytes(of file: [UInt8]) throws(PackageError) -> Int {
+        let sections = try sections(of: file)
+        return sections.storedBytes(.network) + sections.storedBytes(.profiles)
+            + sections.storedBytes(.starts) + sections.storedBytes(.calendar)
     }
 
     /// Unpacked, by section.
@@ -36,12 +48,19 @@ extension ModelPackage {
         /// Of the file.
         let version: UInt8
         private var contents = [[UInt8]?](repeating: nil, count: PackageSection.allCases.count)
+        private var stored = [Int](repeating: 0, count: PackageSection.allCases.count)
 
         init(version: UInt8) { self.version = version }
 
         subscript(section: PackageSection) -> [UInt8]? {
             get { contents[Int(section.rawValue) - 1] }
             set { contents[Int(section.rawValue) - 1] = newValue }
+        }
+
+        func storedBytes(_ section: PackageSection) -> Int { stored[Int(section.rawValue) - 1] }
+
+        mutating func setStoredBytes(_ bytes: Int, of section: PackageSection) {
+            stored[Int(section.rawValue) - 1] = bytes
         }
     }
 
@@ -74,6 +93,7 @@ extension ModelPackage {
 
         // Each turn consumes at least three bytes of a bounded file.
         while position < file.count {
+            let start = position
             let tag = try byte()
             let section = PackageSection(rawValue: tag)
             // Tags from 128 on are for what an older program may skip.
@@ -95,6 +115,7 @@ extension ModelPackage {
                 let content = packing.unpack(packed, unpackedBytes: unpackedBytes)
             else { throw .packing(section) }
             sections[section] = content
+            sections.setStoredBytes(position - start, of: section)
         }
         return sections
     }
@@ -124,6 +145,34 @@ extension ModelPackage {
         try reader.end()
     }
 
+    /// After the profiles, which all get it.
+    private mutating func decodeCalendar(_ bytes: [UInt8]) throws(PackageError) {
+        var reader = ByteReader(bytes, section: .calendar)
+        var calendar = DemandCalendar.flat
+        let factors = try reader.count(0...DemandCalendar.daysOfMonth, .dayOfMonth)
+        guard factors == 0 || factors == DemandCalendar.daysOfMonth else {
+            throw .field(.dayOfMonth, index: 0)
+        }
+        for _ in 0..<factors {
+            let code = UInt16(try reader.fixed(bytes: 2))
+            calendar.dayOfMonth.append(PackedNumbers.factor(code: code))
+        }
+        let days = try reader.count(0...DemandCalendar.specialDaysMax, .specialDayCount)
+        for index in 0..<days {
+            let code = try reader.count(
+                0...Int(AnnualRule.codes.upperBound), .specialDay, index: index)
+            guard let rule = AnnualRule(code: UInt16(code)) else {
+                throw .field(.specialDay, index: index)
+            }
+            let factor = PackedNumbers.factor(code: UInt16(try reader.fixed(bytes: 2)))
+            calendar.specialDays.append(SpecialDay(rule: rule, factor: factor))
+        }
+        try reader.end()
+        // One that says nothing is never written.
+        guard !calendar.isFlat else { throw .field(.calendar, index: 0) }
+        for index in profiles.indices { profiles[index].calendar = calendar }
+    }
+
     private mutating func decodeStarts(_ bytes: [UInt8]) throws(PackageError) {
         var reader = ByteReader(bytes, section: .starts)
         let count = try reader.count(1...Self.startsMax, .startCount)
@@ -146,6 +195,12 @@ extension ModelPackage {
             for index in 0..<count {
                 starts[index].profile = UInt16(
                     try reader.count(0...profiles.count - 1, .profileIndex, index: index))
+            }
+        }
+        if manifest.spec.inputs.contains(.persistence) {
+            for index in 0..<count {
+                starts[index].persistence = PackedNumbers.persistence(
+                    code: Int8(bitPattern: try reader.byte()))
             }
         }
         try reader.end()

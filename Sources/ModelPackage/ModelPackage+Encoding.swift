@@ -28,6 +28,7 @@ extension ModelPackage {
         case .profiles: manifest.spec.form == .profile ? encodedProfiles : nil
         case .starts: starts.isEmpty ? nil : encodedStarts
         case .goldenVectors: goldenVectors.isEmpty ? nil : encodedGoldenVectors
+        case .calendar: calendar.isFlat ? nil : encodedCalendar
         }
     }
 
@@ -53,6 +54,27 @@ extension ModelPackage {
         }
         if profiles.count > 1 {
             for start in starts { writer.count(Int(start.profile)) }
+        }
+        if manifest.spec.inputs.contains(.persistence) {
+            for start in starts {
+                writer.byte(UInt8(bitPattern: PackedNumbers.persistenceCode(start.persistence)))
+            }
+        }
+        return writer.bytes
+    }
+
+    private var encodedCalendar: [UInt8] {
+        let calendar = calendar
+        var writer = ByteWriter()
+        writer.count(calendar.dayOfMonth.count)
+        for factor in calendar.dayOfMonth {
+            writer.fixed(UInt32(PackedNumbers.factorCode(factor)), bytes: 2)
+        }
+        writer.count(calendar.specialDays.count)
+        for special in calendar.specialDays {
+            writer.count(Int(special.rule.code))
+            let isClosed = special.factor == 0
+            writer.fixed(isClosed ? 0 : UInt32(PackedNumbers.factorCode(special.factor)), bytes: 2)
         }
         return writer.bytes
     }

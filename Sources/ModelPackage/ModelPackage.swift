@@ -36,6 +36,9 @@ package struct ModelPackage: Equatable, Sendable {
         self.goldenVectors = goldenVectors
     }
 
+    /// What all profiles have in common.
+    package var calendar: DemandCalendar { profiles.first?.calendar ?? .flat }
+
     /// What a device lays out to run this package.
     package var arenaLayout: ArenaLayout {
         var identifierBytes = 0
@@ -43,7 +46,10 @@ package struct ModelPackage: Equatable, Sendable {
         return ArenaLayout(
             ArenaLayout.Counts(
                 shape: network.shape, window: manifest.spec.window, profiles: profiles.count,
-                starts: starts.count, identifierBytes: identifierBytes))
+                starts: starts.count, identifierBytes: identifierBytes,
+                dayOfMonthFactors: calendar.dayOfMonth.count,
+                specialDays: calendar.specialDays.count,
+                persistences: manifest.spec.inputs.contains(.persistence) ? starts.count : 0))
     }
 
     /// Whether these values can be a package. `decode` has called it; a builder's package comes here first.
@@ -78,6 +84,22 @@ package struct ModelPackage: Equatable, Sendable {
             for factor in profile.month where !SeasonalProfile.factorRange.contains(factor) {
                 throw .field(.factor, index: index)
             }
+            guard profile.calendar == calendar else { throw .field(.calendar, index: index) }
+        }
+        try validateCalendar()
+    }
+
+    private func validateCalendar() throws(PackageError) {
+        let (calendar, range) = (calendar, DemandCalendar.factorRange)
+        for index in calendar.dayOfMonth.indices
+        where !range.contains(calendar.dayOfMonth[index]) {
+            throw .field(.dayOfMonth, index: index)
+        }
+        for index in calendar.specialDays.indices {
+            let special = calendar.specialDays[index]
+            guard special.factor == 0 || range.contains(special.factor),
+                index == 0 || calendar.specialDays[index - 1].rule < special.rule
+            else { throw .field(.specialDay, index: index) }
         }
     }
 
@@ -96,6 +118,9 @@ package struct ModelPackage: Equatable, Sendable {
             }
             guard Int(start.profile) < profiles.count else {
                 throw .field(.profileIndex, index: index)
+            }
+            guard SeriesStart.persistenceRange.contains(start.persistence) else {
+                throw .field(.persistence, index: index)
             }
         }
     }

@@ -7,6 +7,7 @@ package enum PackageSection: UInt8, CaseIterable, Sendable {
     case profiles = 3
     case starts = 4
     case goldenVectors = 5
+    case calendar = 6
 
     package var name: String {
         switch self {
@@ -15,6 +16,7 @@ package enum PackageSection: UInt8, CaseIterable, Sendable {
         case .profiles: "profiles"
         case .starts: "starts"
         case .goldenVectors: "golden vectors"
+        case .calendar: "calendar"
         }
     }
 
@@ -26,6 +28,7 @@ package enum PackageSection: UInt8, CaseIterable, Sendable {
         case .profiles: 160 * 1_024
         case .starts: 192 * 1_024
         case .goldenVectors: 16 * 1_024
+        case .calendar: 256
         }
     }
 }
@@ -36,6 +39,7 @@ package enum PackageField: Sendable {
     case arenaBytes, evaluation, newItemScale, cell, units, inputWidth
     case tensorCount, tensorKind, tensorType, tensorRank, tensorDimension, stepRun
     case profileCount, factor, startCount, item, itemOrder, level, scale, profileIndex
+    case persistence, calendar, dayOfMonth, specialDayCount, specialDay
     case goldenCount, goldenItem, goldenLevel, goldenTarget, goldenDay, goldenOutput, goldenUnits
 
     package var name: String {
@@ -71,6 +75,11 @@ package enum PackageField: Sendable {
         case .level: "an item's level"
         case .scale: "an item's scale"
         case .profileIndex: "an item's profile"
+        case .persistence: "an item's persistence"
+        case .calendar: "the calendar"
+        case .dayOfMonth: "a day of the month's factor"
+        case .specialDayCount: "the count of special days"
+        case .specialDay: "a special day"
         case .goldenCount: "the count of golden vectors"
         case .goldenItem: "a golden vector's item"
         case .goldenLevel: "a golden vector's level"

@@ -17,6 +17,15 @@ package enum PackedNumbers {
 
     static func factor(code: UInt16) -> Float { Float(code) / factorSteps }
 
+    /// Steps of 1/64, rounded to nearest; brought into `SeriesStart.persistenceRange`.
+    static func persistenceCode(_ persistence: Float) -> Int8 {
+        // A state holds it within the range.
+        let steps = SeriesState(level: 1, persistence: persistence).persistence * 64
+        return Int8(steps < 0 ? steps - 0.5 : min(steps + 0.5, 127))
+    }
+
+    static func persistence(code: Int8) -> Float { Float(code) / 64 }
+
     /// The upper 24 bits of the single-precision value, rounded to nearest: 16 significant bits.
     /// - Parameter value: finite, not negative and below 2^127.
     static func float24(_ value: Float) -> UInt32 { (value.bitPattern + 0x80) >> 8 }
@@ -30,12 +39,21 @@ extension SeasonalProfile {
         func round(_ factor: Float) -> Float {
             PackedNumbers.factor(code: PackedNumbers.factorCode(factor))
         }
-        return SeasonalProfile(weekday: weekday.map(round), month: month.map(round))
+        return SeasonalProfile(
+            weekday: weekday.map(round), month: month.map(round),
+            calendar: DemandCalendar(
+                dayOfMonth: calendar.dayOfMonth.map(round),
+                specialDays: calendar.specialDays.map { special in
+                    SpecialDay(
+                        rule: special.rule,
+                        factor: special.factor == 0 ? 0 : round(special.factor))
+                }))
     }
 }
 
 extension SeriesStart {
-    /// As a package holds it: level and scale in range and with 16 significant bits; the scale is 1 unless `keepsScale`.
+    /// As a package holds it: level and scale in range and with 16 significant bits, persistence in steps of 1/64; the
+    /// scale is 1 unless `keepsScale`.
     package func rounded(keepsScale: Bool) -> SeriesStart {
         let state = SeriesState(self)
         func round(_ value: Float) -> Float {
@@ -43,6 +61,8 @@ extension SeriesStart {
         }
         return SeriesStart(
             item: item, level: round(state.level), scale: keepsScale ? round(state.scale) : 1,
-            profile: profile)
+            profile: profile,
+            persistence: PackedNumbers.persistence(
+                code: PackedNumbers.persistenceCode(persistence)))
     }
 }

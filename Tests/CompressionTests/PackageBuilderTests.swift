@@ -91,6 +91,19 @@ struct PackageBuilderTests {
         #expect(built.accuracy != plain.accuracy && built.floatAccuracy == plain.floatAccuracy)
     }
 
+    @Test("What a package reaches class by class adds up to what it reaches")
+    func classes() throws {
+        let trained = try Trained.of(.profile)
+        let store = try StoreID("1")
+        let built = try trained.builder().build(variant: 0, store: store, release: 1)
+        let replay = try EvaluationReplay(series: trained.series, family: trained.family)
+        let classes = try built.package.accuracyByClass(replay)
+        #expect(classes.values.map(\.count).reduce(0, +) == built.accuracy.count)
+        let errors = classes.values.map(\.absoluteErrorSum).reduce(0, +)
+        #expect(abs(errors / built.accuracy.absoluteErrorSum - 1) < 1e-9)
+        #expect(classes[.smooth] != nil && classes[.lumpy] == nil)
+    }
+
     @Test("A package for any store has no items and one profile")
     func anyStore() throws {
         let trained = try Trained.of(.profile)

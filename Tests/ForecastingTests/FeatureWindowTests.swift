@@ -65,17 +65,19 @@ struct FeatureWindowTests {
     @Test("Context columns describe the day after their row, in the stated order")
     func context() {
         let spec = Self.spec(
-            .calendar, .relative, inputs: [.weekday, .month, .yearCircle, .levelLogarithm])
-        #expect(spec.inputWidth == 23)
-        let values = Self.values(spec, SeriesState(level: 1), Self.days)
+            .calendar, .relative,
+            inputs: [.weekday, .month, .yearCircle, .levelLogarithm, .persistence])
+        #expect(spec.inputWidth == 24)
+        let values = Self.values(spec, SeriesState(level: 1, persistence: -0.75), Self.days)
         let weekdays = [0, 1, 2]  // Monday, Tuesday, and Wednesday the target
         let months = [2, 2, 3]
         for row in 0..<3 {
-            let columns = Array(values[row * 23 + 1..<(row + 1) * 23])
+            let columns = Array(values[row * 24 + 1..<(row + 1) * 24])
             #expect(columns[..<7].elementsEqual((0..<7).map { $0 == weekdays[row] ? 1 : 0 }))
             #expect(columns[7..<19].elementsEqual((1...12).map { $0 == months[row] ? 1 : 0 }))
             #expect(abs(columns[19] * columns[19] + columns[20] * columns[20] - 1) < 1e-6)
             #expect(columns[21] == 0)  // ln 1
+            #expect(columns[22] == -0.75)
         }
     }
 

@@ -198,16 +198,19 @@ struct IntegerRecurrenceTests {
     func arena(cell: CellKind, rows: Int, biases: Int, sums: Int) {
         let counts = ArenaLayout.Counts(
             shape: NetworkShape(cell: cell, inputWidth: 5, units: 3), window: 7, profiles: 2,
-            starts: 11, identifierBytes: 23)
+            starts: 11, identifierBytes: 23, dayOfMonthFactors: 31, specialDays: 5,
+            persistences: 11)
         let layout = ArenaLayout(counts)
         let regions: [(ArenaLayout.Region, Int)] = [
             (layout.windowValues, 4), (layout.inputSteps, 4), (layout.bias, 4), (layout.sums, 4),
-            (layout.profileFactors, 4), (layout.startLevels, 4), (layout.startScales, 4),
+            (layout.profileFactors, 4), (layout.dayOfMonthFactors, 4), (layout.specialFactors, 4),
+            (layout.startLevels, 4), (layout.startScales, 4),
             (layout.identifierEnds, 4), (layout.inputMultipliers, 2),
             (layout.recurrentMultipliers, 2),
-            (layout.cell, 2), (layout.startProfiles, 2), (layout.inputKernel, 1),
+            (layout.cell, 2), (layout.startProfiles, 2), (layout.specialRules, 2),
+            (layout.inputKernel, 1),
             (layout.recurrentKernel, 1), (layout.denseKernel, 1), (layout.input, 1),
-            (layout.hidden, 1), (layout.identifiers, 1),
+            (layout.hidden, 1), (layout.identifiers, 1), (layout.startPersistences, 1),
         ]
         var end = 0
         for (region, elementBytes) in regions {
@@ -215,9 +218,9 @@ struct IntegerRecurrenceTests {
             end += region.count * elementBytes
         }
         let (T, I, H, R, N, A, P, S, B) = (7, 5, 3, rows, biases, sums, 2, 11, 23)
-        let wide = 4 * T * I + 4 * I + 4 * N + 4 * A + 76 * P + 12 * S
+        let wide = 4 * T * I + 4 * I + 4 * N + 4 * A + 76 * P + 4 * 31 + 4 * 5 + 12 * S
         #expect(layout.bytes == end)
-        #expect(end == wide + 4 * R + 2 * H + 2 * S + R * I + R * H + H + I + H + B)
+        #expect(end == wide + 4 * R + 2 * H + 2 * S + 2 * 5 + R * I + R * H + H + I + H + B + S)
     }
 
     static let invalid: [(@Sendable (inout IntegerNetwork) -> Void, IntegerNetworkError)] = [

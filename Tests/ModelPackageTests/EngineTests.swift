@@ -101,7 +101,20 @@ struct EngineTests {
         "A forecast is features, integer network and units, for items with a start and without",
         arguments: ModelForm.allCases, CellKind.allCases)
     func forecast(form: ModelForm, cell: CellKind) throws {
-        let package = try PackageFixtures.package(form, cell: cell, units: 3, profiles: 2)
+        try checkForecasts(
+            PackageFixtures.package(form, cell: cell, units: 3, profiles: 2), cell: cell)
+    }
+
+    @Test(
+        "So it is with special days, days of the month and persistences",
+        arguments: ModelPackageTests.calendars)
+    func calendar(calendar: DemandCalendar) throws {
+        try checkForecasts(
+            PackageFixtures.package(.profile, units: 3, profiles: 2, calendar: calendar),
+            cell: .lstm)
+    }
+
+    private func checkForecasts(_ package: ModelPackage, cell: CellKind) throws {
         let engine = try Engine(package, budgetBytes: .max)
         var numbers = SeededGenerator(seed: 3)
         let counts = ArenaLayout.Counts(
@@ -118,7 +131,9 @@ struct EngineTests {
             }
             let features = FeatureWindow(
                 spec: package.manifest.spec,
-                state: SeriesState(level: level, scale: start?.scale ?? level * 0.25),
+                state: SeriesState(
+                    level: level, scale: start?.scale ?? level * 0.25,
+                    persistence: start?.persistence ?? 0),
                 profile: package.profiles[Int(start?.profile ?? 0)], target: target)
             var window = recurrence.window.mutableSpan
             features.write(days.span, into: &window)

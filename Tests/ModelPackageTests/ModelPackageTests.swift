@@ -22,6 +22,57 @@ struct ModelPackageTests {
         #expect(try ModelPackage.decode(bytes).encode() == bytes)
     }
 
+    static let calendars: [DemandCalendar] = {
+        let days = (1...31).map { 0.9 + Float($0) / 160 }
+        let specials = [
+            SpecialDay(rule: AnnualRule(month: 1, dayOfMonth: 1), factor: 0),
+            SpecialDay(rule: AnnualRule(month: 9, weekday: 0, place: 0), factor: 1.375),
+        ]
+        let many = (0..<24).map { k in
+            SpecialDay(
+                rule: AnnualRule(month: 1 + k / 2, dayOfMonth: 3 + k), factor: 0.5 + Float(k) / 8)
+        }
+        return [
+            DemandCalendar(specialDays: specials), DemandCalendar(dayOfMonth: days),
+            DemandCalendar(dayOfMonth: days, specialDays: many),
+        ]
+    }()
+
+    @Test("A calendar and what items differ in come back as they were", arguments: calendars)
+    func calendar(calendar: DemandCalendar) throws {
+        let package = try PackageFixtures.package(
+            .profile, units: 2, profiles: 2, calendar: calendar)
+        let bytes = package.encode()
+        let delivered = try ModelPackage.decode(bytes)
+        #expect(delivered == package)
+        #expect(delivered.calendar.specialDays.count == calendar.specialDays.count)
+        try Engine(delivered, budgetBytes: package.manifest.arenaBytes)
+            .proveGoldenVectors(of: delivered)
+    }
+
+    @Test("Profiles that differ in their calendar are no package's")
+    func oneCalendar() throws {
+        var package = try PackageFixtures.package(
+            .profile, units: 2, profiles: 2, calendar: Self.calendars[0])
+        package.profiles[1].calendar = Self.calendars[1]
+        #expect(throws: PackageError.field(.calendar, index: 1)) { try package.validate() }
+    }
+
+    @Test("The payload is what is left of a file without its manifest and its proof")
+    func payload() throws {
+        let package = try PackageFixtures.package(.profile, units: 2, calendar: Self.calendars[2])
+        let raw = RawPackage.withCalendar
+        let sections = [1, 2, 3, 5].map { raw.sections[$0] }
+        let bytes = sections.flatMap { RawPackage.section($0.tag, $0.fields.flatMap(\.bytes)) }
+        #expect(try ModelPackage.payloadBytes(of: raw.file) == bytes.count)
+        let file = package.encode()
+        let payload = try ModelPackage.payloadBytes(of: file)
+        #expect(payload > 100 && payload < file.count - 100)
+        #expect(throws: PackageError.self) {
+            try ModelPackage.payloadBytes(of: [UInt8](file.dropLast()))
+        }
+    }
+
     @Test("Every cell comes back as it was", arguments: CellKind.allCases, [1, 5, 128])
     func cells(cell: CellKind, units: Int) throws {
         let package = try PackageFixtures.package(.calendar, cell: cell, units: units)

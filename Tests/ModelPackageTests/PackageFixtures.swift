@@ -6,15 +6,18 @@ enum PackageFixtures {
     static let asOf = BusinessDay(year: 2016, month: 12, day: 31)!
 
     /// A sound package with its arena stated and its golden vectors made by the engine.
-    /// - Parameter items: 0 makes a package for any store.
+    /// - Parameters:
+    ///   - items: 0 makes a package for any store.
+    ///   - calendar: for the profile form. When it is not flat, the items differ in persistence too.
     static func package(
         _ form: ModelForm, cell: CellKind = .lstm, units: Int, items: Int = 10, profiles: Int = 1,
-        seed: UInt64 = 1
+        calendar: DemandCalendar = .flat, seed: UInt64 = 1
     ) throws -> ModelPackage {
         var numbers = SeededGenerator(seed: seed)
         let spec = FeatureSpec(
             form: form, window: 14, levelRate: form == .plain ? 0 : 0.05,
-            inputs: form == .calendar ? [.weekday, .month] : [],
+            inputs: form == .calendar
+                ? [.weekday, .month] : calendar.isFlat ? [] : [.persistence],
             output: form == .plain ? .zScore : form == .calendar ? .relative : .logResidual)
         let network = network(
             NetworkShape(cell: cell, inputWidth: spec.inputWidth, units: units), &numbers)
@@ -36,14 +39,17 @@ enum PackageFixtures {
                 func factors(_ count: Int) -> [Float] {
                     (0..<count).map { _ in .random(in: 0.6...1.5, using: &numbers) }
                 }
-                return SeasonalProfile(weekday: factors(7), month: factors(12)).rounded
+                return SeasonalProfile(
+                    weekday: factors(7), month: factors(12), calendar: calendar
+                ).rounded
             }
         }
         for item in 0..<items {
-            let start = SeriesStart(
+            var start = SeriesStart(
                 item: try ItemID("\(item + 1)"), level: .random(in: 10...90, using: &numbers),
                 scale: .random(in: 2...30, using: &numbers),
                 profile: UInt16(item % package.profiles.count))
+            if spec.inputs.contains(.persistence) { start.persistence = Float(item % 5) - 2 }
             package.starts.append(start.rounded(keepsScale: form == .plain))
         }
         package.manifest.arenaBytes = Engine.arenaBytes(for: package)

@@ -76,7 +76,7 @@ struct PackageRowsTests {
         ("window", [0], .spec(.window(0))),
         ("window", [65], .spec(.window(65))),
         ("window", [0xFF, 0xFF, 4], .field(.number, index: 0)),
-        ("inputs", [32], .spec(.unknownInputs(rawValue: 32))),
+        ("inputs", [64], .spec(.unknownInputs(rawValue: 64))),
         ("inputs", [1], .field(.inputWidth, index: 0)),  // the network says 1 column, this needs 8
         ("level rate", [0, 0, 0xC0, 0x7F], .spec(.levelRate)),  // NaN
         ("level rate", [0, 0, 0x80, 0x7F], .spec(.levelRate)),  // infinity
@@ -228,7 +228,7 @@ struct PackageRowsTests {
                 return raw.file
             }, .sectionOutOfOrder(.manifest)
         ),
-        ("an unknown section", { $0.file + RawPackage.section(6, [0]) }, .unknownSection(tag: 6)),
+        ("an unknown section", { $0.file + RawPackage.section(7, [0]) }, .unknownSection(tag: 7)),
         ("section zero", { $0.file + RawPackage.section(0, []) }, .unknownSection(tag: 0)),
         ("an unknown packing", { raw in raw.header + [1, 3, 1, 1, 0] }, .packing(.manifest)),
         (
@@ -316,6 +316,62 @@ struct PackageRowsTests {
         #expect(network.recurrentMultiplierCodes == [0x0901])
         #expect(network.bias == [0, -1] && network.scalars == [0x4000, 0x0201])
         #expect(network.hiddenFractionBits == 0 && network.denseKernel == [100])
+    }
+
+    /// The calendar and what else `RawPackage.withCalendar` adds.
+    static let calendarRows: [(String, [UInt8], PackageError)] = [
+        ("days of the month", [1, 0, 0x20], .field(.dayOfMonth, index: 0)),
+        ("days of the month", [32], .field(.dayOfMonth, index: 0)),
+        (
+            "days of the month", [31] + [UInt8](repeating: 0xFF, count: 60) + [0xFF, 3],
+            .field(.dayOfMonth, index: 30)
+        ),
+        ("special day count", [25], .field(.specialDayCount, index: 0)),
+        ("special day count", [1], .strayBytes(.calendar, count: 4)),
+        ("special day count", [3], .truncated(.calendar)),
+        ("special day 0", [0xEC, 6, 0, 0], .field(.specialDay, index: 0)),  // rule 876
+        ("special day 0", [1, 0xFF, 3], .field(.specialDay, index: 0)),
+        ("special day 1", [0xE6, 2, 0, 0x20], .field(.specialDay, index: 1)),  // the same again
+        ("special day 1", [1, 0, 0x20], .field(.specialDay, index: 1)),
+        ("persistences", [0x80], .truncated(.starts)),
+        ("persistences", [0x80, 0x7F, 0], .strayBytes(.starts, count: 1)),
+    ]
+
+    @Test("A malformed calendar or persistence is named", arguments: calendarRows)
+    func malformedCalendar(field: String, bytes: [UInt8], expected: PackageError) {
+        var raw = RawPackage.withCalendar
+        raw[field] = bytes
+        #expect(throws: expected) { try ModelPackage.decode(raw.file) }
+        #expect(!expected.message.isEmpty)
+    }
+
+    @Test("A calendar's and persistences' bytes, written by hand, say what the document says")
+    func calendar() throws {
+        let package = try ModelPackage.decode(RawPackage.withCalendar.file)
+        #expect(package.manifest.spec.inputs == .persistence)
+        #expect(package.starts.map(\.persistence) == [-2, 127.0 / 64])
+        #expect(
+            package.calendar
+                == DemandCalendar(
+                    dayOfMonth: [Float](repeating: 65_535.0 / 8192, count: 31),
+                    specialDays: [
+                        SpecialDay(rule: AnnualRule(month: 12, dayOfMonth: 18), factor: 0),
+                        SpecialDay(rule: AnnualRule(month: 12, weekday: 6, place: 5), factor: 1),
+                    ]))
+        #expect(package.profiles.allSatisfy { $0.calendar == package.calendar })
+        #expect(package.profiles.count == 2)
+    }
+
+    @Test("A calendar that says nothing, or comes in another form, is refused")
+    func needlessCalendar() throws {
+        #expect(throws: PackageError.field(.calendar, index: 0)) {
+            try ModelPackage.decode(RawPackage().file + RawPackage.section(6, [0, 0]))
+        }
+        let plain = try PackageFixtures.package(.plain, units: 1, items: 0)
+        let calendar = RawPackage.withCalendar.sections[5].fields.flatMap(\.bytes)
+        #expect(throws: PackageError.field(.calendar, index: 0)) {
+            try ModelPackage.decode(plain.encode() + RawPackage.section(6, calendar))
+        }
     }
 
     @Test("A section this version need not understand is passed over, wherever it stands")

@@ -118,6 +118,32 @@ struct RawPackage {
         return raw
     }
 
+    /// The same package with a second input, the items' persistence, and a calendar.
+    static var withCalendar: RawPackage {
+        var raw = RawPackage()
+        raw["inputs"] = [32]
+        raw["input width"] = [2]
+        raw["steps head"] = [1, 0x41, 2]
+        raw["steps"] = [2, 0, 0, 0x80, 0x42]
+        raw["input kernel head"] = [2, 0x12, 4, 2]
+        raw["input kernel"] = [1, 0xFF, 127, 0x81, 2, 3, 4, 5]
+        raw.sections[3].fields.append(Field(name: "persistences", bytes: [0x80, 0x7F]))
+        raw.sections.append(
+            (
+                6,
+                [
+                    Field(
+                        name: "days of the month",
+                        bytes: [31] + [UInt8](repeating: 0xFF, count: 62)),
+                    Field(name: "special day count", bytes: [2]),
+                    Field(name: "special day 0", bytes: [0xE6, 2, 0, 0]),  // 358: 18 December
+                    // 875: the last Sunday in December
+                    Field(name: "special day 1", bytes: [0xEB, 6, 0, 0x20]),
+                ]
+            ))
+        return raw
+    }
+
     subscript(name: String) -> [UInt8] {
         get { sections.flatMap(\.fields).first { $0.name == name }!.bytes }
         set {
