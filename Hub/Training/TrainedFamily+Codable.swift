@@ -307,6 +307,9 @@ private struct IntegerRecord: Codable {
     var cellFractionBits: Int
     var hiddenFractionBits: Int
     var outputScale: Data
+    /// Of the kernels that are products.
+    var inputFactors: FactorsRecord?
+    var recurrentFactors: FactorsRecord?
 
     init(_ network: IntegerNetwork) {
         inputSteps = Data(bits: network.inputSteps)
@@ -321,6 +324,8 @@ private struct IntegerRecord: Codable {
         cellFractionBits = network.cellFractionBits
         hiddenFractionBits = network.hiddenFractionBits
         outputScale = Data(bits: [network.outputScale])
+        inputFactors = network.inputFactors.map(FactorsRecord.init)
+        recurrentFactors = network.recurrentFactors.map(FactorsRecord.init)
     }
 
     func network(_ shape: NetworkShape) throws -> IntegerNetwork {
@@ -340,8 +345,31 @@ private struct IntegerRecord: Codable {
         network.cellFractionBits = cellFractionBits
         network.hiddenFractionBits = hiddenFractionBits
         network.outputScale = scale
+        network.inputFactors = inputFactors?.factors
+        network.recurrentFactors = recurrentFactors?.factors
         do { try network.validate() } catch { throw FamilyCodingError.field("integer: \(error)") }
         return network
+    }
+}
+
+private struct FactorsRecord: Codable {
+    var rank: Int
+    var left: Data
+    var right: Data
+    var shift: Int
+
+    init(_ factors: KernelFactors) {
+        rank = factors.rank
+        left = Data(factors.left.map { UInt8(bitPattern: $0) })
+        right = Data(factors.right.map { UInt8(bitPattern: $0) })
+        shift = factors.shift
+    }
+
+    /// The network's own validation looks at them.
+    var factors: KernelFactors {
+        KernelFactors(
+            rank: rank, left: left.map { Int8(bitPattern: $0) },
+            right: right.map { Int8(bitPattern: $0) }, shift: shift)
     }
 }
 

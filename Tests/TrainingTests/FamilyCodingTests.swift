@@ -49,6 +49,19 @@ struct FamilyCodingTests {
         family.variants.append(variant)
         #expect(try TrainedFamily(encoded: try family.encoded()) == family)
 
+        let factors = KernelFactors(
+            rank: 2, left: (0..<2 * shape.kernelRows).map { Int8(3 * $0 - 30) },
+            right: [-127, 9, 40, 1, -2, 127], shift: 5)
+        integer.recurrentFactors = factors
+        integer.recurrentKernel = try #require(factors.expanded(rows: shape.kernelRows, columns: 3))
+        family.variants[2].integer = integer
+        #expect(try TrainedFamily(encoded: try family.encoded()) == family)
+        family.variants[2].integer?.recurrentKernel[0] += 1
+        #expect(throws: FamilyCodingError.self) {
+            try TrainedFamily(encoded: try family.encoded())
+        }
+        family.variants[2].integer = integer
+
         family.variants[2].integer?.denseKernel[0] = -128
         #expect(throws: FamilyCodingError.self) {
             try TrainedFamily(encoded: try family.encoded())
