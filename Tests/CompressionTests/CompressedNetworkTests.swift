@@ -10,6 +10,13 @@ struct CompressedNetworkTests {
     let trained: TrainedNetwork
     let whole: Double
 
+    /// What training through integers may cost, in points of WAPE.
+    static let costs: [(WeightScheme, Double)] = [
+        (WeightScheme(.integer(bits: 8)), 0.1), (WeightScheme(.integer(bits: 4)), 0.3),
+        (WeightScheme(.integer(bits: 4), sharing: .tensor), 0.3), (WeightScheme(.ternary), 1),
+        (WeightScheme(.binary), 1.5),
+    ]
+
     init() throws {
         trained = try TrainedNetwork.calendar.get()
         whole = trained.wape(trained.parameters)
@@ -108,6 +115,51 @@ struct CompressedNetworkTests {
         #expect(trained.wape(tuned) < whole + 0.2)
         let network = try integers(tuned)
         #expect(abs(trained.wape(network) - trained.wape(tuned)) < 0.1)
+        try runs(network)
+    }
+
+    @Test(
+        "Trained through its integers a network stands few levels: int8 costs 0.1 points at most, int4 0.3",
+        arguments: costs)
+    func quantizationAware(scheme: WeightScheme, costMax: Double) throws {
+        let frozen = try Quantizer(kernels: scheme).frozen(
+            trained.parameters, spec: trained.spec, windows: trained.windows)
+        let before = trained.wape(try #require(frozen.quantized(trained.parameters)))
+        let fitted = try trained.trainedThrough(frozen, from: trained.parameters)
+        let network = try #require(fitted.integer)
+        try network.validate()
+        // What training saw is what a device runs.
+        #expect(frozen.quantized(fitted.parameters) == network)
+        #expect(frozen.dequantized(network) == fitted.parameters)
+        #expect(trained.wape(network) < whole + costMax)
+        if scheme.levels == .ternary || scheme.levels == .binary {
+            #expect(trained.wape(network) < before - 3)
+        }
+        try runs(network)
+    }
+
+    @Test("Masks and codebooks hold while training goes through integers")
+    func restrictedAndQuantized() throws {
+        let mask = try Pruning.mask(
+            trained.parameters, scores: Pruning.magnitudes(trained.parameters), sparsity: 0.6)
+        let pruned = mask.applied(to: trained.parameters)
+        // Binary levels have no zero but for what was pruned.
+        for levels in [WeightScheme.Levels.integer(bits: 4), .ternary, .binary] {
+            let frozen = try Quantizer(kernels: WeightScheme(levels)).frozen(
+                pruned, spec: trained.spec, windows: trained.windows)
+            let fitted = try trained.trainedThrough(frozen, mask, from: pruned, epochs: 3)
+            for (index, weight) in fitted.parameters.flattened.enumerated() where !mask.keeps[index]
+            {
+                #expect(weight == 0)
+            }
+        }
+        let shared = try SharedWeights(pruned, entries: 8)
+        let frozen = try Quantizer(codebook: .tensor).frozen(
+            shared.applied(to: pruned), spec: trained.spec, windows: trained.windows)
+        let fitted = try trained.trainedThrough(frozen, shared, from: shared.applied(to: pruned))
+        let network = try #require(fitted.integer)
+        #expect(Set(network.inputKernel).count <= 8 && Set(network.recurrentKernel).count <= 8)
+        #expect(trained.wape(network) < whole + 0.4)
         try runs(network)
     }
 

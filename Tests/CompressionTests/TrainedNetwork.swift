@@ -1,3 +1,4 @@
+import Compression
 import Forecasting
 import Foundation
 import TestSupport
@@ -58,6 +59,19 @@ struct TrainedNetwork {
         request.epochs = epochs
         request.learningRate = rate
         return try session.fit(request).parameters
+    }
+
+    /// The integer network after a few epochs of training through it.
+    func trainedThrough(
+        _ quantization: FrozenQuantizer, _ parametrization: (any WeightParametrization)? = nil,
+        from start: NetworkParameters, epochs: Int = 8
+    ) throws -> FittedNetwork {
+        var request = FitRequest(start: start, plan: session.plan)
+        request.parametrization = parametrization
+        request.quantization = quantization
+        request.epochs = epochs
+        request.learningRate = 0.01
+        return try session.fit(request)
     }
 
     /// The root mean square of the difference between two networks' outputs on the calibration windows.
