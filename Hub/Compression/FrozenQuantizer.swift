@@ -181,12 +181,12 @@ package struct FrozenQuantizer: WeightQuantization, Equatable {
     private func scales(
         _ exact: Exact, shape: NetworkShape
     ) -> (input: [Double], recurrent: [Double], dense: Double) {
-        let dense = denseScale ?? quantizer.dense.coarser(mantissaBits: 7).scale(exact.dense)
+        let dense = denseScale ?? quantizer.dense.coarser(mantissaBits: 7).scale(exact.dense[...])
         if quantizer.codebook == .network {
             // In the input's unit; the recurrent one is a power of two away, so both have the same mantissa.
             let ratio = Double(inputSteps[0]) / hiddenUnit
             let scale = quantizer.inputKernel.scale(
-                exact.input + exact.recurrent.map { $0 / ratio })
+                (exact.input + exact.recurrent.map { $0 / ratio })[...])
             return (
                 [Double](repeating: scale, count: shape.kernelRows),
                 [Double](repeating: scale * ratio, count: shape.kernelRows), dense

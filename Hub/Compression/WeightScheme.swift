@@ -117,15 +117,20 @@ extension WeightScheme {
     /// The scale of weights that share one. Of weights that are levels times a scale of the grid already it is that
     /// scale again, unless it was chosen by least squares among integer levels.
     /// - Returns: 0 when all weights are.
-    func scale(_ weights: some Collection<Double>) -> Double {
-        let sizes = weights.lazy.filter { $0 != 0 }.map(abs)
-        guard let largest = sizes.max() else { return 0 }
-        switch levels {
-        case .binary: return grid.nearest(sizes.reduce(0, +) / Double(sizes.count))
-        case .ternary: return grid.nearest(Self.ternaryScale(Array(sizes)))
-        case .integer:
-            return fit == .largest
-                ? largestScale(largest) : leastSquaresScale(Array(sizes), largest: largest)
+    func scale(_ weights: ArraySlice<Double>) -> Double {
+        // A loop by hand: it runs for every batch of training.
+        var (largest, sum, count) = (0.0, 0.0, 0)
+        for weight in weights where weight != 0 {
+            largest = max(largest, abs(weight))
+            sum += abs(weight)
+            count += 1
+        }
+        guard count > 0 else { return 0 }
+        switch (levels, fit) {
+        case (.binary, _): return grid.nearest(sum / Double(count))
+        case (.ternary, _): return grid.nearest(Self.ternaryScale(weights.map(abs)))
+        case (.integer, .largest): return largestScale(largest)
+        case (.integer, .leastSquares): return leastSquaresScale(weights.map(abs), largest: largest)
         }
     }
 
@@ -158,7 +163,7 @@ extension WeightScheme {
     /// The mean of the largest `k` sizes, for the `k` that leaves the least error: that for which (Σ size)² / k is largest.
     private static func ternaryScale(_ sizes: [Double]) -> Double {
         var (best, scale, sum) = (0.0, 0.0, 0.0)
-        for (index, size) in sizes.sorted(by: >).enumerated() {
+        for (index, size) in sizes.sorted(by: >).enumerated() where size > 0 {
             sum += size
             let gain = sum * sum / Double(index + 1)
             // Beyond rounding: equal weights all stay.
