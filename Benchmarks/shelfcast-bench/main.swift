@@ -4,6 +4,7 @@ import Foundation
 let groups: [(name: String, run: (inout BenchReport) throws -> Void)] = [
     ("train", TrainGroup.run),
     ("accuracy", AccuracyGroup.run),
+    ("article", ArticleGroup.run),
     ("import", ImportGroup.run),
 ]
 

@@ -92,6 +92,9 @@ package protocol HubStore: Sendable {
 
     /// - Throws: `alreadyExists` for a name in use.
     func saveFamily(_ family: FamilyRecord) async throws
+    /// Puts `family` in the place of the one of its name, if that is still as `trained` says.
+    /// - Throws: `notFound`; `changedMeanwhile` when another command was quicker. Then nothing is changed.
+    func replaceFamily(_ family: FamilyRecord, ifStill trained: [UInt8]) async throws
     /// Newest first, without `trained`, which may be large.
     func families() async throws -> [FamilyRecord]
     func family(_ name: String) async throws -> FamilyRecord?
@@ -164,6 +167,8 @@ package enum HubStoreError: Error, Equatable, Sendable, CustomStringConvertible 
     case newerSchema
     case alreadyExists(what: String)
     case notFound(what: String)
+    /// Another command changed it since it was read.
+    case changedMeanwhile(what: String)
     /// A rule of the schema was broken: a fault of this program.
     case constraint(reason: String)
     case failed(reason: String)
@@ -180,6 +185,8 @@ package enum HubStoreError: Error, Equatable, Sendable, CustomStringConvertible 
         case .corrupt(let reason): "the database is damaged (\(reason)); restore it from a backup"
         case .newerSchema: "the database was written by a newer shelfcast-hub; use that one"
         case .alreadyExists(let what): "\(what) exists already"
+        case .changedMeanwhile(let what):
+            "\(what) was changed by another command meanwhile; nothing was changed, try again"
         case .notFound(let what): "there is no \(what)"
         case .constraint(let reason):
             "the database refused a change that breaks its rules: \(reason)"

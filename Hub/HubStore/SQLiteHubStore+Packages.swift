@@ -26,6 +26,27 @@ extension SQLiteHubStore {
         }
     }
 
+    package func replaceFamily(_ family: FamilyRecord, ifStill trained: [UInt8]) async throws {
+        try await write { db in
+            let known = try Data.fetchOne(
+                db, sql: "SELECT trained FROM family WHERE name = ?", arguments: [family.name])
+            guard let known else { throw HubStoreError.notFound(what: "family \(family.name)") }
+            guard known == Data(trained) else {
+                throw HubStoreError.changedMeanwhile(what: "family \(family.name)")
+            }
+            try db.execute(
+                sql: """
+                    UPDATE family SET createdAt = ?, form = ?, snapshotDigest = ?, seed = ?, asOf = ?,
+                        summary = ?, trained = ? WHERE name = ?
+                    """,
+                arguments: [
+                    family.createdAt.millisecondsSince1970, family.form, family.snapshotDigest,
+                    Int64(bitPattern: family.seed), Int64(family.asOf.daysSince1970),
+                    family.summary, Data(family.trained), family.name,
+                ])
+        }
+    }
+
     package func families() async throws -> [FamilyRecord] {
         try await read { db in
             try Row.fetchAll(

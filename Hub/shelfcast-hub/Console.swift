@@ -17,10 +17,12 @@ enum Console {
     static func error(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
 
     /// Keys sorted, so that two runs compare.
-    static func printJSON(_ value: some Encodable) throws {
+    static func printJSON(_ value: some Encodable) throws { print(try json(value)) }
+
+    static func json(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        print(String(decoding: try encoder.encode(value), as: UTF8.self))
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
     static func write(_ text: String, to descriptor: Int32) {

@@ -54,7 +54,7 @@ struct CommandFailure: Error {
             let status: ExitStatus =
                 switch error {
                 case .notInitialised: .notInitialised
-                case .busy: .busy
+                case .busy, .changedMeanwhile: .busy
                 case .alreadyExists, .alreadyInitialised, .notFound: .refused
                 case .databaseMissing, .diskFull, .corrupt, .newerSchema, .constraint, .failed:
                     .failed

@@ -46,6 +46,13 @@ final class ProgressBar: Sendable {
         if isTerminal { Console.write("\n", to: STDERR_FILENO) }
     }
 
+    /// Takes the line away, for a line of output to stand there; the next update draws it again.
+    func clear() {
+        if isTerminal, state.withLock({ $0.hasDrawn }) {
+            Console.write("\r\u{1B}[K", to: STDERR_FILENO)
+        }
+    }
+
     /// Leaves the line as it is, for a message to follow.
     func abandon() {
         if isTerminal, state.withLock({ $0.hasDrawn }) { Console.write("\n", to: STDERR_FILENO) }

@@ -65,13 +65,10 @@ struct SalesImportCommand: HubCommand {
         do { source = try SalesFile(path: file) } catch {
             throw CommandFailure(.failed, "\(error)")
         }
-        // A week for time zones and for clocks that are late.
-        let lastDay = BusinessDay(
-            daysSince1970: Int32(clamping: Int(Date.now.timeIntervalSince1970) / 86_400 + 7))
         let bar = ProgressBar("import")
         let outcome: CSVImportOutcome
         do {
-            outcome = try await store.importCSV(isStrict: strict, through: lastDay) {
+            outcome = try await store.importCSV(isStrict: strict, through: .latest) {
                 guard let chunk = try source.nextChunk() else { return nil }
                 if source.fileBytes > 0 {
                     bar.update(

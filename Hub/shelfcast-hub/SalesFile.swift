@@ -1,4 +1,5 @@
 import CZlib
+import Forecasting
 // On Linux the compiler may take `stat` for CoreFoundation's, which this brings in.
 import Foundation
 
@@ -140,5 +141,13 @@ final class SalesFile: @unchecked Sendable {
 
     private static func unreadable(_ path: String) -> SalesFileError {
         .unreadable(path: path, reason: String(cString: strerror(errno)))
+    }
+}
+
+extension BusinessDay {
+    /// Sales of a later day are a mistake: today, and a week for time zones and for clocks that are late.
+    static var latest: BusinessDay {
+        BusinessDay(
+            daysSince1970: Int32(clamping: Int(Date.now.timeIntervalSince1970) / 86_400 + 7))
     }
 }

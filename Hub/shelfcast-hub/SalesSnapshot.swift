@@ -26,6 +26,27 @@ struct SalesSnapshot {
         digest = hexadecimal(hash.finalize())
     }
 
+    /// Sales straight from a file, for what needs no hub: read as `sales import --strict` reads them.
+    init(file: String) async throws {
+        let store = try SQLiteHubStore.inMemory()
+        do {
+            let source = try SalesFile(path: file)
+            _ = try await store.importCSV(isStrict: true, through: .latest) {
+                try source.nextChunk()
+            }
+        } catch CSVImportError.badRows(let count, let first) {
+            throw CommandFailure(
+                .refused,
+                "\(file): \(count) bad rows, the first: \(first.first.map { "\($0)" } ?? "")")
+        } catch let error as SalesCSVError {
+            throw CommandFailure(.refused, "\(file): \(error)")
+        } catch let error as SalesFileError {
+            throw CommandFailure(.refused, "\(error)")
+        }
+        try await self.init(store, through: nil)
+        guard !series.isEmpty else { throw CommandFailure(.refused, "\(file) holds no sales") }
+    }
+
     private static func add(_ history: SeriesHistory, to hash: inout SHA256) {
         hash.update(data: Array("\(history.store.text) \(history.item.text) ".utf8))
         hash.update(data: Array("\(history.firstDay.iso8601) \(history.days.count)\n".utf8))

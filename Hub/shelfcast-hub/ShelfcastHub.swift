@@ -20,8 +20,8 @@ struct ShelfcastHub: AsyncParsableCommand {
             64 wrong usage, 75 busy (try again).
             """,
         subcommands: [
-            InitCommand.self, SalesCommand.self, TrainCommand.self, PackageCommand.self,
-            ServeCommand.self, TokenCommand.self, DeviceCommand.self, PushCommand.self,
+            InitCommand.self, SalesCommand.self, TrainCommand.self, CompressCommand.self,
+            PackageCommand.self, ServeCommand.self, TokenCommand.self, DeviceCommand.self, PushCommand.self,
             RolloutCommand.self, ReportCommand.self,
         ])
 }

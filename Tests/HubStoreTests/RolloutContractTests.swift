@@ -23,6 +23,26 @@ struct RolloutContractTests {
         }
     }
 
+    @Test("A family is replaced whole, and only as it was read", arguments: StoreUnderTest.allCases)
+    func replacedFamily(under test: StoreUnderTest) async throws {
+        try await test.run { store in
+            let family = Sample.family("f")
+            await #expect(throws: HubStoreError.notFound(what: "family f")) {
+                try await store.replaceFamily(family, ifStill: family.trained)
+            }
+            try await store.saveFamily(family)
+            var grown = family
+            grown.trained.append(1)
+            grown.summary = "{\"variants\":2}"
+            try await store.replaceFamily(grown, ifStill: family.trained)
+            #expect(try await store.family("f") == grown)
+            await #expect(throws: HubStoreError.changedMeanwhile(what: "family f")) {
+                try await store.replaceFamily(family, ifStill: family.trained)
+            }
+            #expect(try await store.family("f") == grown)
+        }
+    }
+
     @Test(
         "Release numbers only grow, even when asked for at once", arguments: StoreUnderTest.allCases
     )

@@ -104,6 +104,9 @@ package final class ChildProcess: @unchecked Sendable {
 
     package func terminate() { send(SIGTERM) }
 
+    /// As Ctrl-C does.
+    package func interrupt() { send(SIGINT) }
+
     private func send(_ signal: Int32) {
         // A process that was waited for may have given its number to another.
         if end == nil { _ = Glibc.kill(processID, signal) }

@@ -1,0 +1,93 @@
+package import Forecasting
+package import Training
+
+/// A network on the workbench: what the steps so far have made of it.
+package struct Workpiece {
+    package let session: TrainingSession
+    package let seed: UInt64
+    package var parameters: NetworkParameters
+    /// What the steps so far have settled, so that later training cannot undo it: pruned weights, shared values, ranks.
+    package var parametrization: (any WeightParametrization)?
+    /// Half-precision weights: their bytes are counted so, though a device gets the integers made of them.
+    package var isHalfPrecision = false
+    /// The integers that quantization made.
+    package var integer: IntegerNetwork?
+    package var quantization: RecipeStep.Quantization?
+    package var coding: RecipeStep.Coding?
+    /// What was last measured.
+    package var figures: StepFigures?
+
+    init(session: TrainingSession, seed: UInt64, parameters: NetworkParameters) {
+        self.session = session
+        self.seed = seed
+        self.parameters = parameters
+    }
+}
+
+/// What a network is after a step, measured: as a device would get it. Before a quantization step that is the plainest
+/// INT8 of the weights.
+package struct StepFigures: Sendable {
+    package var parameters: Int
+    package var nonZeros: Int
+    /// As the published comparison counts, see `Article`.
+    package var articleBytes: Double
+    /// The largest of the stores' package files.
+    package var fileBytes: Int
+    /// Of that file, what forecasting needs: network, profiles and starts.
+    package var payloadBytes: Int
+    package var arenaBytes: Int
+    /// Of one forecast by the device's engine on this machine: median of repeats.
+    package var nanoseconds: Int
+    /// Of the float network on the evaluated days.
+    package var float: Accuracy
+    /// Of the integers on the same days, every store with its own package.
+    package var integer: Accuracy
+
+    /// What a step did to real bytes and time against what it promised.
+    func remarks(after before: StepFigures?) -> [String] {
+        guard let before else { return [] }
+        var remarks: [String] = []
+        if articleBytes < before.articleBytes, fileBytes >= before.fileBytes {
+            remarks.append("smaller in theory only: the file did not shrink")
+        } else if fileBytes > before.fileBytes {
+            remarks.append("the file grew by \(fileBytes - before.fileBytes) bytes")
+        }
+        // Repeats waver by a few percent even on a quiet machine.
+        if nanoseconds * 10 > before.nanoseconds * 12 {
+            remarks.append("slower in practice")
+        }
+        return remarks
+    }
+}
+
+/// One line of a recipe's account.
+package struct StepReport: Sendable {
+    package var text: String
+    package var figures: StepFigures
+    package var remarks: [String]
+}
+
+extension Workpiece {
+    /// The piece as a variant of its session's family.
+    package func variant(name: String, recipe: Recipe) -> TrainedVariant {
+        let accuracies = session.evaluate(parameters)
+        return TrainedVariant(
+            name: name, recipe: recipe.text, parameters: parameters, integer: integer,
+            coding: coding?.rawValue, validation: accuracies.validation, test: accuracies.test,
+            trainingLosses: [], validationLosses: [], bestEpoch: 0)
+    }
+
+    /// As the article counts: four bytes a float weight that is not zero, and of quantized weights their bits. Two bytes
+    /// a half-precision one.
+    var articleBytes: Double {
+        let bits: Double =
+            switch quantization?.bits {
+            case .int8: 8
+            case .int4: 4
+            case .ternary: 2
+            case .binary: 1
+            case nil: isHalfPrecision ? 16 : 32
+            }
+        return Double(ArticleSize.nonZeros(parameters)) * bits / 8
+    }
+}
