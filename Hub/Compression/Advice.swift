@@ -1,5 +1,5 @@
-package import Forecasting
-package import Training
+import Forecasting
+import Training
 
 /// Which technique pays on a family's own sales: each is tried by itself against the plainest INT8 of the same network.
 package enum Advice {
@@ -69,7 +69,8 @@ package enum Advice {
         if network.units >= 4 {
             techniques.append(
                 Technique(
-                    name: "low rank", recipe: "\(name) | lowrank \(half / 2) of=recurrent | finetune | int8"))
+                    name: "low rank",
+                    recipe: "\(name) | lowrank \(half / 2) of=recurrent | finetune | int8"))
         }
         for cell in CellKind.allCases where cell != network.cell {
             techniques.append(

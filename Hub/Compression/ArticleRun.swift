@@ -60,14 +60,16 @@ extension Article {
                 let piece = try workbench.follow(
                     recipe, seed: seed, measuring: .lastStep,
                     progress: { step in
-                        let within = (Double(step.step) + (step.training?.share ?? 0)) / Double(step.steps)
+                        let within =
+                            (Double(step.step) + (step.training?.share ?? 0)) / Double(step.steps)
                         progress(
                             (Double(number) + (Double(index) + within) / Double(rows.count))
                                 / Double(seeds.count),
                             "seed \(seed), \(row.title): \(step.text)")
                     }, isCancelled: isCancelled)
                 guard let measured = piece.figures else { continue }
-                let one = Made(figures: measured, nonZeroKilobytes: ArticleSize.pruned(piece.parameters))
+                let one = Made(
+                    figures: measured, nonZeroKilobytes: ArticleSize.pruned(piece.parameters))
                 made[row.recipe] = one
                 figures[index].append(one)
             }

@@ -187,4 +187,19 @@ struct RecipeRunner {
             distillation: Distillation(
                 teachers: teachers, truthWeight: Float(truth), kind: kind))
     }
+
+    private func quantized(
+        _ piece: Workpiece, _ quantization: RecipeStep.Quantization
+    ) throws -> IntegerNetwork {
+        try Quantizer().quantize(
+            piece.parameters, spec: session.spec,
+            windows: session.calibrationWindows(atMost: quantization.windows))
+    }
+
+    private func quantizeAware(
+        _ piece: inout Workpiece, _ quantization: RecipeStep.Quantization, _ tuning: Tuning
+    ) throws {
+        piece.integer = try quantized(piece, quantization)
+        piece.quantization = quantization
+    }
 }

@@ -1,4 +1,5 @@
-import Forecasting
+package import Forecasting
+import Training
 
 extension Architecture {
     /// - Returns: nil when the words do not name a network.
@@ -23,6 +24,12 @@ extension Architecture {
             self.inputs = inputs
         }
         epochs = try words.integer("epochs", 1...1000)
+        if let text = words.option("loss") {
+            guard let loss = Loss(name: text) else {
+                throw words.error("'loss' is one of \(Loss.names.joined(separator: ", "))")
+            }
+            self.loss = loss
+        }
     }
 
     /// `lstm64`: a known cell and a number.
@@ -62,6 +69,7 @@ extension Architecture {
         if let window { words.append("window=\(window)") }
         if let inputs { words.append("inputs=\(inputs.names)") }
         if let epochs { words.append("epochs=\(epochs)") }
+        if let loss { words.append("loss=\(loss.name)") }
         return words.joined(separator: " ")
     }
 }

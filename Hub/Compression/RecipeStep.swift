@@ -1,4 +1,5 @@
 package import Forecasting
+package import Training
 
 /// Which network a recipe begins with, trained from scratch.
 package struct Architecture: Equatable, Hashable, Sendable {
@@ -10,10 +11,11 @@ package struct Architecture: Equatable, Hashable, Sendable {
     package var window: Int?
     package var inputs: FeatureInputs?
     package var epochs: Int?
+    package var loss: Loss?
 
     package init(
         cell: CellKind, units: Int, form: ModelForm? = nil, window: Int? = nil,
-        inputs: FeatureInputs? = nil, epochs: Int? = nil
+        inputs: FeatureInputs? = nil, epochs: Int? = nil, loss: Loss? = nil
     ) {
         self.cell = cell
         self.units = units
@@ -21,6 +23,7 @@ package struct Architecture: Equatable, Hashable, Sendable {
         self.window = window
         self.inputs = inputs
         self.epochs = epochs
+        self.loss = loss
     }
 }
 

@@ -1,5 +1,5 @@
-package import Forecasting
-package import Training
+import Forecasting
+import Training
 
 /// Runs the trials of a search on a workbench.
 package final class SearchRunner {
@@ -34,7 +34,7 @@ package final class SearchRunner {
         } catch let error as RecipeError {
             state.recordFailure("\(error)", for: next)
         } catch let error as CompressionError {
-            state.recordFailure(error.explanation, for: next)
+            state.recordFailure("\(error)", for: next)
         } catch let error as TrainingError {
             state.recordFailure("\(error)", for: next)
         }

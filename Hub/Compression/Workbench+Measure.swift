@@ -4,23 +4,41 @@ import Training
 
 extension Workbench {
     /// Everything about a piece as it is now, from real packages and the device's own engine.
+    /// - Throws: `CompressionError`, `TrainingError`.
     package func measure(
         _ piece: Workpiece, recipe: Recipe, days: Days = .evaluated
     ) throws -> StepFigures {
-        let variant = piece.variant(name: "trial", recipe: recipe)
+        var family = piece.session.family([piece.variant(name: "trial", recipe: recipe)])
+        if days == .validation {
+            let validation = piece.session.validationDays
+            family.evaluatedFrom = validation.lowerBound
+            family.evaluatedDays = validation.upperBound - validation.lowerBound
+        }
         let builder = try PackageBuilder(
-            family: piece.session.family([variant]), name: "trial", series: series, lineage: "")
-        let accuracies = try builder.accuracies(variant: 0)
-        guard let largest = accuracies.largest else { throw TrainingError.noSales }
-        let network = largest.package.network
+            family: family, name: "trial", series: series, lineage: "")
+        var integer = Accuracy()
+        var largest: BuiltPackage?
+        for store in family.starts {
+            let built = try builder.build(variant: 0, store: store.store, release: 0)
+            integer.merge(built.accuracy)
+            if built.bytes.count > largest?.bytes.count ?? 0 { largest = built }
+        }
+        guard let largest else { throw TrainingError.noSales }
         return StepFigures(
             parameters: piece.parameters.shape.parameterCount,
-            nonZeros: piece.integer == nil
-                ? ArticleSize.nonZeros(piece.parameters) : network.nonZeroCount,
+            nonZeros: piece.integer?.nonZeroCount ?? ArticleSize.nonZeros(piece.parameters),
             articleBytes: piece.articleBytes, fileBytes: largest.bytes.count,
-            payloadBytes: largest.payloadBytes,
+            payloadBytes: largest.bytes.count,
             arenaBytes: largest.package.manifest.arenaBytes,
             nanoseconds: try ForecastTimer.nanoseconds(of: largest.package),
-            float: accuracies.float, integer: accuracies.integer)
+            float: family.variants[0].evaluation, integer: integer)
+    }
+}
+
+extension IntegerNetwork {
+    /// Parameters that are not zero, scales aside.
+    var nonZeroCount: Int {
+        (inputKernel + recurrentKernel + denseKernel).count { $0 != 0 } + bias.count + scalars.count
+            + 1
     }
 }

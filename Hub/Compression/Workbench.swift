@@ -75,11 +75,13 @@ package final class Workbench {
         if let form = architecture?.form, form != setup.form {
             own.form = form
             own.inputs = nil
-            own.loss = .automatic
+            // What an operator is measured by is the same in every form.
+            if setup.loss != .absolutePercentage { own.loss = .automatic }
             own.epochs = nil
         }
         own.window = architecture?.window ?? own.window
         own.inputs = architecture?.inputs ?? own.inputs
+        own.loss = architecture?.loss ?? own.loss
         own.epochs = nil
         if let session = sessions[own] { return session }
         let session = try TrainingSession(series: series, plan: plan(own))
@@ -106,6 +108,20 @@ package final class Workbench {
         epochShare: Double = 1, measuring: Measuring = .everyStep,
         progress: (Progress) -> Void = { _ in }, isCancelled: () -> Bool = { false },
         onStep: (StepReport) -> Void = { _ in }
+    ) throws -> Workpiece {
+        try withoutActuallyEscaping(progress) { progress in
+            try withoutActuallyEscaping(isCancelled) { isCancelled in
+                try follow(
+                    recipe, from: start, seed: seed, epochShare: epochShare, measuring: measuring,
+                    reporting: progress, cancelling: isCancelled, onStep: onStep)
+            }
+        }
+    }
+
+    private func follow(
+        _ recipe: Recipe, from start: NetworkParameters?, seed: UInt64, epochShare: Double,
+        measuring: Measuring, reporting progress: @escaping (Progress) -> Void,
+        cancelling isCancelled: @escaping () -> Bool, onStep: (StepReport) -> Void
     ) throws -> Workpiece {
         let count = recipe.steps.count + (recipe.architecture == nil ? 0 : 1)
         var texts: [String] = []
@@ -153,7 +169,7 @@ package final class Workbench {
             } catch let error as CompressionError {
                 throw RecipeError(
                     step: index + (recipe.architecture == nil ? 1 : 2), text: step.text,
-                    problem: error.explanation)
+                    problem: "\(error)")
             } catch TrainingError.diverged(_, let epoch) {
                 throw RecipeError(
                     step: index + (recipe.architecture == nil ? 1 : 2), text: step.text,

@@ -70,11 +70,9 @@ package struct StepReport: Sendable {
 extension Workpiece {
     /// The piece as a variant of its session's family.
     package func variant(name: String, recipe: Recipe) -> TrainedVariant {
-        let accuracies = session.evaluate(parameters)
-        return TrainedVariant(
+        TrainedVariant(
             name: name, recipe: recipe.text, parameters: parameters, integer: integer,
-            coding: coding?.rawValue, validation: accuracies.validation, test: accuracies.test,
-            trainingLosses: [], validationLosses: [], bestEpoch: 0)
+            coding: coding?.rawValue, accuracies: session.evaluate(parameters))
     }
 
     /// As the article counts: four bytes a float weight that is not zero, and of quantized weights their bits. Two bytes

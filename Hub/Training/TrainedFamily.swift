@@ -88,6 +88,17 @@ extension TrainedVariant {
             bestEpoch: fitted.bestEpoch)
     }
 
+    /// A variant that a recipe made, with what its float network reaches.
+    package init(
+        name: String, recipe: String, parameters: NetworkParameters, integer: IntegerNetwork?,
+        coding: String?, accuracies: (validation: Accuracy, test: Accuracy?)
+    ) {
+        self.init(
+            name: name, recipe: recipe, parameters: parameters, integer: integer, coding: coding,
+            validation: accuracies.validation, test: accuracies.test, trainingLosses: [],
+            validationLosses: [], bestEpoch: 0)
+    }
+
     /// Of the test days where there are some.
     package var evaluation: Accuracy { test ?? validation }
 }

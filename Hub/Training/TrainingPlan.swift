@@ -1,7 +1,7 @@
 package import Forecasting
 
 /// What an epoch tries to make small.
-package enum Loss: Equatable, Sendable {
+package enum Loss: Hashable, Sendable {
     /// Where more than one observed day in twenty is a zero, Poisson's deviance for the profile form and the mean
     /// square for the others; else the square in the logarithm, but for the plain form the mean square again.
     case automatic

@@ -64,6 +64,9 @@ package final class TrainingSession: Sendable {
 
     package var trainingWindows: Int { training.count }
 
+    /// The last days before the test days; weights never see them.
+    package var validationDays: Range<BusinessDay> { validationFrom..<panel.trainingEnd }
+
     /// The last day known to training.
     package var asOf: BusinessDay { panel.trainingEnd.advanced(by: -1) }
 

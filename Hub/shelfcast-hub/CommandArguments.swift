@@ -1,5 +1,6 @@
 import ArgumentParser
 import Forecasting
+import Training
 
 extension BusinessDay: ExpressibleByArgument {
     package init?(argument: String) {
@@ -27,6 +28,16 @@ enum FormArgument: String, CaseIterable, ExpressibleByArgument {
         case .calendar: .calendar
         case .profile: .profile
         }
+    }
+}
+
+/// `Loss` by name.
+struct LossArgument: ExpressibleByArgument {
+    var loss: Loss
+
+    init?(argument: String) {
+        guard let loss = Loss(name: argument) else { return nil }
+        self.loss = loss
     }
 }
 

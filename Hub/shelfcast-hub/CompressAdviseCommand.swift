@@ -4,6 +4,7 @@ import Forecasting
 import Foundation
 import HubCore
 import HubStore
+import ModelPackage
 import Training
 
 struct CompressAdviseCommand: HubCommand {
@@ -68,7 +69,7 @@ struct CompressAdviseCommand: HubCommand {
         }
         bar.finish("\(findings.count) techniques")
         guard let base = findings.first else { return }
-        let needs = Set(Engine.requiredFeatures(for: shape.cell))
+        let needs = Set([shape.cell.runtimeFeature])
         let devices = try await store.devices(store: nil).compactMap(\.capabilities)
         let able = devices.filter {
             needs.isSubset(of: $0.runtimeFeatures)
@@ -86,9 +87,7 @@ struct CompressAdviseCommand: HubCommand {
                             name: $0.technique.name, recipe: $0.technique.recipe,
                             verdict: "\($0.verdict)",
                             figures: StepJSON(
-                                StepReport(
-                                    text: $0.technique.recipe, figures: $0.figures,
-                                    remarks: $0.remarks)))
+                                step: $0.technique.recipe, $0.figures, remarks: $0.remarks))
                     }, onnxBytes: floatBytes, devices: devices.count, devicesThatCanRun: able))
         }
         Console.print(text(findings, network: network, bench: bench))
@@ -101,7 +100,8 @@ struct CompressAdviseCommand: HubCommand {
             """)
         if !devices.isEmpty {
             Console.print(
-                "devices of this hub that can run \(network.name) as INT8: \(able) of \(devices.count)")
+                "devices of this hub that can run \(network.name) as INT8: \(able) of \(devices.count)"
+            )
         }
     }
 

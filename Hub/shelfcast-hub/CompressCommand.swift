@@ -11,7 +11,7 @@ struct CompressCommand: AsyncParsableCommand {
         abstract: "Apply, combine, compare and search compression techniques.",
         discussion: """
             A recipe is a line of steps: lstm64 | prune 50% | finetune | qat int8 | huffman.
-              network     lstm64, gru8, fastgrnn4 [form= window= inputs= epochs=]
+              network     lstm64, gru8, fastgrnn4 [form= window= inputs= epochs= loss=]
               smaller     prune 50% [by=gradient over=network rounds=4], shrink 50% (whole units),
                           codebook 16, lowrank 4 or 90% [of=recurrent], fold
               training    finetune [epochs= rate=], distill from=lstm64x3 or self
@@ -59,8 +59,11 @@ struct StepJSON: Encodable {
     var remarks: [String]
 
     init(_ report: StepReport) {
-        let figures = report.figures
-        step = report.text
+        self.init(step: report.text, report.figures, remarks: report.remarks)
+    }
+
+    init(step: String, _ figures: StepFigures, remarks: [String]) {
+        self.step = step
         parameters = figures.parameters
         nonZeros = figures.nonZeros
         fileBytes = figures.fileBytes
@@ -73,7 +76,7 @@ struct StepJSON: Encodable {
         biasPercent = figures.integer.bias
         floatMapePercent = figures.float.mape
         floatWapePercent = figures.float.wape
-        remarks = report.remarks
+        self.remarks = remarks
     }
 }
 

@@ -242,7 +242,7 @@ extension CommandFailure {
         switch error {
         case let error as RecipeError: self.init(.refused, "\(error)")
         case let error as TrainingError: self.init(.refused, error.explanation)
-        case let error as CompressionError: self.init(.refused, error.explanation)
+        case let error as CompressionError: self.init(.refused, "\(error)")
         default: self.init(error)
         }
     }

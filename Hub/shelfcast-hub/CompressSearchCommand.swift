@@ -120,7 +120,10 @@ struct CompressSearchCommand: HubCommand {
     }
 
     private var setup: Workbench.Setup {
-        Workbench.Setup(form: form?.form ?? .profile, testFrom: testFrom)
+        // What is searched by is also what is trained for.
+        Workbench.Setup(
+            form: form?.form ?? .profile, testFrom: testFrom,
+            loss: measure == .mape ? .absolutePercentage : .automatic)
     }
 
     /// Until the time is up, the space exhausted or Ctrl-C pressed; the file always holds all finished trials.
@@ -163,7 +166,8 @@ struct CompressSearchCommand: HubCommand {
             bar.abandon()
             Console.error("shelfcast-hub: stopped; the same command goes on from here")
         } else {
-            bar.finish("\(state.trials.count) trials\(SearchOutcome.best(of: state, measure: measure))")
+            bar.finish(
+                "\(state.trials.count) trials\(SearchOutcome.best(of: state, measure: measure))")
         }
     }
 
@@ -318,7 +322,8 @@ struct SearchOutcome {
                         + "\(Figure.fixed(limits.errorMax, decimals: 2)) %"
                 }
             }
-            return "nothing found keeps the limits; the nearest breaks " + words.joined(separator: ", ")
+            return "nothing found keeps the limits; the nearest breaks "
+                + words.joined(separator: ", ")
         }
     }
 

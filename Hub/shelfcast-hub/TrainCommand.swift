@@ -34,6 +34,11 @@ struct TrainCommand: HubCommand {
     var window = 14
     @Option(help: "At most so many passes over the data (default: by the form).")
     var epochs: Int?
+    @Option(
+        help: ArgumentHelp(
+            "What to make small: auto, square, log, mape, poisson (default: by form and data).",
+            valueName: "loss"))
+    var loss: LossArgument?
     @Option(help: "Another seed, other weights.")
     var seed: UInt64 = 1
     @Option(help: ArgumentHelp("Learn from the days before, test on the rest.", valueName: "date"))
@@ -87,6 +92,7 @@ struct TrainCommand: HubCommand {
             seed: seed, testFrom: testFrom)
         plan.window = window
         if let epochs { plan.epochs = epochs }
+        if let loss { plan.loss = loss.loss }
         let start = ContinuousClock.now
         let family = try fit(snapshot, plan)
         let seconds = (ContinuousClock.now - start) / .seconds(1)

@@ -15,7 +15,7 @@ import Testing
             "lstm16 | lowrank 90% | int8 scale=gate range=error windows=100",
             "lstm8 | distill from=self lesson=features truth=0.2 epochs=2 | qat int4 epochs=4",
             "lstm8 | distill from=lstm32 form=calendar lesson=relations | ternary | packed",
-            "lstm8 | fp16 | binary scale=tensor range=percentile | zlib", "smallest",
+            "lstm2 form=profile loss=mape | int8", "lstm8 | fp16 | binary scale=tensor range=percentile | zlib", "smallest",
         ])
     func roundTrip(text: String) throws {
         let recipe = try Recipe(parsing: text)
@@ -57,6 +57,7 @@ import Testing
             ("lstm8 | finetune speed=2", 2, "no option 'speed'"),
             ("lstm8 | finetune now", 2, "'now' means nothing"), ("lstm8 || int8", 2, "empty"),
             ("lstm8 window=65", 1, "'window' is a whole number from 1 to 64"),
+            ("lstm8 loss=hope", 1, "'loss' is one of auto, square, log, mape, poisson"),
             ("lstm8 inputs=moon", 1, "'inputs' is none"), ("", 0, "empty"),
             ("lstm8 | \u{e9}", 0, "printable ASCII"),
         ])
