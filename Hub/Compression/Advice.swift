@@ -115,17 +115,18 @@ package enum Advice {
             onFinding(finding)
         }
         return findings.enumerated().sorted {
-            ($0.element.verdict, $0.element.figures.fileBytes, $0.offset)
-                < ($1.element.verdict, $1.element.figures.fileBytes, $1.offset)
+            ($0.element.verdict, $0.element.figures.payloadBytes, $0.offset)
+                < ($1.element.verdict, $1.element.figures.payloadBytes, $1.offset)
         }.map(\.element)
     }
 
     static func verdict(_ figures: StepFigures, against base: StepFigures?) -> Verdict {
         guard let base else { return .base }
         let change = (figures.integer.wape ?? .infinity) - (base.integer.wape ?? 0)
-        let isSmaller = figures.fileBytes < base.fileBytes
+        // The rest of a file, its recipe's own text above all, says nothing about the technique.
+        let isSmaller = figures.payloadBytes < base.payloadBytes
         if isSmaller, change <= noise { return .take }
-        if change < -noise, figures.fileBytes * 10 <= base.fileBytes * 11 { return .better }
+        if change < -noise, figures.payloadBytes * 10 <= base.payloadBytes * 11 { return .better }
         return isSmaller ? .trade : .leave
     }
 }

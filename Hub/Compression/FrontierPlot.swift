@@ -118,14 +118,20 @@ package struct FrontierPlot: Sendable {
     private func grid(_ axes: Axes) -> [String] {
         var lines: [String] = []
         let base = Self.height - Self.bottom
-        for power in Int(axes.bytes.lowerBound)...Int(axes.bytes.upperBound) {
-            let x = Self.text(axes.x(exp2(Double(power))))
+        let powers = Int(axes.bytes.lowerBound)...Int(axes.bytes.upperBound)
+        // Few powers of two leave room for the values half way between.
+        let ticks = powers.flatMap { power in
+            let value = exp2(Double(power))
+            return powers.count <= 4 && power < powers.upperBound ? [value, 1.5 * value] : [value]
+        }
+        for tick in ticks {
+            let x = Self.text(axes.x(tick))
             lines.append(
                 """
                 <line class="line" x1="\(x)" x2="\(x)" y1="\(Self.text(Self.top))" \
                 y2="\(Self.text(base))"/>\
                 <text class="dim" x="\(x)" y="\(Self.text(base + 18))" \
-                text-anchor="middle">\(Self.bytes(exp2(Double(power))))</text>
+                text-anchor="middle">\(Self.bytes(tick))</text>
                 """)
         }
         let span = axes.error.upperBound - axes.error.lowerBound
@@ -168,7 +174,9 @@ package struct FrontierPlot: Sendable {
 
     /// Marks with their names; a name goes up or down a line where it would lie on another.
     private func marks(_ points: [Point], _ axes: Axes) -> [String] {
-        var taken: [(x: Double, y: Double, width: Double)] = []
+        var taken: [(x: Double, y: Double, width: Double)] = points.map {
+            (axes.x($0.bytes) - 6, axes.y($0.error) + 4, 12)
+        }
         return points.sorted { ($0.bytes, $0.error) < ($1.bytes, $1.error) }.map { point in
             let (x, y) = (axes.x(point.bytes), axes.y(point.error))
             let colour = Self.colours[point.group % Self.colours.count]
@@ -181,8 +189,8 @@ package struct FrontierPlot: Sendable {
                         abs($0.y - y) < 13 && labelX < $0.x + $0.width && $0.x < labelX + labelWidth
                     }
             }
-            let offsets: [Double] = [4, -9, 17, -22, 30, -35, 43, -48, 56]
-            let labelY = offsets.map { y + $0 }.first(where: isFree) ?? y + 4
+            let offsets: [Double] = [-9, 19, -22, 32, -35, 45, -48, 58]
+            let labelY = offsets.map { y + $0 }.first(where: isFree) ?? y - 9
             taken.append((labelX, labelY, labelWidth))
             var line = ""
             if point.spread > 0 {

@@ -47,10 +47,10 @@ package struct StepFigures: Sendable {
     func remarks(after before: StepFigures?) -> [String] {
         guard let before else { return [] }
         var remarks: [String] = []
-        if articleBytes < before.articleBytes, fileBytes >= before.fileBytes {
-            remarks.append("smaller in theory only: the file did not shrink")
-        } else if fileBytes > before.fileBytes {
-            remarks.append("the file grew by \(fileBytes - before.fileBytes) bytes")
+        if articleBytes < before.articleBytes, payloadBytes >= before.payloadBytes {
+            remarks.append("smaller in theory only: the payload did not shrink")
+        } else if payloadBytes > before.payloadBytes {
+            remarks.append("the payload grew by \(payloadBytes - before.payloadBytes) bytes")
         }
         // Repeats waver by a few percent even on a quiet machine.
         if nanoseconds * 10 > before.nanoseconds * 12 {

@@ -109,14 +109,15 @@ struct CompressAdviseCommand: HubCommand {
         _ findings: [Advice.Finding], network: Architecture, bench: FamilyWorkbench
     ) -> String {
         var table = TextTable([
-            ("TECHNIQUE", .left), ("FILE", .right), ("ARENA", .right), ("TIME", .right),
+            ("TECHNIQUE", .left), ("PAYLOAD", .right), ("FILE", .right), ("ARENA", .right),
+            ("TIME", .right),
             ("WAPE%", .right), ("CHANGE", .right), ("SAVES", .right), ("ADVICE", .left),
         ])
         let base = findings[0].figures
         for finding in findings {
             let figures = finding.figures
             let change = (figures.integer.wape ?? .nan) - (base.integer.wape ?? .nan)
-            let saved = 100 * (1 - Double(figures.fileBytes) / Double(base.fileBytes))
+            let saved = 100 * (1 - Double(figures.payloadBytes) / Double(base.payloadBytes))
             let advice =
                 switch finding.verdict {
                 case .base: "what the others are compared with"
@@ -126,7 +127,8 @@ struct CompressAdviseCommand: HubCommand {
                 case .leave: "leave it: no smaller in practice"
                 }
             table.add([
-                finding.technique.name, "\(figures.fileBytes)", "\(figures.arenaBytes)",
+                finding.technique.name, "\(figures.payloadBytes)", "\(figures.fileBytes)",
+                "\(figures.arenaBytes)",
                 LatencyText(nanoseconds: figures.nanoseconds).description,
                 Figure.fixed(figures.integer.wape, decimals: 2),
                 finding.verdict == .base
