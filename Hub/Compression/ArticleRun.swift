@@ -46,7 +46,6 @@ extension Article {
         precondition(!seeds.isEmpty)
         let workbench = Workbench(
             series: series, setup: Workbench.Setup(form: .plain, testFrom: testFrom))
-        let rows = rows()
         var figures = [[Made]](repeating: [], count: rows.count)
         for (number, seed) in seeds.enumerated() {
             // Rows that are made alike are made once.
