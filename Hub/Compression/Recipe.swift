@@ -66,6 +66,7 @@ private struct RecipeOrder {
     private var quantized: String?
     private var coded: String?
     private var restricted: String?
+    private var isFactored = false
 
     mutating func accept(_ step: RecipeStep, _ words: RecipeWords) throws(RecipeError) {
         if let coded { throw words.error("nothing follows the coding '\(coded)': put it last") }
@@ -74,6 +75,11 @@ private struct RecipeOrder {
         case .quantize, .quantizationAware, .fp16:
             if let quantized {
                 throw words.error("the weights are quantized by '\(quantized)' already")
+            }
+            if case .quantizationAware = step, isFactored {
+                throw words.error(
+                    "factors are quantized as they are: put 'finetune' before and plain "
+                        + "int8, int4, ternary or binary here")
             }
             if step != .fp16 { quantized = words.text }
         case .finetune, .distill:
@@ -90,7 +96,8 @@ private struct RecipeOrder {
                 throw words.error("it would undo '\(restricted)': put it before that step")
             }
             switch step {
-            case .codebook, .lowRank: restricted = words.text
+            case .codebook: restricted = words.text
+            case .lowRank: (restricted, isFactored) = (words.text, true)
             default: break
             }
         }

@@ -47,6 +47,7 @@ import Testing
             ("lstm8 | int8 | prune 50%", 3, "before 'int8'"),
             ("lstm8 | int8 | int4", 3, "already"),
             ("lstm8 | codebook 4 | prune 10%", 3, "would undo"),
+            ("lstm8 | lowrank 2 | qat int8", 3, "factors are quantized as they are"),
             ("lstm8 | huffman | int8", 3, "put it last"),
             ("lstm8 | int8 windows=99", 2, "100 to 500 windows"),
             ("lstm0", 1, "1 to 128 units"), ("lstm129", 1, "1 to 128 units"),
