@@ -37,10 +37,11 @@ package struct ArticleResult: Equatable, Codable, Sendable {
 extension Article {
     /// Runs the comparison: every row with every seed, each from a network trained once for the seed.
     /// - Parameters:
+    ///   - epochShare: of every step's epochs, for a quick look: above 0, at most 1.
     ///   - progress: called often with the share done, 0...1, and what is being done.
     /// - Throws: what `Workbench.follow` throws.
     package static func run(
-        series: [TrainingSeries], testFrom: BusinessDay, seeds: [UInt64],
+        series: [TrainingSeries], testFrom: BusinessDay, seeds: [UInt64], epochShare: Double = 1,
         progress: (Double, String) -> Void = { _, _ in }, isCancelled: () -> Bool = { false }
     ) throws -> [ArticleResult] {
         precondition(!seeds.isEmpty)
@@ -57,7 +58,7 @@ extension Article {
                 }
                 let recipe = try Recipe(parsing: row.recipe)
                 let piece = try workbench.follow(
-                    recipe, seed: seed, measuring: .lastStep,
+                    recipe, seed: seed, epochShare: epochShare, measuring: .lastStep,
                     progress: { step in
                         let within =
                             (Double(step.step) + (step.training?.share ?? 0)) / Double(step.steps)

@@ -99,8 +99,10 @@ struct RecipeRunner {
         case .distill(let from, let lesson, let truth, let tuning):
             try distill(&piece, from: from, lesson: lesson, truth: truth, tuning: tuning)
         case .codebook(let entries, let scope):
+            let sharing: Codebook.Sharing = scope == .tensor ? .tensor : .network
             let shared = try SharedWeights(
-                piece.parameters, entries: entries, sharing: scope == .tensor ? .tensor : .network)
+                piece.parameters, entries: entries, sharing: sharing)
+            piece.codebook = sharing
             piece.parametrization = shared
             piece.parameters = shared.applied(to: piece.parameters)
         case .lowRank(let rank, let kernels):
@@ -123,7 +125,7 @@ struct RecipeRunner {
             piece.parameters = try HalfPrecision.rounded(piece.parameters)
             piece.isHalfPrecision = true
         case .quantize(let quantization):
-            piece.integer = try quantized(piece, quantization)
+            piece.integer = try piece.quantized(quantization)
             piece.quantization = quantization
         case .quantizationAware(let quantization, let tuning):
             try quantizeAware(&piece, quantization, tuning)
@@ -188,18 +190,21 @@ struct RecipeRunner {
                 teachers: teachers, truthWeight: Float(truth), kind: kind))
     }
 
-    private func quantized(
-        _ piece: Workpiece, _ quantization: RecipeStep.Quantization
-    ) throws -> IntegerNetwork {
-        try Quantizer().quantize(
-            piece.parameters, spec: session.spec,
-            windows: session.calibrationWindows(atMost: quantization.windows))
-    }
-
     private func quantizeAware(
         _ piece: inout Workpiece, _ quantization: RecipeStep.Quantization, _ tuning: Tuning
     ) throws {
-        piece.integer = try quantized(piece, quantization)
+        var request = FitRequest(start: piece.parameters, plan: session.plan)
+        request.seed = seed
+        request.epochs = scaled(tuning.epochs ?? Self.awareEpochs)
+        request.learningRate = tuning.rate ?? Self.awareRate
+        request.dropout = 0
+        request.parametrization = piece.parametrization
+        request.quantization = try Quantizer(quantization, codebook: piece.codebook).frozen(
+            piece.parameters, spec: session.spec,
+            windows: session.calibrationWindows(atMost: quantization.windows))
+        let fitted = try session.fit(request, progress: progress, isCancelled: isCancelled)
+        piece.parameters = fitted.parameters
+        piece.integer = fitted.integer
         piece.quantization = quantization
     }
 }

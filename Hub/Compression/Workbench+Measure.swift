@@ -8,7 +8,8 @@ extension Workbench {
     package func measure(
         _ piece: Workpiece, recipe: Recipe, days: Days = .evaluated
     ) throws -> StepFigures {
-        var family = piece.session.family([piece.variant(name: "trial", recipe: recipe)])
+        let variant = try piece.variant(name: "trial", recipe: recipe)
+        var family = piece.session.family([variant])
         if days == .validation {
             let validation = piece.session.validationDays
             family.evaluatedFrom = validation.lowerBound
@@ -26,7 +27,7 @@ extension Workbench {
         guard let largest else { throw TrainingError.noSales }
         return StepFigures(
             parameters: piece.parameters.shape.parameterCount,
-            nonZeros: piece.integer?.nonZeroCount ?? ArticleSize.nonZeros(piece.parameters),
+            nonZeros: variant.integer?.nonZeroCount ?? ArticleSize.nonZeros(piece.parameters),
             articleBytes: piece.articleBytes, fileBytes: largest.bytes.count,
             payloadBytes: largest.bytes.count,
             arenaBytes: largest.package.manifest.arenaBytes,

@@ -8,6 +8,8 @@ package struct Workpiece {
     package var parameters: NetworkParameters
     /// What the steps so far have settled, so that later training cannot undo it: pruned weights, shared values, ranks.
     package var parametrization: (any WeightParametrization)?
+    /// Who shares the values of shared weights.
+    package var codebook: Codebook.Sharing?
     /// Half-precision weights: their bytes are counted so, though a device gets the integers made of them.
     package var isHalfPrecision = false
     /// The integers that quantization made.
@@ -69,10 +71,28 @@ package struct StepReport: Sendable {
 
 extension Workpiece {
     /// The piece as a variant of its session's family.
-    package func variant(name: String, recipe: Recipe) -> TrainedVariant {
-        TrainedVariant(
+    /// - Throws: `CompressionError`.
+    package func variant(
+        name: String, recipe: Recipe
+    ) throws(CompressionError) -> TrainedVariant {
+        var integer = integer
+        // Plain weights become integers when they are packed; that knows nothing of codebooks and factors.
+        if integer == nil, parametrization is SharedWeights || parametrization is FactoredWeights {
+            integer = try quantized(RecipeStep.Quantization(bits: .int8))
+        }
+        return TrainedVariant(
             name: name, recipe: recipe.text, parameters: parameters, integer: integer,
             coding: coding?.rawValue, accuracies: session.evaluate(parameters))
+    }
+
+    /// The integers of the weights as they are.
+    func quantized(
+        _ quantization: RecipeStep.Quantization
+    ) throws(CompressionError) -> IntegerNetwork {
+        try Quantizer(quantization, codebook: codebook).quantize(
+            parameters, spec: session.spec,
+            windows: session.calibrationWindows(atMost: quantization.windows),
+            factored: parametrization as? FactoredWeights)
     }
 
     /// As the article counts: four bytes a float weight that is not zero, and of quantized weights their bits. Two bytes

@@ -178,7 +178,7 @@ struct FamilyWorkbench {
 
     /// - Returns: the family the result is in.
     func save(_ piece: Workpiece, recipe: Recipe, as name: String) async throws -> String {
-        let variant = piece.variant(name: name, recipe: recipe)
+        let variant = try piece.variant(name: name, recipe: recipe)
         if belongs(recipe) {
             // As it is now: another command may have added one meanwhile.
             guard let now = try await store.family(record.name) else {

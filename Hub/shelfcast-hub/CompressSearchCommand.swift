@@ -191,7 +191,7 @@ struct CompressSearchCommand: HubCommand {
             throw CommandFailure(compression: error)
         }
         bar.finish(recipe)
-        let family = piece.session.family([piece.variant(name: name, recipe: parsed)])
+        let family = piece.session.family([try piece.variant(name: name, recipe: parsed)])
         try await store.saveFamily(
             try family.record(
                 like: FamilyRecord(

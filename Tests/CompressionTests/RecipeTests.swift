@@ -15,7 +15,8 @@ import Testing
             "lstm16 | lowrank 90% | int8 scale=gate range=error windows=100",
             "lstm8 | distill from=self lesson=features truth=0.2 epochs=2 | qat int4 epochs=4",
             "lstm8 | distill from=lstm32 form=calendar lesson=relations | ternary | packed",
-            "lstm2 form=profile loss=mape | int8", "lstm8 | fp16 | binary scale=tensor range=percentile | zlib", "smallest",
+            "lstm2 form=profile loss=mape | int8",
+            "lstm8 | fp16 | binary scale=tensor range=percentile | zlib", "smallest",
         ])
     func roundTrip(text: String) throws {
         let recipe = try Recipe(parsing: text)

@@ -115,10 +115,10 @@ struct TrainedNetwork {
             }
     }
 
-    private static let firstDay = BusinessDay(year: 2015, month: 1, day: 1)!
+    static let firstDay = BusinessDay(year: 2015, month: 1, day: 1)!
 
     /// Six items whose sales are level × weekday × season, of which the last week's mean says something more.
-    private static func sales(days: Int) -> [TrainingSeries] {
+    static func sales(days: Int) -> [TrainingSeries] {
         var numbers = SeededGenerator(seed: 23)
         return (1...6).map { item in
             var wave = 0.0
