@@ -29,7 +29,7 @@ extension Workbench {
             parameters: piece.parameters.shape.parameterCount,
             nonZeros: variant.integer?.nonZeroCount ?? ArticleSize.nonZeros(piece.parameters),
             articleBytes: piece.articleBytes, fileBytes: largest.bytes.count,
-            payloadBytes: largest.bytes.count,
+            payloadBytes: try ModelPackage.payloadBytes(of: largest.bytes),
             arenaBytes: largest.package.manifest.arenaBytes,
             nanoseconds: try ForecastTimer.nanoseconds(of: largest.package),
             float: family.variants[0].evaluation, integer: integer)
