@@ -47,7 +47,7 @@ bench: setup hub agent
 setup:
 	@Scripts/setup
 
-# The stock protobuf implementation, which the protocol's tests are held against.
+# The stock protobuf and ONNX implementations, which the tests are held against.
 .venv/complete: Tests/requirements.txt
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement Tests/requirements.txt

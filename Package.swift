@@ -144,7 +144,8 @@ if !embedded {
             "CompressionTests",
             ["Compression", "Training", "Forecasting", "ModelPackage", "Kernels", "TestSupport"]),
         tests(
-            "ModelExchangeTests", ["ModelExchange", "Forecasting", "SyncProtocol", "TestSupport"],
+            "ModelExchangeTests",
+            ["ModelExchange", "Training", "Forecasting", "SyncProtocol", "TestSupport"],
             resources: [.copy("Fixtures")]),
     ]
 }
@@ -188,7 +189,9 @@ if !light {
         .executableTarget(
             name: "shelfcast-hub",
             dependencies: [
-                "HubSync", "HubStore", "HubCore", "Training", "Compression", "CZlib", "Forecasting",
+                "HubSync", "HubStore", "HubCore", "Training", "Compression", "ModelExchange",
+                "CZlib",
+                "Forecasting",
                 "ModelPackage", "SyncProtocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),

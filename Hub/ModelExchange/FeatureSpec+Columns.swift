@@ -15,8 +15,9 @@ extension FeatureInputs {
             ]
         ),
         (.yearCircle, "year", ["sine", "cosine"]),
-        (.monthCircle, "dayOfMonth", ["sine", "cosine"]),
+        (.monthCircle, "monthday", ["sine", "cosine"]),
         (.levelLogarithm, "level", ["logarithm"]),
+        (.persistence, "persistence", ["item"]),
     ]
 
     /// Of the groups it has, in the order of the columns.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Compression
 import Forecasting
 import Training
 
@@ -28,6 +29,16 @@ enum FormArgument: String, CaseIterable, ExpressibleByArgument {
         case .calendar: .calendar
         case .profile: .profile
         }
+    }
+}
+
+/// `weekday,month`, or `none`.
+struct InputsArgument: ExpressibleByArgument {
+    var inputs: FeatureInputs
+
+    init?(argument: String) {
+        guard let inputs = FeatureInputs(names: argument) else { return nil }
+        self.inputs = inputs
     }
 }
 

@@ -21,8 +21,8 @@ struct ShelfcastHub: AsyncParsableCommand {
             """,
         subcommands: [
             InitCommand.self, SalesCommand.self, TrainCommand.self, CompressCommand.self,
-            PackageCommand.self, ServeCommand.self, TokenCommand.self, DeviceCommand.self,
-            PushCommand.self,
+            ModelCommand.self, PackageCommand.self, ServeCommand.self, TokenCommand.self,
+            DeviceCommand.self, PushCommand.self,
             RolloutCommand.self, ReportCommand.self,
         ])
 }

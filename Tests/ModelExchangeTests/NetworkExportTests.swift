@@ -49,7 +49,7 @@ struct NetworkExportTests {
             Sample(cell, .plain, units: 5, window: 14),
             Sample(
                 cell, .calendar, units: 3, window: 7, inputs: [.weekday, .month, .levelLogarithm]),
-            Sample(cell, .profile, units: 1, window: 1, inputs: [.yearCircle, .monthCircle]),
+            Sample(cell, .profile, units: 1, window: 1, inputs: .all),
         ]
     }
 

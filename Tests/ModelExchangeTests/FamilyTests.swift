@@ -1,0 +1,68 @@
+import Forecasting
+import ModelExchange
+import TestSupport
+import Testing
+import Training
+
+@Suite("An imported network's family")
+struct FamilyTests {
+    /// Two items over two years, with weekdays.
+    static let series: [TrainingSeries] = {
+        var random = SeededGenerator(seed: 3)
+        guard let first = BusinessDay(year: 2022, month: 1, day: 1), let store = try? StoreID("1")
+        else { return [] }
+        return ["a", "b"].compactMap { name in
+            guard let item = try? ItemID(name) else { return nil }
+            return TrainingSeries(
+                store: store, item: item, firstDay: first,
+                days: (0..<730).map { index in
+                    let base: Float = first.advanced(by: index).weekday > 4 ? 30 : 20
+                    return DemandDay(units: Int32(base * .random(in: 0.7...1.3, using: &random)))
+                })
+        }
+    }()
+
+    static func session(_ form: ModelForm) throws -> TrainingSession {
+        var plan = TrainingPlan(
+            form: form, units: [3], testFrom: BusinessDay(year: 2023, month: 10, day: 1))
+        plan.epochs = 2
+        plan.window = 7
+        return try TrainingSession(series: series, plan: plan)
+    }
+
+    @Test(
+        "is as accurate as the network was where it was trained, whatever its cell",
+        arguments: CellKind.allCases)
+    func sameAccuracy(cell: CellKind) throws {
+        let session = try Self.session(.plain)
+        let fitted = try session.fit(
+            FitRequest(shape: session.shape(cell: cell, units: 3), plan: session.plan))
+        let file = NetworkExport.model(
+            fitted.parameters, spec: session.spec, family: "f", variant: "v"
+        ).encoded()
+        let model = try ONNXModel(decoding: file)
+        #expect(model.spec == session.spec)
+        let imported = try NetworkImport.network(in: model)
+        try imported.check(form: .plain, inputs: [])
+        let family = imported.family(session)
+        let variant = try #require(family.variants.first)
+        #expect(variant.parameters == fitted.parameters)
+        #expect(variant.test == fitted.test && variant.validation == fitted.validation)
+        #expect(variant.test?.wape != nil)
+        #expect(family.starts.first?.starts.count == 2)
+        #expect(variant.name == (cell == .lstm ? "plain-3" : "plain-\(cell.name)3"))
+        #expect(try TrainedFamily(encoded: family.encoded()) == family)
+    }
+
+    @Test("is refused where the form has other inputs, naming both")
+    func width() throws {
+        let imported = try NetworkImport.network(in: ONNXCase(fixture: "torch-lstm").model())
+        let error = #expect(throws: ExchangeError.self) {
+            try imported.check(form: .calendar, inputs: [.weekday, .month])
+        }
+        #expect(
+            error?.explanation.contains(
+                "the network has 3 inputs a day, the form calendar has 20: demand, weekday, month")
+                == true)
+    }
+}
