@@ -1,30 +1,30 @@
 /// Reads one section's fields, checking every length against what is left before using it.
-struct ByteReader {
+package struct ByteReader {
     private let bytes: [UInt8]
     private var position = 0
     private let section: PackageSection
 
-    init(_ bytes: [UInt8], section: PackageSection) {
+    package init(_ bytes: [UInt8], section: PackageSection) {
         self.bytes = bytes
         self.section = section
     }
 
-    var left: Int { bytes.count - position }
+    package var left: Int { bytes.count - position }
 
-    mutating func byte() throws(PackageError) -> UInt8 {
+    package mutating func byte() throws(PackageError) -> UInt8 {
         guard left >= 1 else { throw .truncated(section) }
         defer { position += 1 }
         return bytes[position]
     }
 
-    mutating func raw(_ count: Int) throws(PackageError) -> ArraySlice<UInt8> {
+    package mutating func raw(_ count: Int) throws(PackageError) -> ArraySlice<UInt8> {
         guard count >= 0, count <= left else { throw .truncated(section) }
         defer { position += count }
         return bytes[position..<position + count]
     }
 
     /// At most ten bytes, and no more than the value needs: one value has one encoding.
-    mutating func varint() throws(PackageError) -> UInt64 {
+    package mutating func varint() throws(PackageError) -> UInt64 {
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while true {
@@ -42,7 +42,7 @@ struct ByteReader {
     }
 
     /// A number within `range`, or an error that names `field`.
-    mutating func count(
+    package mutating func count(
         _ range: ClosedRange<Int>, _ field: PackageField, index: Int = 0
     ) throws(PackageError) -> Int {
         let value = try varint()
@@ -52,7 +52,7 @@ struct ByteReader {
         return Int(value)
     }
 
-    mutating func signed(
+    package mutating func signed(
         _ range: ClosedRange<Int>, _ field: PackageField, index: Int = 0
     ) throws(PackageError) -> Int {
         let zigzag = try varint()
@@ -61,7 +61,7 @@ struct ByteReader {
         return value
     }
 
-    mutating func optional(
+    package mutating func optional(
         _ range: ClosedRange<Int>, _ field: PackageField, index: Int = 0
     ) throws(PackageError) -> Int? {
         let value = try count(0...range.upperBound + 1, field, index: index)
@@ -70,7 +70,7 @@ struct ByteReader {
         return value - 1
     }
 
-    mutating func fixed(bytes count: Int) throws(PackageError) -> UInt32 {
+    package mutating func fixed(bytes count: Int) throws(PackageError) -> UInt32 {
         var value: UInt32 = 0
         var shift: UInt32 = 0
         for byte in try raw(count) {
@@ -80,12 +80,37 @@ struct ByteReader {
         return value
     }
 
-    mutating func float() throws(PackageError) -> Float {
+    package mutating func float() throws(PackageError) -> Float {
         Float(bitPattern: try fixed(bytes: 4))
     }
 
+    /// Four bytes, the high one first; or two, with the top bit set, where the two low ones are 0.
+    /// - Returns: a positive number, or one that is not finite.
+    mutating func shortFloat() throws(PackageError) -> Float {
+        var bits = UInt32(try byte()) << 24 | UInt32(try byte()) << 16
+        if bits >> 31 == 0 {
+            bits |= UInt32(try byte()) << 8
+            bits |= UInt32(try byte())
+            guard bits & 0xFFFF != 0 else { throw .field(.number, index: 0) }
+        }
+        return Float(bitPattern: bits & 0x7FFF_FFFF)
+    }
+
+    /// Counts of elements, each with the value they all have, until there are `count` elements.
+    mutating func runs(
+        _ count: Int, value: (inout ByteReader) throws(PackageError) -> Float
+    ) throws(PackageError) -> [Float] {
+        var elements: [Float] = []
+        while elements.count < count {
+            let run = try self.count(1...count - elements.count, .stepRun)
+            let element = try value(&self)
+            for _ in 0..<run { elements.append(element) }
+        }
+        return elements
+    }
+
     /// Printable ASCII only.
-    mutating func text(
+    package mutating func text(
         _ lengths: ClosedRange<Int>, _ field: PackageField, index: Int = 0
     ) throws(PackageError) -> String {
         let length = try count(lengths, field, index: index)
@@ -95,7 +120,7 @@ struct ByteReader {
     }
 
     /// To be called when all fields have been read.
-    func end() throws(PackageError) {
+    package func end() throws(PackageError) {
         guard left == 0 else { throw .strayBytes(section, count: left) }
     }
 }

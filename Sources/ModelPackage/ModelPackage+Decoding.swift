@@ -13,15 +13,24 @@ extension ModelPackage {
         let manifest = try Manifest(decoding: manifestBytes)
         // Checked before the widths derived from it size anything.
         do { try manifest.spec.validate() } catch { throw .spec(error) }
+        if sections.version == 1, manifest.spec.inputs.contains(.persistence) {
+            throw .spec(.unknownInputs(rawValue: manifest.spec.inputs.rawValue))
+        }
         var package = ModelPackage(
             manifest: manifest,
-            network: try IntegerNetwork(
-                decoding: networkBytes, version: sections.version,
-                inputWidth: manifest.spec.inputWidth),
+            network: sections.version == 1
+                ? try IntegerNetwork(
+                    decodingVersion1: networkBytes, inputWidth: manifest.spec.inputWidth)
+                : try IntegerNetwork(
+                    decoding: networkBytes, inputWidth: manifest.spec.inputWidth),
             profiles: [.flat], starts: [])
         if manifest.spec.form == .profile {
             guard let bytes = sections[.profiles] else { throw .missingSection(.profiles) }
-            try package.decodeProfiles(bytes)
+            if sections.version == 1 {
+                try package.decodeProfilesVersion1(bytes)
+            } else {
+                try package.decodeProfiles(bytes)
+            }
         } else if sections[.profiles] != nil {
             throw .field(.profileCount, index: 0)
         }
@@ -29,7 +38,13 @@ extension ModelPackage {
             guard manifest.spec.form == .profile else { throw .field(.calendar, index: 0) }
             try package.decodeCalendar(bytes)
         }
-        if let bytes = sections[.starts] { try package.decodeStarts(bytes) }
+        if let bytes = sections[.starts] {
+            if sections.version == 1 {
+                try package.decodeStartsVersion1(bytes)
+            } else {
+                try package.decodeStarts(bytes)
+            }
+        }
         if let bytes = sections[.goldenVectors] { try package.decodeGoldenVectors(bytes) }
         try package.validate()
         return package
@@ -38,17 +53,15 @@ extension ModelPackage {
     /// What a forecast is computed from, as the file stores it: network, profiles, starts and calendar, their
     /// heads included: what is left without the manifest and the forecasts that prove the rest.
     package static func payloadBytes(of file: [UInt8]) throws(PackageError) -> Int {
-        let sections = try sections(of: file)
-        return sections.storedBytes(.network) + sections.storedBytes(.profiles)
-            + sections.storedBytes(.starts) + sections.storedBytes(.calendar)
+        try PackageBytes(of: file).payload
     }
 
     /// Unpacked, by section.
-    private struct Sections {
+    struct Sections {
         /// Of the file.
         let version: UInt8
         private var contents = [[UInt8]?](repeating: nil, count: PackageSection.allCases.count)
-        private var stored = [Int](repeating: 0, count: PackageSection.allCases.count)
+        fileprivate(set) var bytes = PackageBytes()
 
         init(version: UInt8) { self.version = version }
 
@@ -56,15 +69,9 @@ extension ModelPackage {
             get { contents[Int(section.rawValue) - 1] }
             set { contents[Int(section.rawValue) - 1] = newValue }
         }
-
-        func storedBytes(_ section: PackageSection) -> Int { stored[Int(section.rawValue) - 1] }
-
-        mutating func setStoredBytes(_ bytes: Int, of section: PackageSection) {
-            stored[Int(section.rawValue) - 1] = bytes
-        }
     }
 
-    private static func sections(of file: [UInt8]) throws(PackageError) -> Sections {
+    static func sections(of file: [UInt8]) throws(PackageError) -> Sections {
         guard file.count > magic.count, file.starts(with: magic) else { throw .notAPackage }
         let version = file[magic.count]
         guard readableVersions.contains(version) else { throw .unsupportedVersion(version) }
@@ -93,11 +100,13 @@ extension ModelPackage {
 
         // Each turn consumes at least three bytes of a bounded file.
         while position < file.count {
-            let start = position
+            let begin = position
             let tag = try byte()
             let section = PackageSection(rawValue: tag)
             // Tags from 128 on are for what an older program may skip.
-            guard section != nil || tag >= 128 else { throw .unknownSection(tag: tag) }
+            guard section != nil || tag >= 128, version > 1 || section != .calendar else {
+                throw .unknownSection(tag: tag)
+            }
             if let section, tag <= lastTag { throw .sectionOutOfOrder(section) }
             lastTag = max(lastTag, tag)
             let packingCode = try byte()
@@ -112,62 +121,99 @@ extension ModelPackage {
                     section, bytes: UInt64(unpackedBytes), bytesMax: section.bytesMax)
             }
             guard let packing = Packing(rawValue: packingCode),
-                let content = packing.unpack(packed, unpackedBytes: unpackedBytes)
+                let content = packing.unpack(
+                    packed, unpackedBytes: unpackedBytes, version: version)
             else { throw .packing(section) }
             sections[section] = content
-            sections.setStoredBytes(position - start, of: section)
+            sections.bytes[section] = position - begin
         }
+        sections.bytes.total = file.count
         return sections
     }
 
     private mutating func decodeProfiles(_ bytes: [UInt8]) throws(PackageError) {
         var reader = ByteReader(bytes, section: .profiles)
         let count = try reader.count(1...Self.profilesMax, .profileCount)
+        guard let zeroBits = CodingTag.rangeNumbers.flags(of: try reader.byte()) else {
+            throw .field(.coding, index: 0)
+        }
+        let coding = try RangeNumbers(zeroBits: zeroBits, from: &reader, index: 0)
+        var stream = try reader.stream()
         profiles = []
         for index in 0..<count {
+            var profile = index == 0 ? SeasonalProfile.flat : profiles[index - 1]
+            var repeats = ProfileRepeats.nothing
+            if index > 0 {
+                guard let symbol = stream.symbol(of: 4) else {
+                    throw .field(.codeStream, index: index)
+                }
+                repeats = ProfileRepeats(rawValue: UInt8(symbol))
+            }
             func factors(_ count: Int) throws(PackageError) -> [Float] {
+                guard let codes = coding.decode(count: count, from: &stream) else {
+                    throw .field(.codeStream, index: index)
+                }
                 var factors: [Float] = []
-                for _ in 0..<count {
-                    let code = UInt16(try reader.fixed(bytes: 2))
-                    let factor = PackedNumbers.factor(code: code)
-                    guard SeasonalProfile.factorRange.contains(factor) else {
+                for code in codes {
+                    guard let code = UInt16(exactly: code) else {
                         throw .field(.factor, index: index)
                     }
-                    factors.append(factor)
+                    factors.append(PackedNumbers.factor(code: code))
                 }
                 return factors
             }
-            profiles.append(
-                SeasonalProfile(
-                    weekday: try factors(SeasonalProfile.weekdays),
-                    month: try factors(SeasonalProfile.months)))
+            if !repeats.weekday { profile.weekday = try factors(SeasonalProfile.weekdays) }
+            if !repeats.month { profile.month = try factors(SeasonalProfile.months) }
+            profiles.append(profile)
         }
-        try reader.end()
+        try stream.end()
     }
 
     /// After the profiles, which all get it.
     private mutating func decodeCalendar(_ bytes: [UInt8]) throws(PackageError) {
         var reader = ByteReader(bytes, section: .calendar)
         var calendar = DemandCalendar.flat
-        let factors = try reader.count(0...DemandCalendar.daysOfMonth, .dayOfMonth)
-        guard factors == 0 || factors == DemandCalendar.daysOfMonth else {
+        let count = try reader.count(0...DemandCalendar.daysOfMonth, .dayOfMonth)
+        guard count == 0 || count == DemandCalendar.daysOfMonth else {
             throw .field(.dayOfMonth, index: 0)
         }
-        for _ in 0..<factors {
-            let code = UInt16(try reader.fixed(bytes: 2))
-            calendar.dayOfMonth.append(PackedNumbers.factor(code: code))
-        }
-        let days = try reader.count(0...DemandCalendar.specialDaysMax, .specialDayCount)
-        for index in 0..<days {
+        let days =
+            count > 0
+            ? try CodedNumbers(count: count, plain: nil, from: &reader, index: 0) : nil
+        let specialCount = try reader.count(0...DemandCalendar.specialDaysMax, .specialDayCount)
+        var (next, open) = (0, 0)
+        for index in 0..<specialCount {
             let code = try reader.count(
-                0...Int(AnnualRule.codes.upperBound), .specialDay, index: index)
-            guard let rule = AnnualRule(code: UInt16(code)) else {
+                0...2 * Int(AnnualRule.codes.upperBound) + 1, .specialDay, index: index)
+            guard let rule = AnnualRule(code: UInt16(next + code >> 1)) else {
                 throw .field(.specialDay, index: index)
             }
-            let factor = PackedNumbers.factor(code: UInt16(try reader.fixed(bytes: 2)))
-            calendar.specialDays.append(SpecialDay(rule: rule, factor: factor))
+            next = Int(rule.code) + 1
+            open += code & 1 == 0 ? 1 : 0
+            // Those that are not closed get theirs below.
+            calendar.specialDays.append(SpecialDay(rule: rule, factor: Float(1 - code & 1)))
         }
-        try reader.end()
+        let specials =
+            open > 0
+            ? try CodedNumbers(count: open, plain: nil, from: &reader, index: 1) : nil
+        var stream = try reader.stream()
+        let codes = 0...Int(UInt16.max)
+        if let days {
+            for code in try days.numbers(within: codes, from: &stream, index: 0) {
+                calendar.dayOfMonth.append(PackedNumbers.factor(code: UInt16(code)))
+            }
+        }
+        if let specials {
+            var factors = try specials.numbers(within: codes, from: &stream, index: 1)[...]
+            for index in calendar.specialDays.indices
+            where calendar.specialDays[index].factor > 0 {
+                guard let code = factors.popFirst(), code > 0 else {
+                    throw .field(.specialDay, index: index)
+                }
+                calendar.specialDays[index].factor = PackedNumbers.factor(code: UInt16(code))
+            }
+        }
+        try stream.end()
         // One that says nothing is never written.
         guard !calendar.isFlat else { throw .field(.calendar, index: 0) }
         for index in profiles.indices { profiles[index].calendar = calendar }
@@ -176,34 +222,43 @@ extension ModelPackage {
     private mutating func decodeStarts(_ bytes: [UInt8]) throws(PackageError) {
         var reader = ByteReader(bytes, section: .starts)
         let count = try reader.count(1...Self.startsMax, .startCount)
-        for index in 0..<count {
-            let length = try reader.count(1...ItemID.bytesMax, .item, index: index)
-            let slice = try reader.raw(length)
-            let item: ItemID
-            do { item = try ItemID(utf8: slice) } catch { throw .field(.item, index: index) }
+        for item in try ItemList.decode(count: count, from: &reader) {
             starts.append(SeriesStart(item: item, level: 1, scale: 1, profile: 0))
         }
+        let codes = 0...1 << 24 - 1
+        let levels = try CodedNumbers(count: count, plain: nil, from: &reader, index: 0)
+        let scales =
+            manifest.spec.output == .zScore
+            ? try CodedNumbers(count: count, plain: nil, from: &reader, index: 1) : nil
+        let persistences =
+            manifest.spec.inputs.contains(.persistence)
+            ? try CodedNumbers(count: count, plain: nil, from: &reader, index: 2) : nil
+        var stream = try reader.stream()
+        let levelCodes = try levels.numbers(within: codes, from: &stream, index: 0)
         for index in 0..<count {
-            starts[index].level = PackedNumbers.value(float24: try reader.fixed(bytes: 3))
+            starts[index].level = PackedNumbers.value(float24: UInt32(levelCodes[index]))
         }
-        if manifest.spec.output == .zScore {
+        if let scales {
+            let scaleCodes = try scales.numbers(within: codes, from: &stream, index: 1)
             for index in 0..<count {
-                starts[index].scale = PackedNumbers.value(float24: try reader.fixed(bytes: 3))
+                starts[index].scale = PackedNumbers.value(float24: UInt32(scaleCodes[index]))
+            }
+        }
+        if let persistences {
+            let steps = try persistences.numbers(within: -128...127, from: &stream, index: 2)
+            for index in 0..<count {
+                starts[index].persistence = PackedNumbers.persistence(code: Int8(steps[index]))
             }
         }
         if profiles.count > 1 {
             for index in 0..<count {
-                starts[index].profile = UInt16(
-                    try reader.count(0...profiles.count - 1, .profileIndex, index: index))
+                guard let profile = stream.symbol(of: UInt32(profiles.count)) else {
+                    throw .field(.codeStream, index: index)
+                }
+                starts[index].profile = UInt16(profile)
             }
         }
-        if manifest.spec.inputs.contains(.persistence) {
-            for index in 0..<count {
-                starts[index].persistence = PackedNumbers.persistence(
-                    code: Int8(bitPattern: try reader.byte()))
-            }
-        }
-        try reader.end()
+        try stream.end()
     }
 
     private mutating func decodeGoldenVectors(_ bytes: [UInt8]) throws(PackageError) {
@@ -282,17 +337,10 @@ extension Manifest {
 }
 
 extension IntegerNetwork {
-    /// - Parameter version: version 1 knows the LSTM only, and does not say so.
-    fileprivate init(
-        decoding bytes: [UInt8], version: UInt8, inputWidth: Int
-    ) throws(PackageError) {
+    init(decoding bytes: [UInt8], inputWidth: Int) throws(PackageError) {
         var reader = ByteReader(bytes, section: .network)
-        var cell = CellKind.lstm
-        if version > 1 {
-            guard let named = CellKind(rawValue: try reader.byte()) else {
-                throw .field(.cell, index: 0)
-            }
-            cell = named
+        guard let cell = CellKind(rawValue: try reader.byte()) else {
+            throw .field(.cell, index: 0)
         }
         guard try reader.count(1...NetworkShape.inputWidthMax, .inputWidth) == inputWidth else {
             throw .field(.inputWidth, index: 0)
@@ -300,72 +348,41 @@ extension IntegerNetwork {
         let units = try reader.count(1...NetworkShape.unitsMax, .units)
         // The largest shape's tensors take 99 KB: nothing a hostile header says allocates more.
         self.init(shape: NetworkShape(cell: cell, inputWidth: inputWidth, units: units))
-        cellFractionBits = Int(try reader.byte())
-        hiddenFractionBits = Int(try reader.byte())
-        outputScale = try reader.float()
-        let tensors = IntegerTensor.tensors(of: cell)
-        _ = try reader.count(tensors.count...tensors.count, .tensorCount)
-        for (index, tensor) in tensors.enumerated() {
-            guard try reader.byte() == tensor.rawValue else {
-                throw .field(.tensorKind, index: index)
-            }
-            let dimensions = tensor.dimensions(shape)
-            let typeAndRank = try reader.byte()
-            guard typeAndRank >> 4 == tensor.type.rawValue else {
-                throw .field(.tensorType, index: index)
-            }
-            guard Int(typeAndRank & 15) == dimensions.count else {
-                throw .field(.tensorRank, index: index)
-            }
-            for dimension in dimensions {
-                _ = try reader.count(dimension...dimension, .tensorDimension, index: index)
-            }
-            try decode(tensor, from: &reader)
+        let fractionBits = try reader.byte()
+        cellFractionBits = Self.cellFractionBitsRange.lowerBound + Int(fractionBits >> 4)
+        hiddenFractionBits = Int(fractionBits & 15)
+        outputScale = try reader.shortFloat()
+        inputSteps = try reader.runs(inputSteps.count) { reader throws(PackageError) in
+            try reader.shortFloat()
         }
-        try reader.end()
-    }
+        let rows = shape.kernelRows
+        let codedInput = try CodedKernel(rows: rows, columns: inputWidth, from: &reader, index: 1)
+        let codedInputCodes = try CodedNumbers(
+            count: rows, plain: .uint16, from: &reader, index: 2)
+        let codedRecurrent = try CodedKernel(rows: rows, columns: units, from: &reader, index: 3)
+        let codedRecurrentCodes = try CodedNumbers(
+            count: rows, plain: .uint16, from: &reader, index: 4)
+        let codedBias = try CodedNumbers(
+            count: bias.count, plain: .signed, from: &reader, index: 5)
+        let codedDense = try CodedWeights(count: units, from: &reader, index: 6)
+        denseBias = Int32(try reader.signed(Int(Int32.min)...Int(Int32.max), .number))
+        for i in scalars.indices { scalars[i] = UInt16(try reader.fixed(bytes: 2)) }
 
-    private mutating func decode(
-        _ tensor: IntegerTensor, from reader: inout ByteReader
-    ) throws(PackageError) {
-        switch tensor {
-        case .inputSteps:
-            var filled = 0
-            while filled < inputSteps.count {
-                let run = try reader.count(1...inputSteps.count - filled, .stepRun)
-                let steps = try reader.float()
-                for i in filled..<filled + run { inputSteps[i] = steps }
-                filled += run
-            }
-        case .inputKernel: inputKernel = try Self.weights(inputKernel.count, &reader)
-        case .recurrentKernel: recurrentKernel = try Self.weights(recurrentKernel.count, &reader)
-        case .denseKernel: denseKernel = try Self.weights(denseKernel.count, &reader)
-        case .inputMultipliers:
-            inputMultiplierCodes = try Self.codes(inputMultiplierCodes.count, &reader)
-        case .recurrentMultipliers:
-            recurrentMultiplierCodes = try Self.codes(recurrentMultiplierCodes.count, &reader)
-        case .bias:
-            for i in bias.indices { bias[i] = try Self.int32(&reader) }
-        case .denseBias: denseBias = try Self.int32(&reader)
-        case .scalars: scalars = try Self.codes(scalars.count, &reader)
-        }
-    }
-
-    private static func weights(
-        _ count: Int, _ reader: inout ByteReader
-    ) throws(PackageError) -> [Int8] {
-        try reader.raw(count).map { Int8(bitPattern: $0) }
-    }
-
-    private static func codes(
-        _ count: Int, _ reader: inout ByteReader
-    ) throws(PackageError) -> [UInt16] {
-        var codes: [UInt16] = []
-        for _ in 0..<count { codes.append(UInt16(try reader.fixed(bytes: 2))) }
-        return codes
-    }
-
-    private static func int32(_ reader: inout ByteReader) throws(PackageError) -> Int32 {
-        Int32(try reader.signed(Int(Int32.min)...Int(Int32.max), .number))
+        var stream = try reader.stream()
+        let codes = 0...Int(UInt16.max)
+        (inputKernel, inputFactors) = try codedInput.kernel(
+            rows: rows, columns: inputWidth, from: &stream, index: 1)
+        inputMultiplierCodes = try codedInputCodes.numbers(within: codes, from: &stream, index: 2)
+            .map { UInt16($0) }
+        (recurrentKernel, recurrentFactors) = try codedRecurrent.kernel(
+            rows: rows, columns: units, from: &stream, index: 3)
+        recurrentMultiplierCodes = try codedRecurrentCodes.numbers(
+            within: codes, from: &stream, index: 4
+        ).map { UInt16($0) }
+        bias = try codedBias.numbers(
+            within: Int(Int32.min)...Int(Int32.max), from: &stream, index: 5
+        ).map { Int32($0) }
+        denseKernel = try codedDense.weights(from: &stream, index: 6)
+        try stream.end()
     }
 }

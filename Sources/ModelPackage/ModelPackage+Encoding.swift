@@ -3,79 +3,109 @@ import Forecasting
 extension ModelPackage {
     /// The file. The same values give the same bytes (with the same zlib; see FORMAT.md).
     ///
+    /// - Parameter coding: of the network's int8 tensors. All give the same package back.
     /// - Precondition: `validate()` passes, and levels, scales and factors are `rounded`: else decoding gives other values.
-    package func encode() -> [UInt8] {
+    package func encode(coding: TensorCoding = .smallest) -> [UInt8] {
         var file = Self.magic + [Self.formatVersion]
         for section in PackageSection.allCases {
-            guard let content = content(of: section) else { continue }
-            precondition(content.count <= section.bytesMax)
-            let (packing, packed) = Packing.smallest(content)
-            var head = ByteWriter()
-            head.byte(section.rawValue)
-            head.byte(packing.rawValue)
-            head.count(content.count)
-            if packing != .stored { head.count(packed.count) }
-            file += head.bytes + packed
+            let contents = contents(of: section, coding: coding)
+            if !contents.isEmpty { file += section.bytes(ofSmallest: contents) }
         }
         return file
     }
 
-    /// Nil for an optional section that has nothing to say.
-    private func content(of section: PackageSection) -> [UInt8]? {
+    /// Ways to say the same; none for an optional section that has nothing to say.
+    private func contents(of section: PackageSection, coding: TensorCoding) -> [[UInt8]] {
         switch section {
-        case .manifest: manifest.encoded
-        case .network: network.encoded
-        case .profiles: manifest.spec.form == .profile ? encodedProfiles : nil
-        case .starts: starts.isEmpty ? nil : encodedStarts
-        case .goldenVectors: goldenVectors.isEmpty ? nil : encodedGoldenVectors
-        case .calendar: calendar.isFlat ? nil : encodedCalendar
+        case .manifest: [manifest.encoded]
+        case .network: network.encodings(coding)
+        case .profiles: manifest.spec.form == .profile ? [encodedProfiles] : []
+        case .starts: starts.isEmpty ? [] : [encodedStarts]
+        case .goldenVectors: goldenVectors.isEmpty ? [] : [encodedGoldenVectors]
+        case .calendar: calendar.isFlat ? [] : [encodedCalendar]
         }
     }
 
     private var encodedProfiles: [UInt8] {
+        // Every half once, in the order in which the stream has those that are new.
+        var repeats: [ProfileRepeats] = []
+        var codes: [Int] = []
+        for (index, profile) in profiles.enumerated() {
+            let before = index > 0 ? profiles[index - 1] : nil
+            let known = ProfileRepeats(
+                weekday: profile.weekday == before?.weekday, month: profile.month == before?.month)
+            repeats.append(known)
+            let new =
+                (known.weekday ? [] : profile.weekday) + (known.month ? [] : profile.month)
+            codes += new.map { Int(PackedNumbers.factorCode($0)) }
+        }
+        let coding = RangeNumbers.cheapest(codes).coding
         var writer = ByteWriter()
         writer.count(profiles.count)
-        for profile in profiles {
-            for factor in profile.weekday + profile.month {
-                writer.fixed(UInt32(PackedNumbers.factorCode(factor)), bytes: 2)
-            }
+        writer.byte(CodingTag.rangeNumbers.rawValue | UInt8(coding.zeroBits) << 4)
+        coding.write(to: &writer)
+        var encoder = RangeEncoder()
+        var rest = codes[...]
+        for (index, known) in repeats.enumerated() {
+            if index > 0 { encoder.encode(UInt32(known.rawValue), of: 4) }
+            let new =
+                (known.weekday ? 0 : SeasonalProfile.weekdays)
+                + (known.month ? 0 : SeasonalProfile.months)
+            coding.encode([Int](rest.prefix(new)), into: &encoder)
+            rest = rest.dropFirst(new)
         }
+        writer.raw(encoder.finish())
         return writer.bytes
     }
 
-    /// Column by column: alike bytes stand together, which is what deflate can use.
     private var encodedStarts: [UInt8] {
         var writer = ByteWriter()
         writer.count(starts.count)
-        for start in starts { writer.text(start.item.utf8) }
-        for start in starts { writer.fixed(PackedNumbers.float24(start.level), bytes: 3) }
+        ItemList.write(starts.map { $0.item }, to: &writer)
+        var columns = [starts.map { Int(PackedNumbers.float24($0.level)) }]
         if manifest.spec.output == .zScore {
-            for start in starts { writer.fixed(PackedNumbers.float24(start.scale), bytes: 3) }
-        }
-        if profiles.count > 1 {
-            for start in starts { writer.count(Int(start.profile)) }
+            columns.append(starts.map { Int(PackedNumbers.float24($0.scale)) })
         }
         if manifest.spec.inputs.contains(.persistence) {
+            columns.append(starts.map { Int(PackedNumbers.persistenceCode($0.persistence)) })
+        }
+        let tensors = columns.map { CodedTensor(numbers: $0, plain: nil) }
+        var encoder = RangeEncoder()
+        for tensor in tensors {
+            writer.raw(tensor.head)
+            tensor.write(into: &encoder)
+        }
+        if profiles.count > 1 {
             for start in starts {
-                writer.byte(UInt8(bitPattern: PackedNumbers.persistenceCode(start.persistence)))
+                encoder.encode(UInt32(start.profile), of: UInt32(profiles.count))
             }
         }
+        writer.raw(encoder.finish())
         return writer.bytes
     }
 
     private var encodedCalendar: [UInt8] {
         let calendar = calendar
         var writer = ByteWriter()
+        var encoder = RangeEncoder()
+        func write(_ factors: [Float]) {
+            guard !factors.isEmpty else { return }
+            let tensor = CodedTensor(
+                numbers: factors.map { Int(PackedNumbers.factorCode($0)) }, plain: nil)
+            writer.raw(tensor.head)
+            tensor.write(into: &encoder)
+        }
         writer.count(calendar.dayOfMonth.count)
-        for factor in calendar.dayOfMonth {
-            writer.fixed(UInt32(PackedNumbers.factorCode(factor)), bytes: 2)
-        }
+        write(calendar.dayOfMonth)
         writer.count(calendar.specialDays.count)
+        var next = 0
         for special in calendar.specialDays {
-            writer.count(Int(special.rule.code))
-            let isClosed = special.factor == 0
-            writer.fixed(isClosed ? 0 : UInt32(PackedNumbers.factorCode(special.factor)), bytes: 2)
+            let code = Int(special.rule.code)
+            writer.count((code - next) << 1 | (special.factor == 0 ? 1 : 0))
+            next = code + 1
         }
+        write(calendar.specialDays.map { $0.factor }.filter { $0 > 0 })
+        writer.raw(encoder.finish())
         return writer.bytes
     }
 
@@ -93,6 +123,28 @@ extension ModelPackage {
             writer.float(golden.units)
         }
         return writer.bytes
+    }
+}
+
+extension PackageSection {
+    /// The section as it stands in a file: head and packed content, of the content that makes it smallest, the first of
+    /// equals.
+    /// - Parameter contents: at least one.
+    func bytes(ofSmallest contents: [[UInt8]]) -> [UInt8] {
+        var smallest: [UInt8]?
+        for content in contents {
+            precondition(content.count <= bytesMax)
+            let (packing, packed) = Packing.smallest(
+                content, version: ModelPackage.formatVersion)
+            var writer = ByteWriter()
+            writer.byte(rawValue)
+            writer.byte(packing.rawValue)
+            writer.count(content.count)
+            if packing != .stored { writer.count(packed.count) }
+            writer.raw(packed)
+            if smallest.map({ writer.bytes.count < $0.count }) ?? true { smallest = writer.bytes }
+        }
+        return smallest!  // the caller's precondition
     }
 }
 
@@ -125,65 +177,60 @@ extension Manifest {
 }
 
 extension IntegerNetwork {
-    fileprivate var encoded: [UInt8] {
+    /// The section in every way worth trying, for the smallest to be taken: the cheapest coding of each tensor is not
+    /// always the section's, which deflate may pack further.
+    func encodings(_ coding: TensorCoding) -> [[UInt8]] {
+        guard coding == .smallest else {
+            return [
+                encoded([coding], numbersInRange: true), encoded([coding], numbersInRange: false),
+            ]
+        }
+        let every: [TensorCoding] = [.plain, .packed, .huffman, .range]
+        return [
+            encoded(every, numbersInRange: true),
+            encoded([.plain, .packed, .huffman], numbersInRange: true),
+            encoded([.plain, .packed, .huffman], numbersInRange: false),
+            encoded([.plain], numbersInRange: true), encoded([.plain], numbersInRange: false),
+        ]
+    }
+
+    private func encoded(_ codings: [TensorCoding], numbersInRange: Bool) -> [UInt8] {
+        let tensors = [
+            CodedTensor(kernel: inputKernel, factors: inputFactors, codings: codings),
+            CodedTensor(
+                numbers: inputMultiplierCodes.map { Int($0) }, plain: .uint16,
+                inRange: numbersInRange),
+            CodedTensor(kernel: recurrentKernel, factors: recurrentFactors, codings: codings),
+            CodedTensor(
+                numbers: recurrentMultiplierCodes.map { Int($0) }, plain: .uint16,
+                inRange: numbersInRange),
+            CodedTensor(
+                numbers: bias.map { Int($0) }, plain: .signed, inRange: numbersInRange),
+            CodedTensor(weights: denseKernel, codings: codings),
+        ]
         var writer = ByteWriter()
         writer.byte(shape.cell.rawValue)
         writer.count(shape.inputWidth)
         writer.count(shape.units)
-        writer.byte(UInt8(cellFractionBits))
-        writer.byte(UInt8(hiddenFractionBits))
-        writer.float(outputScale)
-        let tensors = IntegerTensor.tensors(of: shape.cell)
-        writer.count(tensors.count)
+        let cellBits = cellFractionBits - Self.cellFractionBitsRange.lowerBound
+        writer.byte(UInt8(cellBits << 4 | hiddenFractionBits))
+        writer.shortFloat(outputScale)
+        // Runs: the calendar's columns all have the same steps.
+        var start = 0
+        while start < inputSteps.count {
+            let end = inputSteps[start...].firstIndex { $0 != inputSteps[start] }
+            writer.count((end ?? inputSteps.count) - start)
+            writer.shortFloat(inputSteps[start])
+            start = end ?? inputSteps.count
+        }
+        var encoder = RangeEncoder()
         for tensor in tensors {
-            let dimensions = tensor.dimensions(shape)
-            writer.byte(tensor.rawValue)
-            writer.byte(tensor.type.rawValue << 4 | UInt8(dimensions.count))
-            for dimension in dimensions { writer.count(dimension) }
-            switch tensor {
-            case .inputSteps:
-                // Runs: the calendar's columns all have the same steps.
-                var start = 0
-                while start < inputSteps.count {
-                    let end = inputSteps[start...].firstIndex { $0 != inputSteps[start] }
-                    writer.count((end ?? inputSteps.count) - start)
-                    writer.float(inputSteps[start])
-                    start = end ?? inputSteps.count
-                }
-            case .inputKernel: writer.raw(inputKernel.map(UInt8.init(bitPattern:)))
-            case .recurrentKernel: writer.raw(recurrentKernel.map(UInt8.init(bitPattern:)))
-            case .denseKernel: writer.raw(denseKernel.map(UInt8.init(bitPattern:)))
-            case .inputMultipliers:
-                for code in inputMultiplierCodes { writer.fixed(UInt32(code), bytes: 2) }
-            case .recurrentMultipliers:
-                for code in recurrentMultiplierCodes { writer.fixed(UInt32(code), bytes: 2) }
-            case .bias: for value in bias { writer.signed(Int(value)) }
-            case .denseBias: writer.signed(Int(denseBias))
-            case .scalars: for scalar in scalars { writer.fixed(UInt32(scalar), bytes: 2) }
-            }
+            writer.raw(tensor.head)
+            tensor.write(into: &encoder)
         }
+        writer.signed(Int(denseBias))
+        for scalar in scalars { writer.fixed(UInt32(scalar), bytes: 2) }
+        writer.raw(encoder.finish())
         return writer.bytes
-    }
-}
-
-/// How a tensor's elements are written. Raw values are FORMAT.md's.
-enum TensorType: UInt8 {
-    case int8 = 1
-    /// Zigzag varints.
-    case int32 = 2
-    /// Two bytes, low first.
-    case uint16 = 3
-    /// Runs: a count, and the single-precision value that many elements have.
-    case floatRuns = 4
-}
-
-extension IntegerTensor {
-    var type: TensorType {
-        switch self {
-        case .inputKernel, .recurrentKernel, .denseKernel: .int8
-        case .bias, .denseBias: .int32
-        case .inputMultipliers, .recurrentMultipliers, .scalars: .uint16
-        case .inputSteps: .floatRuns
-        }
     }
 }

@@ -13,7 +13,9 @@ package struct ModelPackage: Equatable, Sendable {
     package static let goldenVectorsMax = 16
     package static let featuresMax = 8
     /// What deflate's window holds before a section packed with the preset dictionary. Part of the format.
-    package static var packingDictionary: [UInt8] { Packing.dictionary }
+    package static func packingDictionary(version: UInt8) -> [UInt8] {
+        Packing.dictionary(version: version)
+    }
     /// The range of every day in a package: 2199-12-31 is the last.
     static let days = 64...84_005
 

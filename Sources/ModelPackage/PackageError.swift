@@ -38,7 +38,8 @@ package enum PackageField: Sendable {
     case number, features, feature, family, variant, recipe, lineage, form, output, store, asOf
     case arenaBytes, evaluation, newItemScale, cell, units, inputWidth
     case tensorCount, tensorKind, tensorType, tensorRank, tensorDimension, stepRun
-    case profileCount, factor, startCount, item, itemOrder, level, scale, profileIndex
+    case coding, codeTable, codeLengths, codePrior, codeRank, codeSymbol, codeStream
+    case profileCount, factor, startCount, item, itemRun, itemOrder, level, scale, profileIndex
     case persistence, calendar, dayOfMonth, specialDayCount, specialDay
     case goldenCount, goldenItem, goldenLevel, goldenTarget, goldenDay, goldenOutput, goldenUnits
 
@@ -67,10 +68,18 @@ package enum PackageField: Sendable {
         case .tensorRank: "a tensor's rank"
         case .tensorDimension: "a tensor's dimension"
         case .stepRun: "a run of input steps"
+        case .coding: "a tensor's coding"
+        case .codeTable: "a coding's table of values"
+        case .codeLengths: "a Huffman code's lengths"
+        case .codePrior: "a range coding's parameters"
+        case .codeRank: "a kernel's factors"
+        case .codeSymbol: "a coded element"
+        case .codeStream: "the range stream"
         case .profileCount: "the count of profiles"
         case .factor: "a profile's factor"
         case .startCount: "the count of items"
         case .item: "an item"
+        case .itemRun: "a run of items"
         case .itemOrder: "the order of items"
         case .level: "an item's level"
         case .scale: "an item's scale"

@@ -7,8 +7,27 @@ enum Packing: UInt8, CaseIterable {
     /// Deflate with `dictionary` already in its window: what makes a text of a hundred bytes shrink at all.
     case deflateWithDictionary = 2
 
-    /// Belongs to format version 1: a changed byte is a new version. The likeliest text stands last.
-    static let dictionary: [UInt8] = [UInt8](
+    /// What deflate has in its window beforehand, the likeliest text last. Belongs to the format: a changed byte is a new
+    /// version.
+    static func dictionary(version: UInt8) -> [UInt8] {
+        version == 1 ? dictionary1 : oddDays + [UInt8](recipes.utf8) + dictionary1
+    }
+
+    /// From a golden vector: an item without a start, its level 4, a day on, and everything odd in its window.
+    private static let oddDays: [UInt8] = [
+        0, 0, 0, 0x80, 0x40, 2, 0xC2, 0x84, 0x3D, 1, 2, 0, 3, 0x0B, 5, 0xC2, 0x84, 0x3D, 1, 2, 0, 3,
+        0x0B,
+        5,
+    ]
+    private static let recipes = """
+        fastgrnn-int8-v1 | gru-int8-v1 plain calendar profile fastgrnn8 gru4 inputs=weekday,month,year \
+        window=28 | fold | shrink 25% | codebook 16 over=network | lowrank 4 of=recurrent | fp16 | ternary | \
+        binary | distill from=self lesson=features truth=0.5 epochs=20 rate=0.0001 | prune 70% by=gradient \
+        rounds=4 | distill from=lstm64x3 form=plain | finetune | qat int4 scale=gate range=error | huffman \
+        | range | packed | zlib | lstm64 form=calendar | lstm2 form=profile | qat int8 | smallest
+        """
+
+    private static let dictionary1: [UInt8] = [UInt8](
         """
         2013-01-01 2014-12-31 2015-06-30 2016-12-31 2017-12-31 2025-12-31 2026-06-30 sha256:0123456789abcdef \
         days rows series stores items epochs percentile 99.9 quantization-aware training, pruned, distilled, \
@@ -18,10 +37,10 @@ enum Packing: UInt8, CaseIterable {
         """.utf8)
 
     /// The smallest of the three; the earlier one when two are equal.
-    static func smallest(_ content: [UInt8]) -> (packing: Packing, bytes: [UInt8]) {
+    static func smallest(_ content: [UInt8], version: UInt8) -> (packing: Packing, bytes: [UInt8]) {
         var best = (packing: Packing.stored, bytes: content)
         for packing in [Packing.deflate, .deflateWithDictionary] {
-            let packed = packing.pack(content)
+            let packed = packing.pack(content, version: version)
             // A packed section also states its packed length: one byte, two from 128 on, three from 16,384 on.
             let head = packed.count < 128 ? 1 : packed.count < 16_384 ? 2 : 3
             let bestHead = best.packing == .stored ? 0 : head
@@ -31,7 +50,7 @@ enum Packing: UInt8, CaseIterable {
     }
 
     /// - Precondition: `content` is at most a section's `bytesMax`.
-    private func pack(_ content: [UInt8]) -> [UInt8] {
+    private func pack(_ content: [UInt8], version: UInt8) -> [UInt8] {
         var stream = z_stream()
         // -15: deflate without zlib's header and checksum; the package's digest guards the bytes.
         var status = deflateInit2_(
@@ -40,7 +59,8 @@ enum Packing: UInt8, CaseIterable {
         precondition(status == Z_OK, "zlib has no memory")
         defer { deflateEnd(&stream) }
         if self == .deflateWithDictionary {
-            status = deflateSetDictionary(&stream, Self.dictionary, UInt32(Self.dictionary.count))
+            let dictionary = Self.dictionary(version: version)
+            status = deflateSetDictionary(&stream, dictionary, UInt32(dictionary.count))
             precondition(status == Z_OK)
         }
         var source = content
@@ -61,7 +81,9 @@ enum Packing: UInt8, CaseIterable {
 
     /// - Parameter unpackedBytes: announced, and already checked against its ceiling: no more is ever allocated.
     /// - Returns: nil unless `packed` is one complete stream of exactly `unpackedBytes` and nothing more.
-    func unpack(_ packed: ArraySlice<UInt8>, unpackedBytes: Int) -> [UInt8]? {
+    func unpack(
+        _ packed: ArraySlice<UInt8>, unpackedBytes: Int, version: UInt8
+    ) -> [UInt8]? {
         if self == .stored { return packed.count == unpackedBytes ? [UInt8](packed) : nil }
         var stream = z_stream()
         guard
@@ -69,8 +91,9 @@ enum Packing: UInt8, CaseIterable {
         else { return nil }
         defer { inflateEnd(&stream) }
         if self == .deflateWithDictionary {
+            let dictionary = Self.dictionary(version: version)
             guard
-                inflateSetDictionary(&stream, Self.dictionary, UInt32(Self.dictionary.count))
+                inflateSetDictionary(&stream, dictionary, UInt32(dictionary.count))
                     == Z_OK
             else { return nil }
         }

@@ -55,11 +55,11 @@ struct PackageBuilderTests {
         #expect(built.package.starts.map(\.item) == own.map(\.item).sorted())
         for start in built.package.starts {
             let exact = try #require(own.first { $0.item == start.item })
-            #expect(abs(start.level - exact.level) <= exact.level / 65_536)
+            #expect(abs(start.level - exact.level) <= exact.level / 1_024)
             let profile = built.package.profiles[Int(start.profile)]
             let exactProfile = trained.family.profiles[Int(exact.profile)]
             for (rounded, factor) in zip(profile.weekday, exactProfile.weekday) {
-                #expect(abs(rounded - factor) <= 0.51 / 8192)
+                #expect(abs(rounded - factor) <= 0.51 / 512)
             }
         }
         let replayed = try trained.replayedAccuracy(of: built.package)

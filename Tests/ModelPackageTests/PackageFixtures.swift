@@ -9,9 +9,10 @@ enum PackageFixtures {
     /// - Parameters:
     ///   - items: 0 makes a package for any store.
     ///   - calendar: for the profile form. When it is not flat, the items differ in persistence too.
+    ///   - finely: profiles and starts in all the bits a package can hold, more than a builder keeps.
     static func package(
         _ form: ModelForm, cell: CellKind = .lstm, units: Int, items: Int = 10, profiles: Int = 1,
-        calendar: DemandCalendar = .flat, seed: UInt64 = 1
+        calendar: DemandCalendar = .flat, seed: UInt64 = 1, finely: Bool = false
     ) throws -> ModelPackage {
         var numbers = SeededGenerator(seed: seed)
         let spec = FeatureSpec(
@@ -39,9 +40,15 @@ enum PackageFixtures {
                 func factors(_ count: Int) -> [Float] {
                     (0..<count).map { _ in .random(in: 0.6...1.5, using: &numbers) }
                 }
-                return SeasonalProfile(
-                    weekday: factors(7), month: factors(12), calendar: calendar
-                ).rounded
+                var profile = SeasonalProfile(
+                    weekday: factors(7), month: factors(12), calendar: calendar)
+                if finely {
+                    profile.weekday = profile.weekday.map { ($0 * 8_192).rounded() / 8_192 }
+                    profile.month = profile.month.map { ($0 * 8_192).rounded() / 8_192 }
+                } else {
+                    profile = profile.rounded
+                }
+                return profile
             }
         }
         for item in 0..<items {
@@ -50,7 +57,16 @@ enum PackageFixtures {
                 scale: .random(in: 2...30, using: &numbers),
                 profile: UInt16(item % package.profiles.count))
             if spec.inputs.contains(.persistence) { start.persistence = Float(item % 5) - 2 }
-            package.starts.append(start.rounded(keepsScale: form == .plain))
+            if finely {
+                func round(_ value: Float) -> Float {
+                    Float(bitPattern: (value.bitPattern + 0x80) & 0xFFFF_FF00)
+                }
+                start.level = round(start.level)
+                start.scale = form == .plain ? round(start.scale) : 1
+            } else {
+                start = start.rounded(keepsScale: form == .plain)
+            }
+            package.starts.append(start)
         }
         package.manifest.arenaBytes = Engine.arenaBytes(for: package)
         let engine = try Engine(package, budgetBytes: .max)
@@ -109,7 +125,7 @@ enum PackageFixtures {
             001303013101320133b885422d3a42853742000100050052030100000e42d70416403c36161e1f3f\
             2a4207500b3ba95eea1324420200000e42d5042b38351023432e49254b131f193dc95ba8b3f14100\
             00000e42d30400474828400152120c21011e220de963e19e1e42
-            """, { try package(.profile, units: 2, items: 3, profiles: 2) }
+            """, { try package(.profile, units: 2, items: 3, profiles: 2, finely: true) }
         ),
         (
             """
@@ -134,7 +150,7 @@ enum PackageFixtures {
             0131013260074279b841beb5417f56400501525063666460e073bace2264e264afa8c4ad252526ee\
             2cc5f533dd3499d38909247595c5c84cc85c5d5dd5d8c4414444c0a83734b190d789012475998541\
             554d449c31c8c6d69351534bf3799c6b348f1300
-            """, { try package(.plain, units: 2, items: 2) }
+            """, { try package(.plain, units: 2, items: 2, finely: true) }
         ),
     ]
 }

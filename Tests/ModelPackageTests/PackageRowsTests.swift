@@ -5,9 +5,11 @@ import Testing
 /// One row for each way a package can be malformed.
 @Suite("Malformed packages")
 struct PackageRowsTests {
-    @Test("Bytes written by hand from FORMAT.md say what the document says")
-    func goldenBytes() throws {
-        let package = try ModelPackage.decode(RawPackage().file)
+    @Test(
+        "Bytes written by hand from FORMAT.md say what the document says, in either version",
+        arguments: [RawPackage(), .version1])
+    func goldenBytes(raw: RawPackage) throws {
+        let package = try ModelPackage.decode(raw.file)
         let manifest = package.manifest
         #expect(manifest.requiredFeatures == ["lstm-int8-v1"])
         #expect(manifest.family == "f1" && manifest.variant == "p1")
@@ -49,7 +51,7 @@ struct PackageRowsTests {
         #expect(golden.networkOutput == -10 && golden.units == 1)
     }
 
-    /// Field, its bytes, the error.
+    /// Field, its bytes, the error: where the versions are alike.
     static let rows: [(String, [UInt8], PackageError)] = [
         ("feature count", [9], .field(.features, index: 0)),
         ("feature", [0], .field(.feature, index: 0)),
@@ -95,10 +97,204 @@ struct PackageRowsTests {
         ("new item scale", [0, 0, 0, 0x3F, 0], .strayBytes(.manifest, count: 1)),
         ("new item scale", [0, 0, 0], .truncated(.manifest)),
 
+        ("golden count", [0], .field(.goldenCount, index: 0)),
+        ("golden count", [17], .field(.goldenCount, index: 0)),
+        ("golden count", [2], .truncated(.goldenVectors)),
+        ("golden item", [3], .field(.goldenItem, index: 0)),
+        ("golden item", [0x81, 0x20], .field(.goldenItem, index: 0)),
+        ("golden level", [0, 0, 0xC0, 0x7F], .field(.goldenLevel, index: 0)),
+        ("golden level", [0, 0, 0, 0], .field(.goldenLevel, index: 0)),
+        ("golden target", [0xC1, 0xB8, 2], .field(.goldenTarget, index: 0)),  // -19,937: day 63
+        ("golden target", [0xC0, 0x9A, 0x0C], .field(.goldenTarget, index: 0)),  // + 100,000
+        ("golden target", [0xC2, 0x9A, 0x0C], .field(.goldenTarget, index: 0)),
+        ("golden days", [0, 0x82, 0x80, 0x80, 0x80, 8], .field(.goldenDay, index: 0)),
+        ("golden output", [0x80, 0x80, 0x80, 0x80, 0x10], .field(.goldenOutput, index: 0)),
+        ("golden units", [0, 0, 0x80, 0xBF], .field(.goldenUnits, index: 0)),
+        ("golden units", [0, 0, 0xC0, 0x7F], .field(.goldenUnits, index: 0)),
+        ("golden units", [0, 0, 0x80, 0x3F, 1], .strayBytes(.goldenVectors, count: 1)),
+    ]
+
+    @Test("A malformed field is named", arguments: rows, [RawPackage(), .version1])
+    func malformedField(row: (String, [UInt8], PackageError), raw: RawPackage) {
+        Self.expect(row, raw)
+    }
+
+    static func expect(_ row: (String, [UInt8], PackageError), _ raw: RawPackage) {
+        var raw = raw
+        raw[row.0] = row.1
+        #expect(throws: row.2, "\(row.0)") { try ModelPackage.decode(raw.file) }
+        #expect(!row.2.message.isEmpty)
+    }
+
+    static let version2Rows: [(String, [UInt8], PackageError)] = [
         ("cell", [0], .field(.cell, index: 0)),
         ("cell", [4], .field(.cell, index: 0)),
-        ("cell", [2], .field(.tensorDimension, index: 1)),  // three blocks of rows, not four
-        ("cell", [3], .field(.tensorCount, index: 0)),  // nine tensors, not eight
+        ("cell", [3], .field(.coding, index: 2)),  // one weight, not four
+        ("input width", [0], .field(.inputWidth, index: 0)),
+        ("input width", [2], .field(.inputWidth, index: 0)),
+        ("units", [0], .field(.units, index: 0)),
+        ("units", [0x81, 1], .field(.units, index: 0)),  // 129
+        (
+            "units", [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1],
+            .field(.units, index: 0)
+        ),
+        ("units", [0x80, 1], .truncated(.network)),
+        ("fraction bits", [0x87], .network(.cellFractionBits(16))),
+        ("fraction bits", [0x4C], .network(.hiddenFractionBits(12))),
+        ("fraction bits", [0x46], .network(.hiddenFractionBits(6))),
+        ("output scale", [0x80, 0], .network(.outputScale)),
+        ("output scale", [0xFF, 0x80], .network(.outputScale)),
+        ("output scale", [0xFF, 0xC0], .network(.outputScale)),
+        ("output scale", [0x3C, 0, 0, 0], .field(.number, index: 0)),  // two bytes are enough
+        ("steps", [2, 0xC2, 0x80], .field(.stepRun, index: 0)),
+        ("steps", [0, 0xC2, 0x80], .field(.stepRun, index: 0)),
+        ("steps", [1, 0x80, 0], .network(.inputSteps(at: 0))),
+        ("steps", [1, 0xFF, 0xC0], .network(.inputSteps(at: 0))),
+        ("steps", [1, 0xFF, 0x80], .network(.inputSteps(at: 0))),
+
+        ("input kernel", [0, 1, 1, 1, 1], .field(.coding, index: 1)),
+        ("input kernel", [2, 1, 1, 1, 1], .field(.coding, index: 1)),  // for numbers only
+        ("input kernel", [4, 1, 1, 1, 1], .field(.coding, index: 1)),
+        ("input kernel", [8, 0, 0, 0], .field(.coding, index: 1)),
+        ("input kernel", [10], .field(.coding, index: 1)),
+        ("input kernel", [0x11, 1, 1, 1, 1], .field(.coding, index: 1)),  // flags it has not
+        ("input kernel", [0x47, 0], .field(.coding, index: 1)),
+        ("input kernel", [1, 1, 0xFF, 127, 0x80], .network(.weight(.inputKernel, at: 3))),
+        ("input kernel", [5, 1, 7, 7, 0], .field(.codeTable, index: 1)),  // twice
+        ("input kernel", [5, 1, 7, 6, 0], .field(.codeTable, index: 1)),
+        ("input kernel", [5, 255, 7, 8, 9], .truncated(.network)),
+        ("input kernel", [5, 0, 0x80], .network(.weight(.inputKernel, at: 0))),
+        ("input kernel", [5, 2, 1, 2, 3, 81], .field(.codeSymbol, index: 1)),  // a fifth trit
+        ("input kernel", [5, 1, 1, 2, 0x10], .field(.codeSymbol, index: 1)),  // a fifth bit
+        ("input kernel", [5, 6, 1, 2, 3, 4, 5, 6, 7, 7, 0], .field(.codeSymbol, index: 1)),
+        ("input kernel", [6, 127, 1, 0x11], .field(.codeTable, index: 1)),  // 127 and 128
+        ("input kernel", [6, 1, 1, 0x21], .field(.codeLengths, index: 1)),  // a code is missing
+        ("input kernel", [6, 1, 2, 0x11, 1], .field(.codeLengths, index: 1)),  // one too many
+        ("input kernel", [6, 1, 0, 2], .field(.codeLengths, index: 1)),  // alone and two bits long
+        ("input kernel", [6, 1, 0, 0], .field(.codeLengths, index: 1)),
+        // two after one of three
+        ("input kernel", [6, 1, 2, 0x01, 0x11], .field(.codeLengths, index: 1)),
+        ("input kernel", [6, 1, 1, 0x10, 0, 0], .field(.codeLengths, index: 1)),
+        ("input kernel", [6, 1, 0, 0x11], .field(.codeSymbol, index: 1)),  // a bit after the last
+        ("input kernel", [6, 1, 1, 0x11, 0x10], .field(.codeSymbol, index: 1)),
+        ("input kernel", [9, 0, 0, 1, 1, 1, 1, 1, 1, 1], .field(.codeRank, index: 1)),
+        ("input kernel", [9, 2, 0, 1, 1, 1, 1, 1, 1, 1], .field(.codeRank, index: 1)),
+        ("input kernel", [9, 1, 31, 1, 1, 1, 1, 1, 1, 1], .field(.codeRank, index: 1)),
+        ("input kernel", [9, 1, 0, 1, 1, 1, 1, 1, 1, 0x80], .field(.codeRank, index: 1)),
+        ("input kernel", [9, 1, 0, 9, 1, 0], .field(.coding, index: 1)),  // factors of factors
+        ("input kernel", [0x19, 1, 0, 1, 1, 1, 1, 1, 1, 1], .field(.coding, index: 1)),
+        ("dense kernel", [9, 1, 0, 1, 1, 1, 1], .field(.coding, index: 6)),
+        ("dense kernel", [1, 0x80], .network(.weight(.denseKernel, at: 0))),
+
+        ("input multipliers", [2, 0, 0, 0, 0], .field(.coding, index: 2)),
+        ("input multipliers", [1, 0, 0, 0, 0], .field(.coding, index: 2)),
+        (
+            "input multipliers", [3, 0, 8, 1, 9, 0xFF, 10, 0, 0],
+            .network(.multiplier(.inputMultipliers, at: 3))
+        ),
+        (
+            "recurrent multipliers", [3, 0, 31, 0, 8, 0, 8, 0, 8],
+            .network(.multiplier(.recurrentMultipliers, at: 0))
+        ),
+        ("recurrent multipliers", [0xB8, 0, 25, 2], .field(.codePrior, index: 4)),
+        ("recurrent multipliers", [0xB8, 0, 0, 64], .field(.codeSymbol, index: 4)),  // 65,536
+        ("recurrent multipliers", [0xB8, 0, 0, 1], .field(.codeSymbol, index: 4)),  // below 0
+        (
+            "recurrent multipliers", [0xB8, 0, 0, 0x82, 0x80, 0x80, 0x80, 0x20],
+            .field(.codePrior, index: 4)
+        ),
+        ("recurrent multipliers", [10, 1, 0xB8, 0, 0, 2], .field(.coding, index: 4)),
+        ("recurrent multipliers", [10, 3, 0xB8, 0, 0, 2], .field(.coding, index: 4)),  // of four
+        ("recurrent multipliers", [10, 8, 0xB8, 0, 0, 2], .field(.coding, index: 4)),
+        ("recurrent multipliers", [10, 2, 10, 2, 0xB8, 0, 0, 2], .field(.coding, index: 4)),
+        ("recurrent multipliers", [0x1A, 2, 0xB8, 0, 0, 2], .field(.coding, index: 4)),
+        (
+            "recurrent multipliers", [10, 2, 3, 0, 8, 0, 31],
+            .network(.multiplier(.recurrentMultipliers, at: 2))
+        ),
+        ("gate bias", [3, 0, 0, 0, 0, 0, 0, 0, 0], .field(.coding, index: 5)),
+        // 2^20 + 1
+        ("gate bias", [2, 0, 0x82, 0x80, 0x80, 1, 1, 2], .network(.bias(.bias, at: 1))),
+        // 2^31
+        ("gate bias", [2, 0, 0x80, 0x80, 0x80, 0x80, 0x10, 1, 2], .field(.number, index: 0)),
+        ("dense bias", [0x82, 0x80, 0x80, 0x80, 8], .network(.bias(.denseBias, at: 0))),
+        ("dense bias", [], .truncated(.network)),
+        ("network stream", [0], .field(.codeStream, index: 0)),
+        ("network stream", [1], .field(.codeStream, index: 0)),
+
+        ("profile count", [0], .field(.profileCount, index: 0)),
+        ("profile count", [3], .field(.codeStream, index: 0)),
+        ("profile count", [1], .field(.codeStream, index: 0)),
+        ("profile count", [0x81, 0x20], .field(.profileCount, index: 0)),  // 4,097
+        ("factors", [3, 55, 10, 0x80, 0x80, 1], .field(.coding, index: 0)),
+        ("factors", [8, 55, 10, 0xFE, 0x0F], .field(.factor, index: 0)),  // 1,023
+        ("factors", [8, 55, 10, 0x82, 0x80, 1], .field(.factor, index: 1)),  // up to 65,536
+        ("profile stream", [], .field(.codeStream, index: 0)),
+        ("profile stream", [UInt8](repeating: 0xFF, count: 60), .field(.codeStream, index: 0)),
+
+        ("start count", [0], .field(.startCount, index: 0)),
+        ("start count", [0x81, 0x20], .field(.startCount, index: 0)),  // too many items
+        ("start count", [1], .field(.itemRun, index: 0)),
+        ("item runs", [3], .field(.itemRun, index: 0)),
+        ("item runs", [1, 9, 2], .field(.itemRun, index: 0)),  // three of two items
+        ("item runs", [2, 9, 1, 0, 0], .field(.itemRun, index: 2)),
+        (
+            "item runs", [1, 0xFF, 0xFF, 0x8F, 0xBB, 0xBA, 0xD6, 0xAD, 0xF0, 0x0D, 1],
+            .field(.itemRun, index: 1)
+        ),  // 10^18 - 1, and one more
+        (
+            "item runs", [1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 1],
+            .field(.itemRun, index: 0)
+        ),
+        ("levels", [3, 0, 0], .field(.coding, index: 0)),
+        ("levels", [0xD8, 13, 0, 0], .field(.level, index: 0)),  // 0
+        ("levels", [0xD8, 13, 0, 0x88, 9], .field(.level, index: 1)),  // 2.6 million
+        ("levels", [0xD8, 13, 0, 0x80, 0x20], .field(.codeSymbol, index: 0)),  // beyond 24 bits
+        ("levels", [0xD8, 13, 0, 0xF7, 7], .field(.codeSymbol, index: 0)),  // negative
+        ("start stream", [], .field(.codeStream, index: 0)),
+        ("start stream", [0xFF, 0xFF, 0xFF, 0xFF, 0xFF], .field(.codeStream, index: 0)),
+    ]
+
+    @Test("A malformed field of version 2 is named", arguments: version2Rows)
+    func malformedVersion2(row: (String, [UInt8], PackageError)) {
+        Self.expect(row, RawPackage())
+    }
+
+    /// In place of the items 9 and 10; the runs, the others, the error or what is read.
+    static let itemRows: [([UInt8], [UInt8], PackageError?, [String])] = [
+        ([0], [0, 1, 0x39, 0, 2, 0x31, 0x30], nil, ["9", "10"]),
+        ([1, 9, 0], [0, 1, 0x61], nil, ["9", "a"]),
+        ([1, 9, 0], [1, 1, 0x61], nil, ["9", "9a"]),
+        ([0], [0, 3, 0x61, 0x62, 0x63, 2, 2, 0x64, 0x65], nil, ["abc", "abde"]),
+        ([2, 9, 0, 0, 0], [], nil, ["9", "10"]),
+        ([2, 9, 0, 89, 0], [], nil, ["9", "99"]),
+        ([0], [1, 1, 0x39, 0, 1, 0x61], .field(.item, index: 0), []),
+        ([1, 9, 0], [2, 1, 0x61], .field(.item, index: 1), []),
+        ([1, 9, 0], [0, 0], .field(.item, index: 1), []),
+        ([1, 9, 0], [0, 1, 0x2C], .field(.item, index: 1), []),
+        (
+            [1, 9, 0], [1, 32] + [UInt8](repeating: 0x61, count: 32), .field(.item, index: 1), []
+        ),
+        ([1, 9, 0], [0, 1, 0x38], .field(.itemOrder, index: 1), []),
+        ([1, 9, 0], [0, 1, 0x39], .field(.itemOrder, index: 1), []),
+        ([0], [0, 1, 0x61, 0, 1, 0x39], .field(.itemOrder, index: 1), []),
+    ]
+
+    @Test(
+        "Items come as runs of numbers and as what they do not share", arguments: itemRows.indices)
+    func items(row: Int) throws {
+        let (runs, others, expected, items) = Self.itemRows[row]
+        var raw = RawPackage()
+        raw["item runs"] = runs
+        raw["items"] = others
+        if let expected {
+            #expect(throws: expected) { try ModelPackage.decode(raw.file) }
+        } else {
+            #expect(try ModelPackage.decode(raw.file).starts.map(\.item.text) == items)
+        }
+    }
+
+    static let version1Rows: [(String, [UInt8], PackageError)] = [
         ("input width", [0], .field(.inputWidth, index: 0)),
         ("input width", [2], .field(.inputWidth, index: 0)),
         ("units", [0], .field(.units, index: 0)),
@@ -169,30 +365,11 @@ struct PackageRowsTests {
         ("levels", [0, 0, 0, 0, 0x20, 0x41], .field(.level, index: 0)),
         ("levels", [0, 0x80, 0xBF, 0, 0x20, 0x41], .field(.level, index: 0)),
         ("profile indexes", [0, 2], .field(.profileIndex, index: 1)),
-
-        ("golden count", [0], .field(.goldenCount, index: 0)),
-        ("golden count", [17], .field(.goldenCount, index: 0)),
-        ("golden count", [2], .truncated(.goldenVectors)),
-        ("golden item", [3], .field(.goldenItem, index: 0)),
-        ("golden item", [0x81, 0x20], .field(.goldenItem, index: 0)),
-        ("golden level", [0, 0, 0xC0, 0x7F], .field(.goldenLevel, index: 0)),
-        ("golden level", [0, 0, 0, 0], .field(.goldenLevel, index: 0)),
-        ("golden target", [0xC1, 0xB8, 2], .field(.goldenTarget, index: 0)),  // -19,937: day 63
-        ("golden target", [0xC0, 0x9A, 0x0C], .field(.goldenTarget, index: 0)),  // + 100,000
-        ("golden target", [0xC2, 0x9A, 0x0C], .field(.goldenTarget, index: 0)),
-        ("golden days", [0, 0x82, 0x80, 0x80, 0x80, 8], .field(.goldenDay, index: 0)),
-        ("golden output", [0x80, 0x80, 0x80, 0x80, 0x10], .field(.goldenOutput, index: 0)),
-        ("golden units", [0, 0, 0x80, 0xBF], .field(.goldenUnits, index: 0)),
-        ("golden units", [0, 0, 0xC0, 0x7F], .field(.goldenUnits, index: 0)),
-        ("golden units", [0, 0, 0x80, 0x3F, 1], .strayBytes(.goldenVectors, count: 1)),
     ]
 
-    @Test("A malformed field is named", arguments: rows)
-    func malformedField(field: String, bytes: [UInt8], expected: PackageError) {
-        var raw = RawPackage()
-        raw[field] = bytes
-        #expect(throws: expected) { try ModelPackage.decode(raw.file) }
-        #expect(!expected.message.isEmpty)
+    @Test("A malformed field of version 1 is named", arguments: version1Rows)
+    func malformedVersion1(row: (String, [UInt8], PackageError)) {
+        Self.expect(row, .version1)
     }
 
     static let files: [(String, @Sendable (RawPackage) -> [UInt8], PackageError)] = [
@@ -285,19 +462,13 @@ struct PackageRowsTests {
         #expect(throws: expected, "\(name)") { try ModelPackage.decode(make(RawPackage())) }
     }
 
-    /// The tensors of `RawPackage.fastGRNN` that no other cell has so.
+    /// What of `RawPackage.fastGRNN` no other cell has so.
     static let fastGRNNRows: [(String, [UInt8], PackageError)] = [
-        ("tensor count", [8], .field(.tensorCount, index: 0)),
-        ("hidden bits", [12], .network(.hiddenFractionBits(12))),
-        ("gate bias", [0, 0x82, 0x80, 0x80, 1], .network(.bias(.bias, at: 1))),
-        ("bias head", [6, 0x21, 1], .field(.tensorDimension, index: 5)),
-        ("scalars head", [8, 0x31, 2], .field(.tensorKind, index: 8)),
-        ("scalars head", [9, 0x21, 2], .field(.tensorType, index: 8)),
-        ("scalars head", [9, 0x32, 2, 1], .field(.tensorRank, index: 8)),
-        ("scalars head", [9, 0x31, 3], .field(.tensorDimension, index: 8)),
+        ("fraction bits", [0x4C], .network(.hiddenFractionBits(12))),
+        ("gate bias", [2, 0, 0x82, 0x80, 0x80, 1], .network(.bias(.bias, at: 1))),
         ("scalars", [0xFF, 0x7F, 0, 0x80], .network(.scalar(at: 1))),
         ("scalars", [0, 0x40, 1], .truncated(.network)),
-        ("scalars", [0, 0x40, 1, 0, 0], .strayBytes(.network, count: 1)),
+        ("scalars", [0, 0x40, 1, 0, 0], .field(.codeStream, index: 0)),
     ]
 
     @Test("A malformed field of a FastGRNN is named", arguments: fastGRNNRows)
@@ -305,6 +476,16 @@ struct PackageRowsTests {
         var raw = RawPackage.fastGRNN
         raw[field] = bytes
         #expect(throws: expected) { try ModelPackage.decode(raw.file) }
+    }
+
+    @Test("Numbers that are shared stand for as many as they say")
+    func shared() throws {
+        var raw = RawPackage()
+        raw["recurrent multipliers"] = [10, 2, 3, 0, 8, 1, 9]
+        raw["gate bias"] = [10, 4, 2, 3]
+        let network = try ModelPackage.decode(raw.file).network
+        #expect(network.recurrentMultiplierCodes == [0x0800, 0x0800, 0x0901, 0x0901])
+        #expect(network.bias == [-2, -2, -2, -2])
     }
 
     @Test("A FastGRNN's bytes, written by hand, say what the document says")
@@ -320,21 +501,21 @@ struct PackageRowsTests {
 
     /// The calendar and what else `RawPackage.withCalendar` adds.
     static let calendarRows: [(String, [UInt8], PackageError)] = [
-        ("days of the month", [1, 0, 0x20], .field(.dayOfMonth, index: 0)),
+        ("days of the month", [1], .field(.dayOfMonth, index: 0)),
         ("days of the month", [32], .field(.dayOfMonth, index: 0)),
-        (
-            "days of the month", [31] + [UInt8](repeating: 0xFF, count: 60) + [0xFF, 3],
-            .field(.dayOfMonth, index: 30)
-        ),
+        ("day factors", [3, 0, 0, 0xFE, 0xFF, 7], .field(.coding, index: 0)),
+        ("day factors", [8, 0, 0, 0x80, 0x80, 8], .field(.codeSymbol, index: 0)),  // 65,536
+        ("day factors", [8, 0, 0, 0xFE, 0x0F], .field(.dayOfMonth, index: 0)),  // 1,023
         ("special day count", [25], .field(.specialDayCount, index: 0)),
-        ("special day count", [1], .strayBytes(.calendar, count: 4)),
-        ("special day count", [3], .truncated(.calendar)),
-        ("special day 0", [0xEC, 6, 0, 0], .field(.specialDay, index: 0)),  // rule 876
-        ("special day 0", [1, 0xFF, 3], .field(.specialDay, index: 0)),
-        ("special day 1", [0xE6, 2, 0, 0x20], .field(.specialDay, index: 1)),  // the same again
-        ("special day 1", [1, 0, 0x20], .field(.specialDay, index: 1)),
-        ("persistences", [0x80], .truncated(.starts)),
-        ("persistences", [0x80, 0x7F, 0], .strayBytes(.starts, count: 1)),
+        ("special day count", [3], .field(.number, index: 0)),
+        ("special day 0", [0xD9, 0x0D], .field(.specialDay, index: 0)),  // rule 876, closed
+        ("special day 0", [0xD7, 0x0D], .field(.specialDay, index: 1)),  // rule 875, and then 1,392
+        ("special day 1", [0x8A, 8], .field(.specialDay, index: 1)),
+        ("special factors", [0xD8, 0, 0, 0], .field(.specialDay, index: 1)),
+        ("special factors", [8, 0, 0, 0xFE, 0x0F], .field(.specialDay, index: 1)),
+        ("calendar stream", [1], .field(.codeStream, index: 0)),
+        ("persistences", [], .field(.coding, index: 2)),
+        ("persistences", [8, 63, 2, 1], .field(.codeSymbol, index: 2)),  // up to 254
     ]
 
     @Test("A malformed calendar or persistence is named", arguments: calendarRows)
@@ -362,6 +543,20 @@ struct PackageRowsTests {
         #expect(package.profiles.count == 2)
     }
 
+    @Test("Version 1 has neither calendar nor persistence")
+    func calendarVersion1() throws {
+        let raw = RawPackage.withCalendar
+        let calendar = raw.sections[5].fields.flatMap(\.bytes)
+        #expect(throws: PackageError.unknownSection(tag: 6)) {
+            try ModelPackage.decode(RawPackage.version1.file + RawPackage.section(6, calendar))
+        }
+        var persistent = RawPackage.version1
+        persistent["inputs"] = [32]
+        #expect(throws: PackageError.spec(.unknownInputs(rawValue: 32))) {
+            try ModelPackage.decode(persistent.file)
+        }
+    }
+
     @Test("A calendar that says nothing, or comes in another form, is refused")
     func needlessCalendar() throws {
         #expect(throws: PackageError.field(.calendar, index: 0)) {
@@ -382,15 +577,18 @@ struct PackageRowsTests {
         #expect(try ModelPackage.decode(raw.file + [200, 77, 5, 1, 9]) == plain)
     }
 
-    @Test("The preset dictionary is the one FORMAT.md describes")
-    func dictionary() {
+    @Test(
+        "The preset dictionaries are those FORMAT.md describes",
+        arguments: [(1 as UInt8, 496, 0xC03C_9D37), (2, 1_003, 0xEE4F_4C7F)])
+    func dictionary(version: UInt8, count: Int, checksum: Int) {
+        let dictionary = ModelPackage.packingDictionary(version: version)
         var (a, b) = (1, 0)  // Adler-32
-        for byte in ModelPackage.packingDictionary {
+        for byte in dictionary {
             a = (a + Int(byte)) % 65_521
             b = (b + a) % 65_521
         }
-        #expect(ModelPackage.packingDictionary.count == 496)
-        #expect(b << 16 | a == 0xC03C_9D37)
+        #expect(dictionary.count == count)
+        #expect(b << 16 | a == checksum)
     }
 
     @Test("Only the profile form may bring profiles")

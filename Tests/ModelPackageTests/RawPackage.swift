@@ -2,8 +2,8 @@ import ModelPackage
 
 /// A package file put together by hand from FORMAT.md, field by field and with nothing packed: the golden bytes of
 /// the format, and what rows about malformed fields start from.
-struct RawPackage {
-    struct Field {
+struct RawPackage: Sendable {
+    struct Field: Sendable {
         var name: String
         var bytes: [UInt8]
     }
@@ -42,43 +42,38 @@ struct RawPackage {
                 Field(name: "cell", bytes: [1]),
                 Field(name: "input width", bytes: [1]),
                 Field(name: "units", bytes: [1]),
-                Field(name: "cell bits", bytes: [12]),
-                Field(name: "hidden bits", bytes: [7]),
-                Field(name: "output scale", bytes: [0, 0, 0, 0x3C]),  // 2^-7
-                Field(name: "tensor count", bytes: [8]),
-                Field(name: "steps head", bytes: [1, 0x41, 1]),
-                Field(name: "steps", bytes: [1, 0, 0, 0x80, 0x42]),  // 64
-                Field(name: "input kernel head", bytes: [2, 0x12, 4, 1]),
-                Field(name: "input kernel", bytes: [1, 0xFF, 127, 0x81]),
-                Field(name: "input multipliers head", bytes: [3, 0x31, 4]),
-                Field(name: "input multipliers", bytes: [0, 8, 1, 9, 0xFF, 10, 0, 11]),
-                Field(name: "recurrent kernel head", bytes: [4, 0x12, 4, 1]),
-                Field(name: "recurrent kernel", bytes: [5, 6, 7, 8]),
-                Field(name: "recurrent multipliers head", bytes: [5, 0x31, 4]),
-                Field(name: "recurrent multipliers", bytes: [0, 8, 0, 8, 0, 8, 0, 8]),
-                Field(name: "bias head", bytes: [6, 0x21, 4]),
-                Field(name: "gate bias", bytes: [0, 0x80, 0x40, 1, 2]),  // 0, 4096, -1, 1
-                Field(name: "dense kernel head", bytes: [7, 0x11, 1]),
-                Field(name: "dense kernel", bytes: [100]),
-                Field(name: "dense bias head", bytes: [8, 0x21, 1]),
+                Field(name: "fraction bits", bytes: [0x47]),  // 12, 7
+                Field(name: "output scale", bytes: [0xBC, 0]),  // 2^-7
+                Field(name: "steps", bytes: [1, 0xC2, 0x80]),  // 64
+                Field(name: "input kernel", bytes: [1, 1, 0xFF, 127, 0x81]),
+                Field(name: "input multipliers", bytes: [3, 0, 8, 1, 9, 0xFF, 10, 0, 11]),
+                // Four values, places 0, 1, 2, 3 in two bits each.
+                Field(name: "recurrent kernel", bytes: [5, 3, 5, 6, 7, 8, 0xE4]),
+                // Eleven zero bits; one value, 1.
+                Field(name: "recurrent multipliers", bytes: [0xB8, 0, 0, 2]),
+                Field(name: "gate bias", bytes: [2, 0, 0x80, 0x40, 1, 2]),  // 0, 4096, -1, 1
+                // One value, 100, and no bits.
+                Field(name: "dense kernel", bytes: [6, 100, 0, 1]),
                 Field(name: "dense bias", bytes: [0x13]),  // -10
+                Field(name: "network stream", bytes: []),
             ]
         ),
         (
             3,
             [
                 Field(name: "profile count", bytes: [2]),
-                Field(name: "profile 0", bytes: [UInt8]((0..<19).flatMap { _ in [0, 0x20] })),
-                Field(name: "profile 1", bytes: [UInt8]((0..<19).flatMap { _ in [0xFF, 0xFF] })),
+                Field(name: "factors", bytes: [8, 55, 10, 0x80, 0x80, 1]),  // from 8192
+                Field(name: "profile stream", bytes: bytes(hex: RangeStreams.profiles)),
             ]
         ),
         (
             4,
             [
                 Field(name: "start count", bytes: [2]),
-                Field(name: "items", bytes: [1, 0x39, 2, 0x31, 0x30]),  // 9, 10
-                Field(name: "levels", bytes: [0, 0x80, 0x3F, 0, 0x20, 0x41]),  // 1, 10
-                Field(name: "profile indexes", bytes: [0, 1]),
+                Field(name: "item runs", bytes: [1, 9, 1]),  // 9, 10
+                Field(name: "items", bytes: []),
+                Field(name: "levels", bytes: [0xD8, 13, 0, 0xF8, 7]),  // from 508
+                Field(name: "start stream", bytes: bytes(hex: RangeStreams.starts)),
             ]
         ),
         (
@@ -99,21 +94,56 @@ struct RawPackage {
     static var fastGRNN: RawPackage {
         var raw = RawPackage()
         raw["cell"] = [3]
-        raw["hidden bits"] = [0]
-        raw["tensor count"] = [9]
-        raw["input kernel head"] = [2, 0x12, 1, 1]
-        raw["input kernel"] = [127]
-        raw["input multipliers head"] = [3, 0x31, 1]
-        raw["input multipliers"] = [0, 8]
-        raw["recurrent kernel head"] = [4, 0x12, 1, 1]
-        raw["recurrent kernel"] = [0x81]
-        raw["recurrent multipliers head"] = [5, 0x31, 1]
-        raw["recurrent multipliers"] = [1, 9]
-        raw["bias head"] = [6, 0x21, 2]
-        raw["gate bias"] = [0, 1]  // 0, -1
-        raw.sections[1].fields += [
-            Field(name: "scalars head", bytes: [9, 0x31, 2]),
-            Field(name: "scalars", bytes: [0, 0x40, 1, 2]),
+        raw["fraction bits"] = [0x40]
+        raw["input kernel"] = [1, 127]
+        raw["input multipliers"] = [3, 0, 8]
+        raw["recurrent kernel"] = [1, 0x81]
+        raw["recurrent multipliers"] = [3, 1, 9]
+        raw["gate bias"] = [2, 0, 1]  // 0, -1
+        let end = raw.sections[1].fields.count - 1
+        raw.sections[1].fields.insert(
+            Field(name: "scalars", bytes: [0, 0x40, 1, 2]), at: end)
+        return raw
+    }
+
+    /// The same package as format version 1 has it.
+    static var version1: RawPackage {
+        var raw = RawPackage()
+        raw.header[4] = 1
+        raw.sections[1].fields = [
+            Field(name: "input width", bytes: [1]),
+            Field(name: "units", bytes: [1]),
+            Field(name: "cell bits", bytes: [12]),
+            Field(name: "hidden bits", bytes: [7]),
+            Field(name: "output scale", bytes: [0, 0, 0, 0x3C]),  // 2^-7
+            Field(name: "tensor count", bytes: [8]),
+            Field(name: "steps head", bytes: [1, 0x41, 1]),
+            Field(name: "steps", bytes: [1, 0, 0, 0x80, 0x42]),  // 64
+            Field(name: "input kernel head", bytes: [2, 0x12, 4, 1]),
+            Field(name: "input kernel", bytes: [1, 0xFF, 127, 0x81]),
+            Field(name: "input multipliers head", bytes: [3, 0x31, 4]),
+            Field(name: "input multipliers", bytes: [0, 8, 1, 9, 0xFF, 10, 0, 11]),
+            Field(name: "recurrent kernel head", bytes: [4, 0x12, 4, 1]),
+            Field(name: "recurrent kernel", bytes: [5, 6, 7, 8]),
+            Field(name: "recurrent multipliers head", bytes: [5, 0x31, 4]),
+            Field(name: "recurrent multipliers", bytes: [0, 8, 0, 8, 0, 8, 0, 8]),
+            Field(name: "bias head", bytes: [6, 0x21, 4]),
+            Field(name: "gate bias", bytes: [0, 0x80, 0x40, 1, 2]),  // 0, 4096, -1, 1
+            Field(name: "dense kernel head", bytes: [7, 0x11, 1]),
+            Field(name: "dense kernel", bytes: [100]),
+            Field(name: "dense bias head", bytes: [8, 0x21, 1]),
+            Field(name: "dense bias", bytes: [0x13]),  // -10
+        ]
+        raw.sections[2].fields = [
+            Field(name: "profile count", bytes: [2]),
+            Field(name: "profile 0", bytes: [UInt8]((0..<19).flatMap { _ in [0, 0x20] })),
+            Field(name: "profile 1", bytes: [UInt8]((0..<19).flatMap { _ in [0xFF, 0xFF] })),
+        ]
+        raw.sections[3].fields = [
+            Field(name: "start count", bytes: [2]),
+            Field(name: "items", bytes: [1, 0x39, 2, 0x31, 0x30]),  // 9, 10
+            Field(name: "levels", bytes: [0, 0x80, 0x3F, 0, 0x20, 0x41]),  // 1, 10
+            Field(name: "profile indexes", bytes: [0, 1]),
         ]
         return raw
     }
@@ -123,25 +153,32 @@ struct RawPackage {
         var raw = RawPackage()
         raw["inputs"] = [32]
         raw["input width"] = [2]
-        raw["steps head"] = [1, 0x41, 2]
-        raw["steps"] = [2, 0, 0, 0x80, 0x42]
-        raw["input kernel head"] = [2, 0x12, 4, 2]
-        raw["input kernel"] = [1, 0xFF, 127, 0x81, 2, 3, 4, 5]
-        raw.sections[3].fields.append(Field(name: "persistences", bytes: [0x80, 0x7F]))
+        raw["steps"] = [2, 0xC2, 0x80]
+        raw["input kernel"] = [1, 1, 0xFF, 127, 0x81, 2, 3, 4, 5]
+        let end = raw.sections[3].fields.count - 1
+        raw.sections[3].fields.insert(
+            Field(name: "persistences", bytes: [8, 63, 2, 0xFF, 1]), at: end)  // from -128
+        raw["start stream"] = bytes(hex: RangeStreams.startsWithPersistences)
         raw.sections.append(
             (
                 6,
                 [
-                    Field(
-                        name: "days of the month",
-                        bytes: [31] + [UInt8](repeating: 0xFF, count: 62)),
+                    Field(name: "days of the month", bytes: [31]),
+                    Field(name: "day factors", bytes: [8, 0, 0, 0xFE, 0xFF, 7]),  // all 65,535
                     Field(name: "special day count", bytes: [2]),
-                    Field(name: "special day 0", bytes: [0xE6, 2, 0, 0]),  // 358: 18 December
-                    // 875: the last Sunday in December
-                    Field(name: "special day 1", bytes: [0xEB, 6, 0, 0x20]),
+                    Field(name: "special day 0", bytes: [0xCD, 5]),  // 358: 18 December, closed
+                    // 875, 516 after 359: the last Sunday in December
+                    Field(name: "special day 1", bytes: [0x88, 8]),
+                    Field(name: "special factors", bytes: [0xD8, 0, 0, 2]),  // 8192
+                    Field(name: "calendar stream", bytes: []),
                 ]
             ))
         return raw
+    }
+
+    static func bytes(hex: String) -> [UInt8] {
+        let digits = [UInt8](hex.utf8).map { UInt8($0 >= 0x61 ? $0 - 0x57 : $0 - 0x30) }
+        return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
     }
 
     subscript(name: String) -> [UInt8] {
