@@ -60,7 +60,7 @@ package enum Advice {
                     recipe: "\(network.cell.name)\(half) | int8"),
                 Technique(
                     name: "half the units, pruned away",
-                    recipe: "\(name) | shrink \(half) | finetune | int8"),
+                    recipe: "\(name) | shrink \(half) | finetune epochs=10 rate=0.003 | int8"),
                 Technique(
                     name: "half the units, taught",
                     recipe: "\(network.cell.name)\(half) | distill from=\(name)x3 | int8"),

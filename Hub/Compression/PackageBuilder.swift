@@ -91,7 +91,9 @@ package final class PackageBuilder {
             let accuracy = evaluate(engine, store: store)
             package.manifest.evaluation = PackageEvaluation(accuracy)
             package.goldenVectors = goldenVectors(engine, package: package)
-            let bytes = package.encode()
+            let bytes = package.encode(
+                coding: family.variants[variant].coding.flatMap { TensorCoding(name: $0) }
+                    ?? .smallest)
             // A device gets exactly these bytes: what it will make of them is tried here first.
             let delivered: ModelPackage
             do throws(PackageError) {

@@ -14,8 +14,9 @@ struct RecipeRunner {
     private static let finetuneEpochs = 5
     private static let roundEpochs = 2
     private static let awareEpochs = 6
-    /// Weights must move by whole integer steps to matter: faster than ordinary fine-tuning.
-    private static let awareRate: Float = 1e-3
+    /// Of the rate that trained the network: what is taken from it must be made good by whole steps, which ordinary
+    /// fine-tuning is too slow for.
+    private static let repairRateShare: Float = 0.5
     private static let calibrationWindows = 256
 
     private func scaled(_ epochs: Int) -> Int {
@@ -75,7 +76,7 @@ struct RecipeRunner {
                 guard rounds > 1 else { break }
                 try fit(
                     &piece, epochs: scaled(tuning.epochs ?? Self.roundEpochs),
-                    rate: tuning.rate ?? FitRequest.fineTuningRate * 10)
+                    rate: tuning.rate ?? session.plan.learningRate * Self.repairRateShare)
             }
         case .shrink(let shrinking):
             let units =
@@ -196,7 +197,7 @@ struct RecipeRunner {
         var request = FitRequest(start: piece.parameters, plan: session.plan)
         request.seed = seed
         request.epochs = scaled(tuning.epochs ?? Self.awareEpochs)
-        request.learningRate = tuning.rate ?? Self.awareRate
+        request.learningRate = tuning.rate ?? session.plan.learningRate * Self.repairRateShare
         request.dropout = 0
         request.parametrization = piece.parametrization
         request.quantization = try Quantizer(quantization, codebook: piece.codebook).frozen(

@@ -29,9 +29,11 @@ extension Workbench {
             parameters: piece.parameters.shape.parameterCount,
             nonZeros: variant.integer?.nonZeroCount ?? ArticleSize.nonZeros(piece.parameters),
             articleBytes: piece.articleBytes, fileBytes: largest.bytes.count,
-            payloadBytes: try ModelPackage.payloadBytes(of: largest.bytes),
+            payloadBytes: try PackageBytes(of: largest.bytes).payload,
             arenaBytes: largest.package.manifest.arenaBytes,
-            nanoseconds: try ForecastTimer.nanoseconds(of: largest.package),
+            nanoseconds: try PackageTimer.forecastNanoseconds(of: largest.package),
+            decodeNanoseconds: try PackageTimer.decodeNanoseconds(of: largest.bytes),
+            decodeBytes: try PackageBytes(of: largest.bytes).decoding,
             float: family.variants[0].evaluation, integer: integer)
     }
 }

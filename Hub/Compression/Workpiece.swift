@@ -1,4 +1,5 @@
 package import Forecasting
+import ModelPackage
 package import Training
 
 /// A network on the workbench: what the steps so far have made of it.
@@ -40,6 +41,10 @@ package struct StepFigures: Sendable {
     package var arenaBytes: Int
     /// Of one forecast by the device's engine on this machine: median of repeats.
     package var nanoseconds: Int
+    /// Of reading the file, decompression and checks included: median of repeats.
+    package var decodeNanoseconds: Int
+    /// What reading the file takes at most besides the file: its unpacked sections and the tensors.
+    package var decodeBytes: Int
     /// Of the float network on the evaluated days.
     package var float: Accuracy
     /// Of the integers on the same days, every store with its own package.
@@ -82,7 +87,7 @@ extension Workpiece {
         }
         return TrainedVariant(
             name: name, recipe: recipe.text, parameters: parameters, integer: integer,
-            coding: coding?.rawValue, accuracies: session.evaluate(parameters))
+            coding: coding?.tensorCoding.name, accuracies: session.evaluate(parameters))
     }
 
     /// The integers of the weights as they are.
@@ -107,5 +112,18 @@ extension Workpiece {
             case nil: isHalfPrecision ? 16 : 32
             }
         return Double(ArticleSize.nonZeros(parameters)) * bits / 8
+    }
+}
+
+extension RecipeStep.Coding {
+    /// zlib packs whole sections, whatever the tensors in them: a byte for each weight serves it best.
+    var tensorCoding: TensorCoding {
+        switch self {
+        case .smallest: .smallest
+        case .zlib: .plain
+        case .packed: .packed
+        case .huffman: .huffman
+        case .range: .range
+        }
     }
 }

@@ -51,6 +51,8 @@ struct StepJSON: Encodable {
     var arenaBytes: Int
     var articleBytes: Double
     var nanosecondsPerForecast: Int
+    var decodeNanoseconds: Int
+    var decodeBytes: Int
     @Nullable var mapePercent: Double?
     @Nullable var wapePercent: Double?
     @Nullable var biasPercent: Double?
@@ -71,6 +73,8 @@ struct StepJSON: Encodable {
         arenaBytes = figures.arenaBytes
         articleBytes = figures.articleBytes
         nanosecondsPerForecast = figures.nanoseconds
+        decodeNanoseconds = figures.decodeNanoseconds
+        decodeBytes = figures.decodeBytes
         mapePercent = figures.integer.mape
         wapePercent = figures.integer.wape
         biasPercent = figures.integer.bias
@@ -84,6 +88,7 @@ struct StepJSON: Encodable {
 struct StepTable {
     private static let columns: [(title: String, width: Int)] = [
         ("PARAMS", 7), ("NONZERO", 8), ("FILE", 7), ("PAYLOAD", 8), ("ARENA", 7), ("TIME", 8),
+        ("DECODE", 8),
         ("MAPE%", 7), ("WAPE%", 7), ("BIAS%", 7), ("dWAPE", 7), ("dFILE", 7),
     ]
     private let stepWidth: Int
@@ -115,6 +120,7 @@ struct StepTable {
                 "\(figures.parameters)", "\(figures.nonZeros)", "\(figures.fileBytes)",
                 "\(figures.payloadBytes)", "\(figures.arenaBytes)",
                 LatencyText(nanoseconds: figures.nanoseconds).description,
+                LatencyText(nanoseconds: figures.decodeNanoseconds).description,
                 Figure.fixed(figures.integer.mape, decimals: 2),
                 Figure.fixed(figures.integer.wape, decimals: 2),
                 Figure.fixed(figures.integer.bias, decimals: 2),

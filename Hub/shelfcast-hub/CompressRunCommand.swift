@@ -13,7 +13,8 @@ struct CompressRunCommand: HubCommand {
         discussion: """
             After each step the network is packed as a device would get it (before a quantization step
             as its plainest INT8), proved, and measured: bytes of the largest store's file, of what in
-            it forecasting needs, of the arena; time of one forecast here; MAPE, WAPE and bias of the
+            it forecasting needs, of the arena; time of one forecast and of reading the file here (--json
+            adds the memory that takes); MAPE, WAPE and bias of the
             integers on the family's evaluated days. dWAPE and dFILE are the change against the step
             before. 'compress --help' lists the steps.
 

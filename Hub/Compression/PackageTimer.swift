@@ -1,0 +1,53 @@
+import Forecasting
+package import ModelPackage
+
+/// How long the device's own code takes on this machine: medians of several repeats.
+package enum PackageTimer {
+    private static let repeats = 7
+    /// Each repeat goes on at least so long, far above what a clock can tell.
+    private static let repeatNanoseconds = 2_000_000
+
+    /// One forecast, features included.
+    /// - Parameter package: with golden vectors: the first one is forecast over and over.
+    /// - Returns: at least 1.
+    package static func forecastNanoseconds(of package: ModelPackage) throws(EngineError) -> Int {
+        let engine = try Engine(package, budgetBytes: .max)
+        guard let golden = package.goldenVectors.first else { throw .noGoldenVectors }
+        /// Keeps the forecasts from being left out.
+        var sum: Int32 = 0
+        let median = median {
+            sum &+=
+                engine.forecast(
+                    index: golden.item, level: golden.level, recentDays: golden.recentDays,
+                    target: golden.target
+                ).networkOutput
+        }
+        precondition(sum != .min || median > 0)
+        return median
+    }
+
+    /// Reading a package's file, decompression and all checks included.
+    /// - Returns: at least 1.
+    package static func decodeNanoseconds(of file: [UInt8]) throws(PackageError) -> Int {
+        _ = try ModelPackage.decode(file)
+        var units = 0
+        let median = median {
+            // It was read a moment ago.
+            units += (try? ModelPackage.decode(file))?.network.shape.units ?? 0
+        }
+        precondition(units > 0)
+        return median
+    }
+
+    private static func median(_ work: () -> Void) -> Int {
+        let clock = ContinuousClock()
+        func time(_ count: Int) -> Int {
+            let elapsed = clock.measure { for _ in 0..<count { work() } }
+            return Int(elapsed / .nanoseconds(1))
+        }
+        var count = 4
+        while count < 1 << 20, time(count) < repeatNanoseconds { count *= 2 }
+        let times = (0..<repeats).map { _ in time(count) }.sorted()
+        return max(1, times[repeats / 2] / count)
+    }
+}
