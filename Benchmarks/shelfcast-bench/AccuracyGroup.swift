@@ -56,7 +56,7 @@ enum AccuracyGroup {
                 accuracy.merge(built.accuracy)
                 packageBytes = max(packageBytes, built.bytes.count)
                 payloadBytes = max(
-                    payloadBytes, try ModelPackage.payloadBytes(of: built.bytes))
+                    payloadBytes, try PackageBytes(of: built.bytes).payload)
                 for (kind, part) in try built.package.accuracyByClass(replay) {
                     byClass[kind, default: Accuracy()].merge(part)
                 }

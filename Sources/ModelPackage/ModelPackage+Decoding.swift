@@ -126,6 +126,7 @@ extension ModelPackage {
             else { throw .packing(section) }
             sections[section] = content
             sections.bytes[section] = position - begin
+            sections.bytes.decoding += content.count
         }
         sections.bytes.total = file.count
         return sections

@@ -1,7 +1,11 @@
+import Forecasting
+
 /// What a package file's bytes are spent on.
 package struct PackageBytes: Equatable, Sendable {
     /// The whole file.
     package internal(set) var total = 0
+    /// What reading the file takes beside it: every section unpacked, all at once, and the network's tensors.
+    package internal(set) var decoding = 0
     private var bySection = [Int](repeating: 0, count: PackageSection.allCases.count)
 
     init() {}
@@ -9,6 +13,11 @@ package struct PackageBytes: Equatable, Sendable {
     /// - Throws: as `ModelPackage.decode` does for a file whose sections cannot be told apart or do not unpack.
     package init(of file: [UInt8]) throws(PackageError) {
         self = try ModelPackage.sections(of: file).bytes
+        let shape = try ModelPackage.decode(file).network.shape
+        // The tensors an engine takes over: as `ArenaLayout` counts them.
+        decoding +=
+            4 * (shape.inputWidth + shape.biasCount) + 4 * shape.kernelRows
+            + shape.kernelRows * (shape.inputWidth + shape.units) + shape.units
     }
 
     /// As stored, the section's head included; 0 where the file has none.

@@ -57,10 +57,7 @@ import Training
         let engine = try Engine(delivered, budgetBytes: built.package.manifest.arenaBytes)
         try engine.proveGoldenVectors(of: delivered)
         // The network is the recipe's, and it forecasts.
-        var integer = try #require(piece.integer)
-        // Whether a file holds a kernel or its factors, the engine runs the same.
-        integer.inputFactors = delivered.network.inputFactors
-        integer.recurrentFactors = delivered.network.recurrentFactors
+        let integer = try #require(piece.integer)
         #expect(delivered.network == integer, "another network than the recipe's")
         let wape = try #require(built.accuracy.wape)
         let naive = try #require(
