@@ -39,6 +39,7 @@ package enum Advice {
         let half = max(1, network.units / 2)
         var techniques = [
             Technique(name: "plain INT8", recipe: "\(name) | int8"),
+            Technique(name: "a scale for each gate", recipe: "\(name) | int8 scale=gate"),
             Technique(name: "quantization-aware INT8", recipe: "\(name) | qat int8"),
             Technique(name: "INT4", recipe: "\(name) | int4 range=error"),
             Technique(name: "quantization-aware INT4", recipe: "\(name) | qat int4"),
