@@ -28,7 +28,8 @@ extension Workbench {
         return StepFigures(
             parameters: piece.parameters.shape.parameterCount,
             nonZeros: variant.integer?.nonZeroCount ?? ArticleSize.nonZeros(piece.parameters),
-            articleBytes: piece.articleBytes, fileBytes: largest.bytes.count,
+            isQuantized: piece.integer != nil, articleBytes: piece.articleBytes,
+            fileBytes: largest.bytes.count,
             payloadBytes: try PackageBytes(of: largest.bytes).payload,
             arenaBytes: largest.package.manifest.arenaBytes,
             nanoseconds: try PackageTimer.forecastNanoseconds(of: largest.package),
