@@ -3,6 +3,8 @@
 /// for Optimal Length-Limited Huffman Codes", Larmore and Hirschberg 1990). FORMAT.md, "Huffman".
 package enum HuffmanCoding {
     package static let lengthMax = 15
+    /// Of 256 lengths, as many symbols and the counts of the lengths, a byte or a word each.
+    static let workingBytesMax = 256 + 256 + 8 * (lengthMax + 1)
 
     /// Optimal code lengths of at most `lengthMax`.
     ///
@@ -67,7 +69,7 @@ package enum HuffmanCoding {
         var counts = [Int](repeating: 0, count: high - low + 1)
         for weight in weights { counts[Int(weight) - low] += 1 }
         let lengths = lengths(of: counts)
-        let codes = CanonicalCode(lengths).codes
+        let codes = CanonicalCode(lengths.map { UInt8($0) }).codes
         var writer = ByteWriter()
         writer.byte(UInt8(bitPattern: Int8(low)))
         writer.byte(UInt8(high - low))
@@ -113,11 +115,11 @@ package enum HuffmanCoding {
         let symbols = Int(try reader.byte()) + 1
         guard low + symbols <= 128 else { throw .field(.codeTable, index: index) }
         var bits = BitReader()
-        var lengths: [Int] = []
+        var lengths: [UInt8] = []
         while lengths.count < symbols {
             let length = try bits.bits(4, &reader)
             if length > 0 {
-                lengths.append(length)
+                lengths.append(UInt8(length))
                 continue
             }
             let run = try bits.bits(4, &reader) + 1
@@ -149,7 +151,7 @@ package enum HuffmanCoding {
                 // A complete code ends within `lengthMax` bits.
                 length += 1
             }
-            weights.append(Int8(low + code.symbols[before + value - first]))
+            weights.append(Int8(low + Int(code.symbols[before + value - first])))
         }
         guard bits.endsClean else { throw .field(.codeSymbol, index: index) }
         return weights
@@ -158,19 +160,19 @@ package enum HuffmanCoding {
 
 /// A code as its lengths give it (RFC 1951, 3.2.2): shorter codes first, equal ones in the symbols' order.
 private struct CanonicalCode {
-    private let lengths: [Int]
+    private let lengths: [UInt8]
     /// How many codes there are of each length; none of length 0.
     private(set) var counts = [Int](repeating: 0, count: HuffmanCoding.lengthMax + 1)
     /// By code.
-    private(set) var symbols: [Int] = []
+    private(set) var symbols: [UInt8] = []
 
     /// - Parameter lengths: 0...`lengthMax`.
-    init(_ lengths: [Int]) {
+    init(_ lengths: [UInt8]) {
         self.lengths = lengths
-        for length in lengths where length > 0 { counts[length] += 1 }
-        for length in 1...HuffmanCoding.lengthMax {
+        for length in lengths where length > 0 { counts[Int(length)] += 1 }
+        for length in 1...UInt8(HuffmanCoding.lengthMax) {
             for symbol in lengths.indices where lengths[symbol] == length {
-                symbols.append(symbol)
+                symbols.append(UInt8(symbol))
             }
         }
     }
@@ -189,8 +191,9 @@ private struct CanonicalCode {
     /// By symbol.
     var codes: [UInt32] {
         var codes = [UInt32](repeating: 0, count: lengths.count)
-        var (code, length): (UInt32, Int) = (0, 0)
+        var (code, length): (UInt32, UInt8) = (0, 0)
         for symbol in symbols {
+            let symbol = Int(symbol)
             code <<= UInt32(lengths[symbol] - length)
             length = lengths[symbol]
             codes[symbol] = code

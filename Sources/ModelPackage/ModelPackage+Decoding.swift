@@ -21,8 +21,7 @@ extension ModelPackage {
             network: sections.version == 1
                 ? try IntegerNetwork(
                     decodingVersion1: networkBytes, inputWidth: manifest.spec.inputWidth)
-                : try IntegerNetwork(
-                    decoding: networkBytes, inputWidth: manifest.spec.inputWidth),
+                : try CodedNetwork(networkBytes, inputWidth: manifest.spec.inputWidth).decoded(),
             profiles: [.flat], starts: [])
         if manifest.spec.form == .profile {
             guard let bytes = sections[.profiles] else { throw .missingSection(.profiles) }
@@ -127,6 +126,7 @@ extension ModelPackage {
             sections[section] = content
             sections.bytes[section] = position - begin
             sections.bytes.decoding += content.count
+            if packing != .stored { sections.bytes.inflating = Packing.inflatingBytes }
         }
         sections.bytes.total = file.count
         return sections
@@ -334,56 +334,5 @@ extension Manifest {
                 wapePartsPerMillion: wape, mapePartsPerMillion: mape,
                 biasPartsPerMillion: bias.map { $0 >> 1 ^ -($0 & 1) }, forecasts: forecasts),
             newItemScale: newItemScale)
-    }
-}
-
-extension IntegerNetwork {
-    init(decoding bytes: [UInt8], inputWidth: Int) throws(PackageError) {
-        var reader = ByteReader(bytes, section: .network)
-        guard let cell = CellKind(rawValue: try reader.byte()) else {
-            throw .field(.cell, index: 0)
-        }
-        guard try reader.count(1...NetworkShape.inputWidthMax, .inputWidth) == inputWidth else {
-            throw .field(.inputWidth, index: 0)
-        }
-        let units = try reader.count(1...NetworkShape.unitsMax, .units)
-        // The largest shape's tensors take 99 KB: nothing a hostile header says allocates more.
-        self.init(shape: NetworkShape(cell: cell, inputWidth: inputWidth, units: units))
-        let fractionBits = try reader.byte()
-        cellFractionBits = Self.cellFractionBitsRange.lowerBound + Int(fractionBits >> 4)
-        hiddenFractionBits = Int(fractionBits & 15)
-        outputScale = try reader.shortFloat()
-        inputSteps = try reader.runs(inputSteps.count) { reader throws(PackageError) in
-            try reader.shortFloat()
-        }
-        let rows = shape.kernelRows
-        let codedInput = try CodedKernel(rows: rows, columns: inputWidth, from: &reader, index: 1)
-        let codedInputCodes = try CodedNumbers(
-            count: rows, plain: .uint16, from: &reader, index: 2)
-        let codedRecurrent = try CodedKernel(rows: rows, columns: units, from: &reader, index: 3)
-        let codedRecurrentCodes = try CodedNumbers(
-            count: rows, plain: .uint16, from: &reader, index: 4)
-        let codedBias = try CodedNumbers(
-            count: bias.count, plain: .signed, from: &reader, index: 5)
-        let codedDense = try CodedWeights(count: units, from: &reader, index: 6)
-        denseBias = Int32(try reader.signed(Int(Int32.min)...Int(Int32.max), .number))
-        for i in scalars.indices { scalars[i] = UInt16(try reader.fixed(bytes: 2)) }
-
-        var stream = try reader.stream()
-        let codes = 0...Int(UInt16.max)
-        (inputKernel, inputFactors) = try codedInput.kernel(
-            rows: rows, columns: inputWidth, from: &stream, index: 1)
-        inputMultiplierCodes = try codedInputCodes.numbers(within: codes, from: &stream, index: 2)
-            .map { UInt16($0) }
-        (recurrentKernel, recurrentFactors) = try codedRecurrent.kernel(
-            rows: rows, columns: units, from: &stream, index: 3)
-        recurrentMultiplierCodes = try codedRecurrentCodes.numbers(
-            within: codes, from: &stream, index: 4
-        ).map { UInt16($0) }
-        bias = try codedBias.numbers(
-            within: Int(Int32.min)...Int(Int32.max), from: &stream, index: 5
-        ).map { Int32($0) }
-        denseKernel = try codedDense.weights(from: &stream, index: 6)
-        try stream.end()
     }
 }

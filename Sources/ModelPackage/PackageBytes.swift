@@ -4,16 +4,23 @@ import Forecasting
 package struct PackageBytes: Equatable, Sendable {
     /// The whole file.
     package internal(set) var total = 0
-    /// What reading the file takes beside it: every section unpacked, all at once, and the network's tensors.
+    /// What reading the file takes at most beside it: every section unpacked, all at once, the network's tensors, the tables
+    /// of the one that takes the largest, and zlib's memory where a section is packed.
     package internal(set) var decoding = 0
+    var inflating = 0
     private var bySection = [Int](repeating: 0, count: PackageSection.allCases.count)
 
     init() {}
 
     /// - Throws: as `ModelPackage.decode` does for a file whose sections cannot be told apart or do not unpack.
     package init(of file: [UInt8]) throws(PackageError) {
-        self = try ModelPackage.sections(of: file).bytes
+        let sections = try ModelPackage.sections(of: file)
+        self = sections.bytes
         let shape = try ModelPackage.decode(file).network.shape
+        if sections.version > 1, let network = sections[.network] {
+            decoding += try CodedNetwork(network, inputWidth: shape.inputWidth).workingBytes
+        }
+        decoding += inflating
         // The tensors an engine takes over: as `ArenaLayout` counts them.
         decoding +=
             4 * (shape.inputWidth + shape.biasCount) + 4 * shape.kernelRows

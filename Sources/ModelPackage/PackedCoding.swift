@@ -1,6 +1,9 @@
 /// A tensor as its few distinct values and, for each element, which of them: what 4-bit, ternary, binary and
 /// shared weights all are. FORMAT.md, "Packed".
 package enum PackedCoding {
+    /// The largest table.
+    static let workingBytesMax = 256
+
     /// How many elements share a byte where whole digits to the base of the table's size beat whole bits; 0 elsewhere.
     /// Five trits take a byte: 1.6 bits each instead of 2.
     static func digitsPerByte(values: Int) -> Int {

@@ -36,6 +36,9 @@ enum Packing: UInt8, CaseIterable {
         \u{1}\u{C}lstm-int8-v1post-training int8, per-row symmetric, calibrated on 256 windowssnapshot , seed 1
         """.utf8)
 
+    /// What inflating takes: a window of 32 KiB and "about 7 kilobytes", as zlib's zconf.h counts them.
+    static let inflatingBytes = 39 * 1_024
+
     /// The smallest of the three; the earlier one when two are equal.
     static func smallest(_ content: [UInt8], version: UInt8) -> (packing: Packing, bytes: [UInt8]) {
         var best = (packing: Packing.stored, bytes: content)

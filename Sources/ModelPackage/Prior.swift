@@ -64,6 +64,11 @@ package struct Prior: Equatable, Sendable {
         return weights
     }
 
+    /// What `cumulated` takes while it works: eight bytes for a distance, four for a frequency and for their sum.
+    static func workingBytes(symbols: Int, center: Int) -> Int {
+        8 * (max(center, symbols - 1 - center) + 1) + 4 * symbols + 4 * (symbols + 1)
+    }
+
     /// - Parameters:
     ///   - symbols: 1...256.
     ///   - center: the likeliest symbol.

@@ -40,6 +40,11 @@ package struct RangeWeights: Equatable, Sendable {
         }
     }
 
+    /// Of the frequencies and the table.
+    var workingBytes: Int {
+        Prior.workingBytes(symbols: symbols, center: center) + (values?.count ?? 0)
+    }
+
     /// - Precondition: `weights` are among the symbols.
     package func encode(_ weights: [Int8], into encoder: inout RangeEncoder) {
         let cumulated = prior.cumulated(symbols: symbols, center: center)
@@ -143,6 +148,9 @@ package struct RangeNumbers: Equatable, Sendable {
         guard rawBits <= Self.rawBitsMax else { throw .field(.codePrior, index: index) }
         center = try reader.signed(Self.centerRange, .codePrior, index: index)
     }
+
+    /// Of the frequencies.
+    var workingBytes: Int { Prior.workingBytes(symbols: symbols, center: middle) }
 
     /// - Precondition: the parameters are of `cheapest` for these numbers.
     package func encode(_ numbers: [Int], into encoder: inout RangeEncoder) {

@@ -183,9 +183,15 @@ struct CodedTensor {
 }
 
 /// Weights read from a section; those in its range stream are known only once that is read.
-enum CodedWeights {
-    case here([Int8])
-    case inStream(RangeWeights, count: Int)
+struct CodedWeights {
+    private enum Source {
+        case here([Int8])
+        case inStream(RangeWeights, count: Int)
+    }
+
+    private let source: Source
+    /// Of the tables that decoding takes beside the weights.
+    let workingBytes: Int
 
     /// - Parameters:
     ///   - count: of elements, from the network's shape.
@@ -200,20 +206,24 @@ enum CodedWeights {
         let flags = tag >> 4
         switch CodingTag(rawValue: tag & 15) {
         case .int8 where flags == 0:
-            self = .here(try reader.raw(count).map { Int8(bitPattern: $0) })
+            source = .here(try reader.raw(count).map { Int8(bitPattern: $0) })
+            workingBytes = 0
         case .packed where flags == 0:
-            self = .here(try PackedCoding.decode(count: count, from: &reader, index: index))
+            source = .here(try PackedCoding.decode(count: count, from: &reader, index: index))
+            workingBytes = PackedCoding.workingBytesMax
         case .huffman where flags == 0:
-            self = .here(try HuffmanCoding.decode(count: count, from: &reader, index: index))
+            source = .here(try HuffmanCoding.decode(count: count, from: &reader, index: index))
+            workingBytes = HuffmanCoding.workingBytesMax
         case .rangeWeights where flags <= RangeWeights.flagsMax:
-            self = .inStream(
-                try RangeWeights(flags: flags, from: &reader, index: index), count: count)
+            let coding = try RangeWeights(flags: flags, from: &reader, index: index)
+            source = .inStream(coding, count: count)
+            workingBytes = coding.workingBytes
         default: throw .field(.coding, index: index)
         }
     }
 
     func weights(from decoder: inout RangeDecoder, index: Int) throws(PackageError) -> [Int8] {
-        switch self {
+        switch source {
         case .here(let weights): return weights
         case .inStream(let coding, let count):
             guard let weights = coding.decode(count: count, from: &decoder) else {
@@ -243,6 +253,13 @@ enum CodedKernel {
         let left = try CodedWeights(count: rows * rank, from: &reader, index: index)
         let right = try CodedWeights(count: rank * columns, from: &reader, index: index)
         self = .factors(rank: rank, left: left, right: right, shift: shift)
+    }
+
+    var workingBytes: Int {
+        switch self {
+        case .whole(let weights): weights.workingBytes
+        case .factors(_, let left, let right, _): max(left.workingBytes, right.workingBytes)
+        }
     }
 
     /// - Returns: the kernel, and the factors it was stored as.
@@ -305,6 +322,14 @@ struct CodedNumbers {
         source = .inStream(
             try RangeNumbers(zeroBits: zeroBits, from: &reader, index: index),
             count: count / alike)
+    }
+
+    /// Of the tables that decoding takes beside the numbers.
+    var workingBytes: Int {
+        switch source {
+        case .here: 0
+        case .inStream(let coding, _): coding.workingBytes
+        }
     }
 
     /// - Parameter range: beyond it the stream's are refused; the caller checks the others.

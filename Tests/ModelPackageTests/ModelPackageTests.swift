@@ -362,6 +362,27 @@ struct CodedPackageTests {
         #expect(throws: PackageError.notAPackage) { try PackageBytes(of: []) }
     }
 
+    @Test(
+        "What reading takes is counted: sections, tensors, tables, and zlib's memory where it is used"
+    )
+    func decoding() throws {
+        let raw = RawPackage()
+        let sections = raw.sections.flatMap(\.fields).map(\.bytes.count).reduce(0, +)
+        // Steps, four biases; two multipliers of four rows; a weight of either kernel for each row, and the dense one.
+        let tensors = 4 * (1 + 4) + 4 * 4 + 4 * 2 + 1
+        // The dense kernel's Huffman code is the largest table.
+        #expect(try PackageBytes(of: raw.file).decoding == sections + tensors + 640)
+        // The range coder's frequencies of 255 symbols: tensors take turns.
+        let plain = try PackageFixtures.package(.plain, units: 8)
+        let coded = try PackageBytes(of: plain.encode(coding: .range)).decoding
+        let known = 39 * 1_024 + 4 * (1 + 32) + 4 * 32 + 32 * 9 + 8 + 128 * 8 + 511 * 4
+        #expect((known + 300..<known + 1_300).contains(coded))
+        // Version 1 has no tables.
+        let version1 = RawPackage.version1
+        let before = version1.sections.flatMap(\.fields).map(\.bytes.count).reduce(0, +)
+        #expect(try PackageBytes(of: version1.file).decoding == before + tensors)
+    }
+
     @Test("Hostile codes are refused or read, and never crash", arguments: 1...4)
     func mutations(seed: UInt64) throws {
         var numbers = SeededGenerator(seed: seed)
