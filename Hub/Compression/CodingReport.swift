@@ -8,7 +8,7 @@ package struct CodingReport: Sendable {
         package var fileBytes: Int
         /// Of the network section alone, its head included.
         package var networkBytes: Int
-        /// Of reading the whole file on this machine, unpacking and checks included: median of repeats.
+        /// Of reading the whole file on this machine, unpacking and checks included: least of repeats.
         package var decodeNanoseconds: Int
         /// What reading takes at most beside the file; see `PackageBytes.decoding`.
         package var decodeBytes: Int

@@ -57,7 +57,8 @@ package final class Workbench {
     private var trained: [TrainedKey: NetworkParameters] = [:]
 
     private struct TrainedKey: Hashable {
-        var setup: Setup
+        /// With its form, window, inputs and loss; the workbench keeps it.
+        var session: ObjectIdentifier
         var shape: NetworkShape
         var seed: UInt64
         var epochs: Int
@@ -187,13 +188,10 @@ package final class Workbench {
         _ architecture: Architecture, session: TrainingSession, seed: UInt64, epochs: Int,
         train: () throws -> NetworkParameters
     ) rethrows -> NetworkParameters {
-        var own = setup
-        own.form = session.spec.form
-        own.window = session.spec.window
-        own.inputs = session.spec.inputs
         let shape = NetworkShape(
             cell: architecture.cell, inputWidth: session.spec.inputWidth, units: architecture.units)
-        let key = TrainedKey(setup: own, shape: shape, seed: seed, epochs: epochs)
+        let key = TrainedKey(
+            session: ObjectIdentifier(session), shape: shape, seed: seed, epochs: epochs)
         if let parameters = trained[key] { return parameters }
         let parameters = try train()
         trained[key] = parameters

@@ -38,7 +38,7 @@ package struct StepFigures: Sendable {
     package var articleBytes: Double
     /// The largest of the stores' package files.
     package var fileBytes: Int
-    /// Of that file, what forecasting needs: network, profiles and starts.
+    /// Of that file, what forecasting needs: see `PackageBytes.payload`.
     package var payloadBytes: Int
     package var arenaBytes: Int
     /// Of one forecast by the device's engine on this machine: least of repeats.

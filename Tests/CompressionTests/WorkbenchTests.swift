@@ -143,6 +143,16 @@ import Training
         #expect(one.parameters == other.parameters)
     }
 
+    @Test("trains a network anew for another loss, however alike the rest is")
+    func losses() throws {
+        let bench = Self.bench
+        let square = try bench.follow(try Recipe(parsing: "lstm3 epochs=2 loss=square"))
+        let percentage = try bench.follow(try Recipe(parsing: "lstm3 epochs=2 loss=mape"))
+        #expect(square.parameters != percentage.parameters)
+        let again = try bench.follow(try Recipe(parsing: "lstm3 epochs=2 loss=square"))
+        #expect(again.parameters == square.parameters)
+    }
+
     @Test("measured on the validation days is something else than on the test days")
     func days() throws {
         let recipe = try Recipe(parsing: "lstm4 epochs=2 | int8")
