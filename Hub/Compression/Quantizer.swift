@@ -144,7 +144,7 @@ package struct Quantizer: Equatable, Sendable {
         let recurrence = IntegerRecurrence(network, in: Arena(ArenaLayout(counts)))
         var error = 0.0
         for window in windows {
-            for i in window.indices { recurrence.window[i] = window[i] }
+            recurrence.load(window: window)
             error +=
                 Double(recurrence.run()) * Double(network.outputScale)
                 - Double(parameters.output(window: window))

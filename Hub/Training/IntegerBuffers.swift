@@ -1,5 +1,4 @@
 import Forecasting
-import Kernels
 
 /// What `BatchedNetwork.forward(integer:)` needs beside the float pass's buffers: H units, R rows of a kernel, T days,
 /// B windows.
@@ -26,9 +25,6 @@ final class IntegerBuffers {
     let saturated: UnsafeMutableBufferPointer<UInt8>
     /// For each block of `BatchedNetwork.gates`, which of `Saturated` make the gradient of its sum 0.
     let gateEnds: [UInt8]
-    /// `[257]`: an entry of `TanhTable` and, 16 bits up, four times what the next one has more.
-    let tanhTable: UnsafeMutableBufferPointer<Int32>
-
     init(shape: NetworkShape, window: Int, columns: Int) {
         let (H, R) = (shape.units, shape.kernelRows)
         inputs = Self.allocate(shape.inputWidth * window * columns)
@@ -37,7 +33,6 @@ final class IntegerBuffers {
         state = Self.allocate(H * columns)
         states = Self.allocate(shape.cell == .lstm ? 0 : H * (window + 1) * columns)
         saturated = Self.allocate(H * window * columns)
-        tanhTable = .allocate(capacity: 257)
         let (state, gate) = (Saturated.state, Saturated.gate)
         gateEnds =
             switch shape.cell {
@@ -46,18 +41,12 @@ final class IntegerBuffers {
             case .gru: [gate(0), gate(1), gate(2) | gate(0), gate(3) | gate(0)]
             case .fastGRNN: [gate(0), gate(1)]
             }
-        let values = TanhTable.values
-        for n in 0..<257 {
-            let rise = n < 256 ? values[n + 1] - values[n] : 0
-            tanhTable.initializeElement(at: n, to: Int32(values[n]) | Int32(4 * rise) << 16)
-        }
     }
 
     deinit {
         for buffer in [inputs, inputSums, recurrentSums, states] { Self.free(buffer) }
         Self.free(state)
         Self.free(saturated)
-        tanhTable.deallocate()
     }
 
     /// Whether any of `count` bytes of `saturated` from `row` on is not 0.

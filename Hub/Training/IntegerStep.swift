@@ -1,4 +1,5 @@
 import Forecasting
+import Kernels
 
 /// The element-wise half of a day's integer step, for all windows: what `GateKernels` defines, eight windows at a time.
 /// Leaves what the integers stand for where the float pass leaves its own values.
@@ -14,8 +15,6 @@ struct IntegerStep {
     private let day: Int
     private let cellFractionBits: Int32
     private let hiddenFractionBits: Int32
-    /// `[257]`, see `IntegerBuffers.tanhTable`.
-    private let table: UnsafePointer<Int32>
 
     /// - Precondition: `buffers` holds the day's products.
     init(
@@ -27,7 +26,6 @@ struct IntegerStep {
         self.day = day
         cellFractionBits = Int32(packed.network.cellFractionBits)
         hiddenFractionBits = Int32(packed.network.hiddenFractionBits)
-        table = UnsafePointer(buffers.tanhTable.baseAddress!)
     }
 
     func stepLSTM(unit j: Int) {
@@ -45,12 +43,11 @@ struct IntegerStep {
             let fGate = sigmoid(int16(f.both(b), Saturated.gate(1), &saturated))
             let candidate = tanh(int16(g.both(b), Saturated.gate(2), &saturated))
             let oGate = sigmoid(int16(o.both(b), Saturated.gate(3), &saturated))
-            let kept = shift(product(fGate, ends.state[b]), by: 15)
-            let added = shift(product(iGate, candidate), by: 30 &- cellFractionBits)
-            let moved = int16(kept &+ added, Saturated.state, &saturated)
+            let added = rounded(product(iGate, candidate), by: 15 &- cellFractionBits)
+            let moved = saturatingSum(product(fGate, ends.state[b]), added, Saturated.state, &saturated)
             let squashed = tanh(cell: moved)
-            let hidden = int8(
-                shift(product(oGate, squashed), by: 30 &- hiddenFractionBits), &saturated)
+            let hidden = narrowed(
+                product(oGate, squashed), by: 15 &- hiddenFractionBits, &saturated)
             iOut[b] = floats(iGate) * 0x1p-15
             fOut[b] = floats(fGate) * 0x1p-15
             gOut[b] = floats(candidate) * 0x1p-15
@@ -75,18 +72,20 @@ struct IntegerStep {
             let rGate = sigmoid(int16(r.both(b), Saturated.gate(2), &saturated))
             let recurrent = int16(
                 recurrentBias &+ n.fromState(b), Saturated.gate(3), &saturated)
-            let reset = shift(product(rGate, recurrent), by: 15)
             let candidate = tanh(
-                int16(n.bias &+ n.fromInput(b) &+ reset, Saturated.gate(0), &saturated))
-            let moved = blend(
-                kept: zGate, of: ends.state[b],
-                adding: product(rest(zGate), candidate), &saturated)
+                saturatingSum(
+                    int16(n.bias &+ n.fromInput(b), Saturated.gate(0), &saturated),
+                    product(rGate, recurrent), Saturated.gate(0), &saturated))
+            let added = rounded(product(rest(zGate), candidate), by: 15 &- cellFractionBits)
+            let moved = saturatingSum(product(zGate, ends.state[b]), added, Saturated.state, &saturated)
             nOut[b] = floats(candidate) * 0x1p-15
             zOut[b] = floats(zGate) * 0x1p-15
             rOut[b] = floats(rGate) * 0x1p-15
             qOut[b] = floats(recurrent) * 0x1p-12
             stateOut[b] = floats(moved) * ends.stateUnit
-            ends.leave(b, moved, rounded(moved, &saturated), saturated)
+            ends.leave(
+                b, moved,
+                narrowed(moved, by: cellFractionBits &- hiddenFractionBits, &saturated), saturated)
         }
     }
 
@@ -94,7 +93,7 @@ struct IntegerStep {
         let both = sum(0, j)
         let candidateBias = Integers(repeating: packed.network.bias[network.shape.units + j])
         let zeta = Shorts(repeating: Int16(packed.network.scalars[0]))
-        let nu = Integers(repeating: Int32(packed.network.scalars[1]))
+        let nu = Shorts(repeating: Int16(packed.network.scalars[1]))
         let (zOut, cOut) = (gate(0, j), gate(1, j))
         let stateOut = network.vectors(buffers.states, at: dayAfter(j))
         let ends = ends(j)
@@ -103,15 +102,18 @@ struct IntegerStep {
             let products = both.fromInput(b) &+ both.fromState(b)
             let zGate = sigmoid(int16(products &+ both.bias, Saturated.gate(0), &saturated))
             let candidate = tanh(int16(products &+ candidateBias, Saturated.gate(1), &saturated))
-            // Up to 65,533: no int16.
-            let gain = shift(product(zeta, rest(zGate)), by: 15) &+ nu
-            let moved = blend(
-                kept: zGate, of: ends.state[b],
-                adding: gain &* Integers(truncatingIfNeeded: candidate), &saturated)
+            let gained = product(product(zeta, rest(zGate)), candidate)
+            let bits = 15 &- cellFractionBits
+            let added = saturatingSum(
+                rounded(gained, by: bits), rounded(product(nu, candidate), by: bits),
+                Saturated.state, &saturated)
+            let moved = saturatingSum(product(zGate, ends.state[b]), added, Saturated.state, &saturated)
             zOut[b] = floats(zGate) * 0x1p-15
             cOut[b] = floats(candidate) * 0x1p-15
             stateOut[b] = floats(moved) * ends.stateUnit
-            ends.leave(b, moved, rounded(moved, &saturated), saturated)
+            ends.leave(
+                b, moved,
+                narrowed(moved, by: cellFractionBits &- hiddenFractionBits, &saturated), saturated)
         }
     }
 
@@ -185,85 +187,80 @@ struct IntegerStep {
 
     // MARK: `Activations` and `GateKernels`, eight at a time
 
-    /// `T[n] + ((T[n + 1] − T[n]) · q + 128) >> 8`
-    /// - Parameters:
-    ///   - index: n, 0...256.
-    ///   - fraction: q, 0...255.
+    /// `Activations.tanh(position:)`
     @inline(__always)
-    private func tanhAt(_ index: SIMD8<UInt16>, _ fraction: Shorts) -> Shorts {
-        let n = index
-        let entries = Integers(
-            table[Int(n[0])], table[Int(n[1])], table[Int(n[2])], table[Int(n[3])],
-            table[Int(n[4])], table[Int(n[5])], table[Int(n[6])], table[Int(n[7])])
-        let low = Shorts(truncatingIfNeeded: entries)
-        let rise = Shorts(truncatingIfNeeded: entries &>> 16)
-        // The rise, at most 1024, is in the table times 4: with 64 · q, the product's upper half is the quotient by 256
-        // and its next bit the half that rounds.
-        let scaled = fraction &<< 6
-        let quotient = Shorts(truncatingIfNeeded: product(rise, scaled) &>> 16)
-        let half = SIMD8<UInt16>(truncatingIfNeeded: rise &* scaled) &>> 15
-        return low &+ quotient &+ Shorts(truncatingIfNeeded: half)
+    private func tanhAt(_ position: SIMD8<UInt16>) -> Shorts {
+        let quarter = position &>> 11
+        let k = pointwiseMin(
+            pointwiseMin(quarter, 4 &+ quarter &>> 1), 8 &+ quarter &>> 2)
+        let t = Shorts(
+            truncatingIfNeeded: (position &- SIMD8(truncatingIfNeeded: looked(up: 0, k))) &<< 3)
+        let slope = looked(up: 2, k) &+ product(t, looked(up: 3, k))
+        return looked(up: 1, k) &+ product(t, slope)
     }
+
+    /// One column of `segments` for each lane.
+    @inline(__always)
+    private func looked(up column: Int, _ k: SIMD8<UInt16>) -> Shorts {
+        let table = Self.segments.span
+        return Shorts(
+            table[Int(k[0])][column], table[Int(k[1])][column], table[Int(k[2])][column],
+            table[Int(k[3])][column], table[Int(k[4])][column], table[Int(k[5])][column],
+            table[Int(k[6])][column], table[Int(k[7])][column])
+    }
+
+    /// `TanhSegments`: middle (the bits of its uint16), value, slope, curvature.
+    private static let segments: InlineArray<16, SIMD4<Int16>> = {
+        var segments = InlineArray<16, SIMD4<Int16>>(repeating: SIMD4())
+        for k in segments.indices {
+            segments[k] = SIMD4(
+                Int16(bitPattern: TanhSegments.middles[k]), TanhSegments.values[k],
+                TanhSegments.slopes[k], TanhSegments.curvatures[k])
+        }
+        return segments
+    }()
 
     /// - Parameter x: Q3.12
     @inline(__always)
     private func tanh(_ x: Shorts) -> Shorts {
-        let sign = x &>> 15
-        let size = SIMD8<UInt16>(truncatingIfNeeded: (x ^ sign) &- sign)
-        let fraction = Shorts(truncatingIfNeeded: size & 127) &<< 1
-        return (tanhAt(size &>> 7, fraction) ^ sign) &- sign
+        let position = pointwiseMin(size(x), SIMD8(repeating: 32_767)) &<< 1
+        return signed(tanhAt(position), as: x)
     }
 
     /// - Parameter x: Q3.12
     @inline(__always)
     private func sigmoid(_ x: Shorts) -> Shorts {
-        let sign = x &>> 15
-        let size = SIMD8<UInt16>(truncatingIfNeeded: (x ^ sign) &- sign)
-        let signed = (tanhAt(size &>> 8, Shorts(truncatingIfNeeded: size & 255)) ^ sign) &- sign
-        // 32,766 in place of 32,767 is what keeps the result below 2^15, and the sum within 16 bits.
-        let held = pointwiseMin(signed, Shorts(repeating: 32_766))
-        let sum = SIMD8<UInt16>(truncatingIfNeeded: held) &+ 32_769
+        let sum =
+            SIMD8<UInt16>(truncatingIfNeeded: signed(tanhAt(size(x)), as: x)) &+ 32_769
         return Shorts(truncatingIfNeeded: sum &>> 1)
     }
 
     @inline(__always)
     private func tanh(cell: Shorts) -> Shorts {
-        let sign = cell &>> 15
-        let size = Integers(
-            truncatingIfNeeded: SIMD8<UInt16>(truncatingIfNeeded: (cell ^ sign) &- sign))
+        let left = UInt16(truncatingIfNeeded: max(0, 13 &- cellFractionBits))
         let position =
             cellFractionBits > 13
-            ? shift(size, by: cellFractionBits &- 13)
-            : size &<< Integers(repeating: 13 &- cellFractionBits)
-        let held = pointwiseMin(position, Integers(repeating: 65_536))
-        return
-            (tanhAt(
-                SIMD8<UInt16>(truncatingIfNeeded: held &>> 8),
-                Shorts(truncatingIfNeeded: held & 255)) ^ sign) &- sign
+            ? (size(cell) &+ 1) &>> 1
+            : pointwiseMin(size(cell), SIMD8(repeating: UInt16.max &>> left))
+                &<< SIMD8(repeating: left)
+        return signed(tanhAt(position), as: cell)
+    }
+
+    @inline(__always)
+    private func size(_ x: Shorts) -> SIMD8<UInt16> {
+        let sign = x &>> 15
+        return SIMD8<UInt16>(truncatingIfNeeded: (x ^ sign) &- sign)
+    }
+
+    @inline(__always)
+    private func signed(_ value: Shorts, as x: Shorts) -> Shorts {
+        let sign = x &>> 15
+        return (value ^ sign) &- sign
     }
 
     /// 1 − z of a sigmoid's z, which is at least 1 unit: 2^15 less it, by way of what is 2^15 in 16 bits.
     @inline(__always)
     private func rest(_ gate: Shorts) -> Shorts { Shorts(repeating: -32_768) &- gate }
-
-    /// `kept · state + added`, the latter in Q0.30.
-    @inline(__always)
-    private func blend(
-        kept: Shorts, of state: Shorts, adding added: Integers, _ saturated: inout Shorts
-    ) -> Shorts {
-        let left = shift(product(kept, state), by: 1)
-        let right = shift(added, by: 16 &- cellFractionBits)
-        return int16(shift(left &+ right, by: 14), Saturated.state, &saturated)
-    }
-
-    /// The state as the kernels see it.
-    @inline(__always)
-    private func rounded(_ state: Shorts, _ saturated: inout Shorts) -> Shorts {
-        int8(
-            shift(
-                Integers(truncatingIfNeeded: state) &<< 3,
-                by: cellFractionBits &+ 3 &- hiddenFractionBits), &saturated)
-    }
 }
 
 /// - Parameter saturated: gets `bit` where the result is an end of int16, which counts as saturated.
@@ -277,13 +274,32 @@ private func int16(
     return held
 }
 
-/// - Parameter saturated: gets its bit where `value` was beyond ±127.
+/// `FixedPoint.sum`
+/// - Parameter saturated: as `int16` has it.
 @inline(__always)
-private func int8(_ value: SIMD8<Int32>, _ saturated: inout SIMD8<Int16>) -> SIMD8<Int16> {
-    let wide = narrowed(value)
+private func saturatingSum(
+    _ a: SIMD8<Int16>, _ b: SIMD8<Int16>, _ bit: UInt8, _ saturated: inout SIMD8<Int16>
+) -> SIMD8<Int16> {
+    int16(
+        SIMD8<Int32>(truncatingIfNeeded: a) &+ SIMD8<Int32>(truncatingIfNeeded: b), bit, &saturated)
+}
+
+/// `FixedPoint.rounded`, held within int8.
+/// - Parameter saturated: gets its bit where the result would be beyond ±127.
+@inline(__always)
+private func narrowed(
+    _ value: SIMD8<Int16>, by bits: Int32, _ saturated: inout SIMD8<Int16>
+) -> SIMD8<Int16> {
+    let wide = rounded(value, by: bits)
     let held = pointwiseMin(pointwiseMax(wide, SIMD8(repeating: -127)), SIMD8(repeating: 127))
     saturated |= flags(held .!= wide) & SIMD8(repeating: Int16(IntegerBuffers.Saturated.hidden))
     return held
+}
+
+/// `FixedPoint.rounded`
+@inline(__always)
+private func rounded(_ value: SIMD8<Int16>, by bits: Int32) -> SIMD8<Int16> {
+    product(value, SIMD8(repeating: Int16(truncatingIfNeeded: 1 &<< (15 &- bits))))
 }
 
 /// The nearest int16.
@@ -300,21 +316,16 @@ private func flags(_ mask: SIMDMask<SIMD8<Int16>>) -> SIMD8<Int16> {
     unsafeBitCast(mask, to: SIMD8<Int16>.self)
 }
 
+/// `FixedPoint.product`
 @inline(__always)
-private func product(_ a: SIMD8<Int16>, _ b: SIMD8<Int16>) -> SIMD8<Int32> {
-    SIMD8<Int32>(truncatingIfNeeded: a) &* SIMD8<Int32>(truncatingIfNeeded: b)
+private func product(_ a: SIMD8<Int16>, _ b: SIMD8<Int16>) -> SIMD8<Int16> {
+    let wide = SIMD8<Int32>(truncatingIfNeeded: a) &* SIMD8<Int32>(truncatingIfNeeded: b)
+    return SIMD8(truncatingIfNeeded: (wide &+ 0x4000) &>> 15)
 }
 
 @inline(__always)
 private func floats(_ values: SIMD8<Int16>) -> SIMD8<Float> {
     SIMD8<Float>(SIMD8<Int32>(truncatingIfNeeded: values))
-}
-
-/// `FixedPoint.roundingShiftRight`
-@inline(__always)
-private func shift(_ value: SIMD8<Int32>, by bits: Int32) -> SIMD8<Int32> {
-    let half: Int32 = bits > 0 ? 1 &<< (bits &- 1) : 0
-    return (value &+ SIMD8(repeating: half)) &>> SIMD8(repeating: bits)
 }
 
 /// `RowMultiplier.rescale`

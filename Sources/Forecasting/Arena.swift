@@ -8,7 +8,7 @@ package final class Arena {
     /// Zeroed memory of exactly `layout.bytes`.
     package init(_ layout: ArenaLayout) {
         self.layout = layout
-        base = .allocate(byteCount: layout.bytes, alignment: 16)
+        base = .allocate(byteCount: layout.bytes, alignment: ArenaLayout.alignment)
         base.initializeMemory(as: UInt8.self, repeating: 0, count: layout.bytes)
     }
 

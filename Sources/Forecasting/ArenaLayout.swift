@@ -1,3 +1,5 @@
+import Kernels
+
 /// Where everything lies that a device keeps in memory to forecast: the tensors, the window, the state, the
 /// profiles and the series' starts. Hub and device compute it by this one rule (`INTEGER.md`, "The arena"), and a
 /// package states the total.
@@ -21,10 +23,13 @@ package struct ArenaLayout: Equatable, Sendable {
         package var specialDays: Int
         /// As many as `starts`, or 0 where the network does not see them.
         package var persistences: Int
+        /// The kernels run where they lie in the package's file and take nothing of the arena.
+        package var kernelsInPlace: Bool
 
         package init(
             shape: NetworkShape, window: Int, profiles: Int, starts: Int, identifierBytes: Int,
-            dayOfMonthFactors: Int = 0, specialDays: Int = 0, persistences: Int = 0
+            dayOfMonthFactors: Int = 0, specialDays: Int = 0, persistences: Int = 0,
+            kernelsInPlace: Bool = false
         ) {
             self.shape = shape
             self.window = window
@@ -34,19 +39,26 @@ package struct ArenaLayout: Equatable, Sendable {
             self.dayOfMonthFactors = dayOfMonthFactors
             self.specialDays = specialDays
             self.persistences = persistences
+            self.kernelsInPlace = kernelsInPlace
         }
     }
 
     package let counts: Counts
+    /// What the base of an arena is a multiple of, in bytes.
+    package static let alignment = 64
+
+    // Tiles of 32 bytes: `WeightTiles`.
+    /// `[paddedKernelRows, I]` int8
+    package let inputKernel: Region
+    /// `[paddedKernelRows, H]` int8
+    package let recurrentKernel: Region
     // Elements of four bytes.
-    /// `[window, I]` float
-    package let windowValues: Region
     /// `[I]` float
     package let inputSteps: Region
-    /// `[biasCount]` int32
+    /// `[I]` float: one day of the window before it is quantised
+    package let row: Region
+    /// `[paddedBiasCount]` int32
     package let bias: Region
-    /// `[sumBlocks · H]` int32
-    package let sums: Region
     /// `[profiles, 19]` float: seven weekdays, then twelve months
     package let profileFactors: Region
     /// `[31 or 0]` float
@@ -60,26 +72,24 @@ package struct ArenaLayout: Equatable, Sendable {
     /// `[starts]` uint32: where a start's identifier ends among the identifier bytes
     package let identifierEnds: Region
     // Of two bytes.
-    /// `[R]` uint16
+    /// `[paddedKernelRows]` uint16
     package let inputMultipliers: Region
-    /// `[R]` uint16
+    /// `[paddedKernelRows]` uint16
     package let recurrentMultipliers: Region
-    /// `[H]` int16
+    /// `[paddedSumCount]` int16
+    package let sums: Region
+    /// `[H, padded to 8]` int16
     package let cell: Region
     /// `[starts]` uint16
     package let startProfiles: Region
     /// `[specialDays]` uint16: codes of `AnnualRule`
     package let specialRules: Region
     // Of one byte.
-    /// `[R, I]` int8
-    package let inputKernel: Region
-    /// `[R, H]` int8
-    package let recurrentKernel: Region
-    /// `[H]` int8
+    /// `[window, I padded to 4]` int8
+    package let window: Region
+    /// `[H, padded to 8]` int8
     package let denseKernel: Region
-    /// `[I]` int8
-    package let input: Region
-    /// `[H]` int8
+    /// `[H, padded to 8]` int8
     package let hidden: Region
     package let identifiers: Region
     /// `[starts or 0]` int8, in steps of 1/64
@@ -91,17 +101,24 @@ package struct ArenaLayout: Equatable, Sendable {
     /// Wide elements come first, so that no region needs padding.
     package init(_ counts: Counts) {
         self.counts = counts
-        let (I, H, rows) = (counts.shape.inputWidth, counts.shape.units, counts.shape.kernelRows)
+        let shape = counts.shape
+        let (I, rows) = (shape.inputWidth, shape.paddedKernelRows)
+        let H = WeightTiles.padded(rows: shape.units)
         var end = 0
         func region(_ count: Int, elementBytes: Int) -> Region {
             let region = Region(offset: end, count: count)
             end += count * elementBytes
             return region
         }
-        windowValues = region(counts.window * I, elementBytes: 4)
+        inputKernel = region(
+            counts.kernelsInPlace ? 0 : rows * WeightTiles.padded(columns: I), elementBytes: 1)
+        recurrentKernel = region(
+            counts.kernelsInPlace ? 0 : rows * WeightTiles.padded(columns: shape.units),
+            elementBytes: 1)
+
         inputSteps = region(I, elementBytes: 4)
-        bias = region(counts.shape.biasCount, elementBytes: 4)
-        sums = region(counts.shape.cell.sumBlocks * H, elementBytes: 4)
+        row = region(I, elementBytes: 4)
+        bias = region(shape.paddedBiasCount, elementBytes: 4)
         profileFactors = region(
             counts.profiles * (SeasonalProfile.weekdays + SeasonalProfile.months), elementBytes: 4)
         dayOfMonthFactors = region(counts.dayOfMonthFactors, elementBytes: 4)
@@ -112,17 +129,51 @@ package struct ArenaLayout: Equatable, Sendable {
 
         inputMultipliers = region(rows, elementBytes: 2)
         recurrentMultipliers = region(rows, elementBytes: 2)
+        sums = region(shape.paddedSumCount, elementBytes: 2)
         cell = region(H, elementBytes: 2)
         startProfiles = region(counts.starts, elementBytes: 2)
         specialRules = region(counts.specialDays, elementBytes: 2)
 
-        inputKernel = region(rows * I, elementBytes: 1)
-        recurrentKernel = region(rows * H, elementBytes: 1)
+        window = region(counts.window * WeightTiles.padded(columns: I), elementBytes: 1)
         denseKernel = region(H, elementBytes: 1)
-        input = region(I, elementBytes: 1)
         hidden = region(H, elementBytes: 1)
         identifiers = region(counts.identifierBytes, elementBytes: 1)
         startPersistences = region(counts.persistences, elementBytes: 1)
         bytes = end
+    }
+}
+
+/// Kernels take eight rows at a time: a group of blocks with the same kind of products is filled up to a multiple of it,
+/// with rows of zeros.
+extension NetworkShape {
+    package var paddedKernelRows: Int { padded(cell.kernelGroups) }
+    package var paddedBiasCount: Int { padded(cell.biasGroups) }
+
+    /// Where a kernel's row lies among the padded ones.
+    /// - Parameter row: 0..<`kernelRows`.
+    package func paddedRow(_ row: Int) -> Int { padded(row, cell.kernelGroups) }
+
+    /// Where a bias lies among the padded ones.
+    /// - Parameter index: 0..<`biasCount`.
+    package func paddedBias(_ index: Int) -> Int { padded(index, cell.biasGroups) }
+
+    /// Sums are not padded between their blocks of H, but what takes eight at a time reaches beyond the last.
+    package var paddedSumCount: Int {
+        let last = (cell.sumBlocks - 1) * units + WeightTiles.padded(rows: units)
+        return WeightTiles.padded(rows: last)
+    }
+
+    private func padded(_ groups: [Int]) -> Int {
+        groups.reduce(0) { $0 + WeightTiles.padded(rows: $1 * units) }
+    }
+
+    private func padded(_ index: Int, _ groups: [Int]) -> Int {
+        var (rest, start) = (index, 0)
+        for group in groups {
+            if rest < group * units { break }
+            rest -= group * units
+            start += WeightTiles.padded(rows: group * units)
+        }
+        return start + rest
     }
 }

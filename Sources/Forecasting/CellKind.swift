@@ -40,12 +40,25 @@ package enum CellKind: UInt8, CaseIterable, Sendable {
         }
     }
 
-    /// Blocks of H sums that an integer step needs. The GRU keeps its candidate's recurrent product apart, because the
-    /// reset gate weighs it; FastGRNN's gate and candidate share one sum.
-    package var sumBlocks: Int {
+    /// Blocks of H sums that an integer step needs, as many as biases: the GRU keeps its candidate's recurrent product
+    /// apart, because the reset gate weighs it; FastGRNN's gate and candidate have the same products but not the same bias.
+    package var sumBlocks: Int { biasBlocks }
+
+    /// The kernels' blocks, parted where one ends whose rows take other products than the next one's.
+    package var kernelGroups: [Int] {
         switch self {
-        case .lstm, .gru: 4
-        case .fastGRNN: 1
+        case .lstm: [4]
+        case .gru: [2, 1]
+        case .fastGRNN: [1]
+        }
+    }
+
+    /// The biases' blocks, likewise.
+    package var biasGroups: [Int] {
+        switch self {
+        case .lstm: [4]
+        case .gru: [2, 1, 1]
+        case .fastGRNN: [1, 1]
         }
     }
 

@@ -45,12 +45,21 @@ package struct FeatureWindow {
     ///   - values: `[window, inputWidth]`, all of it overwritten.
     package func write(_ recentDays: Span<DemandDay>, into values: inout MutableSpan<Float>) {
         precondition(recentDays.count == spec.window && values.count == spec.windowValues)
-        let width = spec.inputWidth
         for t in 0..<spec.window {
-            let day = target.advanced(by: t - spec.window)
-            values[t * width] = demandInput(recentDays[t], on: day)
-            writeContext(of: day.advanced(by: 1), into: &values, from: t * width + 1)
+            writeDay(t, recentDays[t], into: &values, from: t * spec.inputWidth)
         }
+    }
+
+    /// Writes one row of the network's input.
+    /// - Parameters:
+    ///   - t: 0..<`spec.window`, oldest first.
+    ///   - start: where in `values` the row's `inputWidth` values go.
+    package func writeDay(
+        _ t: Int, _ demand: DemandDay, into values: inout MutableSpan<Float>, from start: Int = 0
+    ) {
+        let day = target.advanced(by: t - spec.window)
+        values[start] = demandInput(demand, on: day)
+        writeContext(of: day.advanced(by: 1), into: &values, from: start + 1)
     }
 
     /// What the network's output means in units: finite, never negative.

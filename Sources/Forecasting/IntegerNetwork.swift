@@ -62,7 +62,7 @@ package struct IntegerNetwork: Equatable, Sendable {
     package static let biasMax: Int32 = 1 << 20
     /// The dense sum adds at most 127 · 127 · 128 < 2^21 to it.
     package static let denseBiasMax: Int32 = 1 << 30
-    package static let cellFractionBitsRange = 8...15
+    package static let cellFractionBitsRange = 8...14
     /// Q0.15: just below 1.
     package static let scalarMax: UInt16 = 32_767
     package static let stepsRange: ClosedRange<Float> = 0x1p-20...0x1p+20
@@ -169,7 +169,10 @@ package struct IntegerNetwork: Equatable, Sendable {
         guard Self.cellFractionBitsRange.contains(cellFractionBits) else {
             throw .cellFractionBits(cellFractionBits)
         }
-        guard Self.hiddenFractionBitsRange(shape.cell).contains(hiddenFractionBits) else {
+        // Other cells round their state to what the kernels see: by a bit at least.
+        guard Self.hiddenFractionBitsRange(shape.cell).contains(hiddenFractionBits),
+            shape.cell == .lstm || hiddenFractionBits < cellFractionBits
+        else {
             throw .hiddenFractionBits(hiddenFractionBits)
         }
         for i in inputSteps.indices where !Self.stepsRange.contains(inputSteps[i]) {

@@ -1,30 +1,33 @@
-/// Sigmoid and tanh on fixed-point numbers, by linear interpolation in one table of tanh.
+/// Sigmoid and tanh in 16-bit integers: sixteen parabolas, each evaluated with two rounded products. No step needs
+/// more than 16 bits or a table of more than 16 entries, so a vector register holds all there is to know.
 package enum Activations {
-    /// `tanh` of the position `p / 8192`, in Q0.15.
+    /// The largest activation, Q0.15: one below what int16 holds, so that `sigmoid` cannot reach 1.
+    package static let largest: Int16 = 32_766
+
+    /// `tanh(p / 8192)`, Q0.15.
     ///
-    /// - Parameter position: not negative; 256 positions to a table step. Everything from 65,536 up (an argument of 8)
-    ///   gives the last entry.
-    /// - Returns: 0...32767, within 4 units of the true value.
+    /// - Parameter position: 8192 a unit: 0...8.
+    /// - Returns: 0...32766, within 9 units of the true value; 0 at 0; nowhere falling by more than a unit.
     @inline(__always)
-    static func tanhOfPosition(_ position: Int32) -> Int32 {
-        let table = TanhTable.values.span
-        guard position < 65_536 else { return Int32(table[256]) }
-        let index = Int(position &>> 8)
-        let fraction = position & 255
-        let low = Int32(table[index])
-        let high = Int32(table[index &+ 1])
-        // Rises by at most 1,024 a step: 1024 · 255 + 128 is far below 2^31.
-        return low &+ ((high &- low) &* fraction &+ 128) &>> 8
+    package static func tanh(position: UInt16) -> Int16 {
+        // Segments of 1/4 up to 2, of 1/2 up to 4, of 1 up to 8.
+        let quarter = position &>> 11
+        let segment = Int(min(quarter, 4 &+ quarter &>> 1, 8 &+ quarter &>> 2))
+        let middles = TanhSegments.middles.span
+        let (values, slopes) = (TanhSegments.values.span, TanhSegments.slopes.span)
+        let curvatures = TanhSegments.curvatures.span
+        // At most half a unit, 4096 positions, from the middle: eight times that is an int16.
+        let t = Int16(bitPattern: (position &- middles[segment]) &<< 3)
+        let slope = slopes[segment] &+ FixedPoint.product(t, curvatures[segment])
+        return values[segment] &+ FixedPoint.product(t, slope)
     }
 
     /// `tanh` of a gate's sum.
     /// - Parameter x: Q3.12, that is -8 ... 8.
-    /// - Returns: Q0.15 in -32767...32767. Odd: `tanh(-x) == -tanh(x)`.
+    /// - Returns: Q0.15 in -32766...32766. Odd: `tanh(-x) == -tanh(x)`.
     @inline(__always)
     package static func tanh(_ x: Int16) -> Int16 {
-        // 2^12 a unit against 2^13 positions a unit.
-        let magnitude = tanhOfPosition(abs(Int32(x)) &* 2)
-        return Int16(truncatingIfNeeded: x < 0 ? -magnitude : magnitude)
+        signed(tanh(position: min(x.magnitude, 32_767) &<< 1), as: x)
     }
 
     /// `sigmoid(x) = (1 + tanh(x / 2)) / 2` of a gate's sum.
@@ -32,24 +35,25 @@ package enum Activations {
     /// - Returns: Q0.15 in 1...32767.
     @inline(__always)
     package static func sigmoid(_ x: Int16) -> Int16 {
-        let magnitude = tanhOfPosition(abs(Int32(x)))
-        let signed = x < 0 ? -magnitude : magnitude
-        return Int16(truncatingIfNeeded: min(32_767, (32_769 &+ signed) &>> 1))
+        let y = signed(tanh(position: x.magnitude), as: x)
+        return Int16(truncatingIfNeeded: (32_769 &+ Int32(y)) &>> 1)
     }
 
     /// `tanh` of a cell state.
     /// - Parameters:
     ///   - cell: the state, `cell · 2^-fractionBits`.
-    ///   - fractionBits: 8...15.
-    /// - Returns: Q0.15 in -32767...32767.
+    ///   - fractionBits: 8...14.
+    /// - Returns: Q0.15 in -32766...32766.
     @inline(__always)
     package static func tanh(cell: Int16, fractionBits: Int32) -> Int16 {
-        let magnitude = abs(Int32(cell))  // at most 32,768; shifted by at most 5 below
+        let size = cell.magnitude
         let position =
             fractionBits > 13
-            ? FixedPoint.roundingShiftRight(magnitude, by: fractionBits &- 13)
-            : magnitude &<< (13 &- fractionBits)
-        let result = tanhOfPosition(position)
-        return Int16(truncatingIfNeeded: cell < 0 ? -result : result)
+            ? (size &+ 1) &>> 1
+            : min(size, UInt16.max &>> UInt16(13 &- fractionBits)) &<< UInt16(13 &- fractionBits)
+        return signed(tanh(position: position), as: cell)
     }
+
+    @inline(__always)
+    private static func signed(_ value: Int16, as x: Int16) -> Int16 { x < 0 ? -value : value }
 }

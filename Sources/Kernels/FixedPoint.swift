@@ -11,6 +11,28 @@ package enum FixedPoint {
         return (value &+ (1 &<< (bits &- 1))) &>> bits
     }
 
+    /// `a · b` of two numbers in Q0.15, rounded once, halves towards +∞: `⌊(a · b + 2^14) / 2^15⌋`. What x86's
+    /// `pmulhrsw` and ARM's `sqrdmulh` give.
+    ///
+    /// - Precondition: not both -32768, whose product is no int16.
+    @inline(__always)
+    package static func product(_ a: Int16, _ b: Int16) -> Int16 {
+        Int16(truncatingIfNeeded: (Int32(a) &* Int32(b) &+ 0x4000) &>> 15)
+    }
+
+    /// `value · 2^-bits`, rounded like `product`.
+    /// - Parameter bits: 1...15.
+    @inline(__always)
+    package static func rounded(_ value: Int16, by bits: Int32) -> Int16 {
+        product(value, Int16(truncatingIfNeeded: 1 &<< (15 &- bits)))
+    }
+
+    /// `a + b`, held within int16.
+    @inline(__always)
+    package static func sum(_ a: Int16, _ b: Int16) -> Int16 {
+        saturateInt16(Int32(a) &+ Int32(b))
+    }
+
     /// The nearest value in `-32768...32767`.
     @inline(__always)
     package static func saturateInt16(_ value: Int32) -> Int16 {
@@ -45,6 +67,9 @@ package struct RowMultiplier: Equatable, Sendable {
     package var code: UInt16
 
     package init(code: UInt16) { self.code = code }
+
+    /// 2^-22.
+    package static let smallest = RowMultiplier(code: 30 << 8)
 
     /// 256...511.
     @inline(__always)

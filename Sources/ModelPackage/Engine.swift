@@ -201,8 +201,11 @@ package final class Engine {
         let features = FeatureWindow(
             spec: spec, state: state(index: index, level: level),
             profile: loadProfile(index: index), target: target)
-        var window = recurrence.window.mutableSpan
-        features.write(recentDays.span, into: &window)
+        var row = arena.elements(arena.layout.row, as: Float.self).mutableSpan
+        for t in 0..<spec.window {
+            features.writeDay(t, recentDays[t], into: &row)
+            recurrence.load(day: t, row.span)
+        }
         let output = recurrence.run()
         return Forecast(
             units: features.units(networkOutput: Float(output) * outputScale),

@@ -227,7 +227,7 @@ struct IntegerDeadUnitsTests {
             shape: network.shape, window: 10, profiles: 0, starts: 0, identifierBytes: 0)
         let recurrence = IntegerRecurrence(network, in: Arena(ArenaLayout(counts)))
         return NetworkParameters.randomWindows(network.shape, count: 30).map { window in
-            for i in window.indices { recurrence.window[i] = 3 * window[i] }
+            recurrence.load(window: window.map { 3 * $0 })
             return recurrence.run()
         }
     }

@@ -44,7 +44,7 @@ struct TrainedNetwork {
             shape: network.shape, window: spec.window, profiles: 0, starts: 0, identifierBytes: 0)
         let recurrence = IntegerRecurrence(network, in: Arena(ArenaLayout(counts)))
         return wape { window in
-            for i in window.indices { recurrence.window[i] = window[i] }
+            recurrence.load(window: window)
             return Float(recurrence.run()) * network.outputScale
         }
     }

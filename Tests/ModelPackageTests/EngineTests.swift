@@ -135,8 +135,10 @@ struct EngineTests {
                     level: level, scale: start?.scale ?? level * 0.25,
                     persistence: start?.persistence ?? 0),
                 profile: package.profiles[Int(start?.profile ?? 0)], target: target)
-            var window = recurrence.window.mutableSpan
-            features.write(days.span, into: &window)
+            var window = [Float](repeating: 0, count: features.spec.windowValues)
+            var values = window.mutableSpan
+            features.write(days.span, into: &values)
+            recurrence.load(window: window)
             let output = recurrence.run()
             let forecast = engine.forecast(
                 item: item, level: level, recentDays: days, target: target)
