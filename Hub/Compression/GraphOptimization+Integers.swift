@@ -34,9 +34,14 @@ extension GraphOptimization {
         let sum =
             network.bias[row] + network.inputMultipliers[row].rescale(127 * input)
             + network.recurrentMultipliers[row].rescale(127 * state)
-        let gate = Int32(Activations.sigmoid(FixedPoint.saturateInt16(sum)))
-        // tanh of the cell is at most 32767; below half a unit it rounds to 0 from either side.
-        return gate * 32_767 >= 1 << Int32(29 - network.hiddenFractionBits)
+        // A smaller sum may open it by one unit more, no further.
+        let gate = Activations.sigmoid(FixedPoint.saturateInt16(sum))
+        let widest = FixedPoint.sum(gate, 1)
+        // What rounds to 0 with the largest tanh rounds to 0 with its opposite too.
+        let hidden = FixedPoint.rounded(
+            FixedPoint.product(widest, Activations.largest),
+            by: 15 - Int32(network.hiddenFractionBits))
+        return hidden > 0
     }
 }
 

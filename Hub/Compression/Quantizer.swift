@@ -71,13 +71,14 @@ package struct Quantizer: Equatable, Sendable {
     ) throws(CompressionError) -> FrozenQuantizer {
         try check(parameters, spec: spec, windows: windows)
         let ranges = CalibrationRanges(parameters, windows: windows, rule: range)
+        let cellFractionBits = CalibrationRanges.fractionBits(
+            holding: cellReach(parameters, seen: ranges.cell, days: spec.window),
+            within: IntegerNetwork.cellFractionBitsRange, largest: 32_767)
         return FrozenQuantizer(
-            self, inputSteps: inputSteps(ranges.inputs),
-            cellFractionBits: CalibrationRanges.fractionBits(
-                holding: cellReach(parameters, seen: ranges.cell, days: spec.window),
-                within: IntegerNetwork.cellFractionBitsRange, largest: 32_767),
+            self, inputSteps: inputSteps(ranges.inputs), cellFractionBits: cellFractionBits,
             hiddenFractionBits: ranges.hiddenFractionBits(
-                within: IntegerNetwork.hiddenFractionBitsRange(parameters.shape.cell)),
+                within: IntegerNetwork.hiddenFractionBitsRange(
+                    parameters.shape.cell, cellFractionBits: cellFractionBits)),
             fittedTo: parameters)
     }
 
@@ -124,8 +125,8 @@ package struct Quantizer: Equatable, Sendable {
         let reach = seen * cellHeadroom
         switch parameters.shape.cell {
         case .lstm: return reach
-        // A mean of candidates, each within ±1; the largest int16 is 1 at 15 bits.
-        case .gru: return min(reach, 32_767.0 / 32_768)
+        // A mean of candidates, each within ±1.
+        case .gru: return min(reach, 1)
         // A day adds at most ν once the state is beyond ζ.
         case .fastGRNN:
             let (zeta, nu) = (Double(parameters.scalars[0]), Double(parameters.scalars[1]))

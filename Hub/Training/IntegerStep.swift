@@ -44,7 +44,8 @@ struct IntegerStep {
             let candidate = tanh(int16(g.both(b), Saturated.gate(2), &saturated))
             let oGate = sigmoid(int16(o.both(b), Saturated.gate(3), &saturated))
             let added = rounded(product(iGate, candidate), by: 15 &- cellFractionBits)
-            let moved = saturatingSum(product(fGate, ends.state[b]), added, Saturated.state, &saturated)
+            let moved = saturatingSum(
+                product(fGate, ends.state[b]), added, Saturated.state, &saturated)
             let squashed = tanh(cell: moved)
             let hidden = narrowed(
                 product(oGate, squashed), by: 15 &- hiddenFractionBits, &saturated)
@@ -77,7 +78,8 @@ struct IntegerStep {
                     int16(n.bias &+ n.fromInput(b), Saturated.gate(0), &saturated),
                     product(rGate, recurrent), Saturated.gate(0), &saturated))
             let added = rounded(product(rest(zGate), candidate), by: 15 &- cellFractionBits)
-            let moved = saturatingSum(product(zGate, ends.state[b]), added, Saturated.state, &saturated)
+            let moved = saturatingSum(
+                product(zGate, ends.state[b]), added, Saturated.state, &saturated)
             nOut[b] = floats(candidate) * 0x1p-15
             zOut[b] = floats(zGate) * 0x1p-15
             rOut[b] = floats(rGate) * 0x1p-15
@@ -107,7 +109,8 @@ struct IntegerStep {
             let added = saturatingSum(
                 rounded(gained, by: bits), rounded(product(nu, candidate), by: bits),
                 Saturated.state, &saturated)
-            let moved = saturatingSum(product(zGate, ends.state[b]), added, Saturated.state, &saturated)
+            let moved = saturatingSum(
+                product(zGate, ends.state[b]), added, Saturated.state, &saturated)
             zOut[b] = floats(zGate) * 0x1p-15
             cOut[b] = floats(candidate) * 0x1p-15
             stateOut[b] = floats(moved) * ends.stateUnit

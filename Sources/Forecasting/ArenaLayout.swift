@@ -103,7 +103,7 @@ package struct ArenaLayout: Equatable, Sendable {
         self.counts = counts
         let shape = counts.shape
         let (I, rows) = (shape.inputWidth, shape.paddedKernelRows)
-        let H = WeightTiles.padded(rows: shape.units)
+        let units = WeightTiles.padded(rows: shape.units)
         var end = 0
         func region(_ count: Int, elementBytes: Int) -> Region {
             let region = Region(offset: end, count: count)
@@ -130,13 +130,13 @@ package struct ArenaLayout: Equatable, Sendable {
         inputMultipliers = region(rows, elementBytes: 2)
         recurrentMultipliers = region(rows, elementBytes: 2)
         sums = region(shape.paddedSumCount, elementBytes: 2)
-        cell = region(H, elementBytes: 2)
+        cell = region(units, elementBytes: 2)
         startProfiles = region(counts.starts, elementBytes: 2)
         specialRules = region(counts.specialDays, elementBytes: 2)
 
         window = region(counts.window * WeightTiles.padded(columns: I), elementBytes: 1)
-        denseKernel = region(H, elementBytes: 1)
-        hidden = region(H, elementBytes: 1)
+        denseKernel = region(units, elementBytes: 1)
+        hidden = region(units, elementBytes: 1)
         identifiers = region(counts.identifierBytes, elementBytes: 1)
         startPersistences = region(counts.persistences, elementBytes: 1)
         bytes = end

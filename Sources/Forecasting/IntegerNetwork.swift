@@ -114,9 +114,17 @@ package struct IntegerNetwork: Equatable, Sendable {
         outputScale = 1
     }
 
-    /// FastGRNN's hidden state may grow beyond 1: within a window of 64 days to 65 at most.
-    package static func hiddenFractionBitsRange(_ cell: CellKind) -> ClosedRange<Int> {
-        cell == .fastGRNN ? 0...11 : 7...11
+    /// FastGRNN's hidden state may grow beyond 1: within a window of 64 days to 65 at most. What the kernels see of it
+    /// and of the GRU's is the state in full, rounded by a bit at least.
+    /// - Parameter cellFractionBits: within `cellFractionBitsRange`.
+    package static func hiddenFractionBitsRange(
+        _ cell: CellKind, cellFractionBits: Int
+    ) -> ClosedRange<Int> {
+        switch cell {
+        case .lstm: 7...11
+        case .gru: 7...min(11, cellFractionBits - 1)
+        case .fastGRNN: 0...min(11, cellFractionBits - 1)
+        }
     }
 
     /// `inputMultipliers` as the two bytes each that a package holds.
@@ -169,10 +177,9 @@ package struct IntegerNetwork: Equatable, Sendable {
         guard Self.cellFractionBitsRange.contains(cellFractionBits) else {
             throw .cellFractionBits(cellFractionBits)
         }
-        // Other cells round their state to what the kernels see: by a bit at least.
-        guard Self.hiddenFractionBitsRange(shape.cell).contains(hiddenFractionBits),
-            shape.cell == .lstm || hiddenFractionBits < cellFractionBits
-        else {
+        let hiddenBits = Self.hiddenFractionBitsRange(
+            shape.cell, cellFractionBits: cellFractionBits)
+        guard hiddenBits.contains(hiddenFractionBits) else {
             throw .hiddenFractionBits(hiddenFractionBits)
         }
         for i in inputSteps.indices where !Self.stepsRange.contains(inputSteps[i]) {

@@ -85,18 +85,6 @@ struct ModelPackageTests {
             .proveGoldenVectors(of: delivered)
     }
 
-    @Test("A file of format version 1 still says what it said, and proves it", arguments: 0...2)
-    func version1(row: Int) throws {
-        let (hex, make) = PackageFixtures.version1[row]
-        let file = RawPackage.bytes(hex: hex)
-        #expect(file[4] == 1)
-        let package = try ModelPackage.decode(file)
-        #expect(package == (try make()))
-        try Engine(package, budgetBytes: package.manifest.arenaBytes)
-            .proveGoldenVectors(of: package)
-        #expect(try ModelPackage.decode(package.encode()) == package)
-    }
-
     @Test("A two-unit profile model with ten items takes at most 512 bytes, arena included")
     func size() throws {
         let package = try PackageFixtures.package(.profile, units: 2)

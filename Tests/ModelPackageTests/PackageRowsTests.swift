@@ -139,7 +139,7 @@ struct PackageRowsTests {
             .field(.units, index: 0)
         ),
         ("units", [0x80, 1], .truncated(.network)),
-        ("fraction bits", [0x87], .network(.cellFractionBits(16))),
+        ("fraction bits", [0x77], .network(.cellFractionBits(15))),
         ("fraction bits", [0x4C], .network(.hiddenFractionBits(12))),
         ("fraction bits", [0x46], .network(.hiddenFractionBits(6))),
         ("output scale", [0x80, 0], .network(.outputScale)),

@@ -59,7 +59,7 @@ struct QuantizedTrainingTests {
             for day in replay.evaluatedDays(series: series) {
                 guard let units = day.recordedUnits else { continue }
                 let window = day.window(spec: spec, profiles: trained.session.profiles)
-                for k in window.indices { device.window[k] = window[k] }
+                device.load(window: window)
                 let output = Float(device.run()) * integer.outputScale
                 let forecast = spec.units(networkOutput: output, state: day.state, factor: 1)
                 accuracy.add(actual: Double(units), forecast: Double(forecast))
