@@ -19,6 +19,20 @@ struct IntegerKernelTests {
         #expect(start == 65_536)
     }
 
+    @Test("INTEGER.md states the coefficients that a device has")
+    func statedSegments() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        let definition = try String(
+            contentsOf: root.appending(path: "Sources/Forecasting/INTEGER.md"), encoding: .utf8)
+        let lines = Set(definition.split(separator: "\n"))
+        for k in 0..<16 {
+            let (middle, value) = (TanhSegments.middles[k], TanhSegments.values[k])
+            let (slope, curvature) = (TanhSegments.slopes[k], TanhSegments.curvatures[k])
+            #expect(lines.contains("| \(k) | \(middle) | \(value) | \(slope) | \(curvature) |"))
+        }
+    }
+
     @Test("Wherever it is asked, tanh is within 9 units and falls by no more than one")
     func tanhEverywhere() {
         var last: Int16 = 0
