@@ -2,6 +2,8 @@
 # make test     everything: unit, protocol, end to end (with the ordinary agent and the Embedded one)
 # make lint     layout, shell scripts, words that must not be here
 # make agent    the agent as it ships: Embedded Swift, .build/agent/shelfcast-agent
+# make agent-aarch64           the same for ARM, cross-compiled: .build/agent/shelfcast-agent-aarch64
+# make cross-aarch64 PRODUCT=p  any product of what a device runs: .build/agent/p-aarch64
 # make hub      the hub, optimised: .build/release/shelfcast-hub
 # make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=train|accuracy|import]
 # make setup    installs what a build needs and this machine lacks (the others call it)
@@ -16,19 +18,23 @@ export SALES_DATA ?= $(CURDIR)/../shared/data
 export SHELFCAST_PYTHON ?= $(CURDIR)/.venv/bin/python3
 AGENT := .build/agent/shelfcast-agent
 
-.PHONY: demo test lint agent hub bench setup clean
+.PHONY: demo test lint agent agent-aarch64 hub bench setup clean
 
 demo: setup agent hub
 	python3 Scripts/demo.py --hub .build/release/shelfcast-hub --agent $(AGENT) $(if $(SALES),--sales "$(SALES)")
 
+test: export SHELFCAST_EMBEDDED_AGENT := $(CURDIR)/$(AGENT)
+test: export SHELFCAST_AARCH64_AGENT := $(CURDIR)/$(AGENT)-aarch64
 test: setup .venv/complete agent
 	swift build --build-tests --explicit-target-dependency-import-check error
-	SHELFCAST_EMBEDDED_AGENT=$(CURDIR)/$(AGENT) swift test --skip-build --skip EndToEndTests
-	SHELFCAST_EMBEDDED_AGENT=$(CURDIR)/$(AGENT) swift test --skip-build --filter EndToEndTests
+	swift test --skip-build --skip EndToEndTests
+	@if Scripts/setup-arm aarch64; then $(MAKE) agent-aarch64; \
+	else rm -f $(AGENT)-aarch64; echo "make test: skipping what runs on an emulated ARM, for the reason above" >&2; fi
+	swift test --skip-build --filter EndToEndTests
 
 lint: setup
 	swift format lint --strict --recursive --parallel Package.swift Sources Protocol Agent Hub Tests Benchmarks
-	shellcheck Scripts/setup Scripts/lint-words .ci/run
+	shellcheck Scripts/setup Scripts/setup-arm Scripts/unpack-debian Scripts/cross Scripts/emulate Scripts/lint-words .ci/run
 	Scripts/lint-words
 
 agent: setup
@@ -36,6 +42,14 @@ agent: setup
 	mkdir -p .build/agent
 	cp .build/embedded/release/shelfcast-agent $(AGENT).new && strip $(AGENT).new && mv $(AGENT).new $(AGENT)
 	Scripts/check-size $(AGENT) Agent/size-budget
+
+agent-aarch64: PRODUCT = shelfcast-agent
+agent-aarch64: cross-aarch64
+	Scripts/check-size $(AGENT)-aarch64 Agent/size-budget aarch64
+
+cross-%: setup
+	Scripts/setup-arm $*
+	Scripts/cross $* $(PRODUCT)
 
 hub: setup
 	swift build -c release --product shelfcast-hub
