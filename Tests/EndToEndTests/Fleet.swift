@@ -11,10 +11,16 @@ enum Binaries {
 
     static var hub: String { folder + "shelfcast-hub" }
 
-    enum Agent: String, CaseIterable, Sendable, CustomTestStringConvertible {
+    enum Agent: String, Sendable, CustomTestStringConvertible {
         case ordinary, embedded
+        /// The Embedded form for ARM, emulated.
+        case aarch64
 
-        /// The Embedded form is built by `make agent`, which `make test` runs first.
+        /// Those every machine can run by itself.
+        static let native: [Agent] = [.ordinary, .embedded]
+
+        /// The Embedded form is built by `make agent`, which `make test` runs first; that for ARM by
+        /// `make agent-aarch64`, which it runs where the emulator can be installed.
         var path: String {
             get throws {
                 switch self {
@@ -24,6 +30,16 @@ enum Binaries {
                         ProcessInfo.processInfo.environment["SHELFCAST_EMBEDDED_AGENT"],
                         "set SHELFCAST_EMBEDDED_AGENT to the binary of `make agent`, or run `make test`"
                     )
+                case .aarch64: return try #require(Emulated.agent, Emulated.missing)
+                }
+            }
+        }
+        var program: Program {
+            get throws {
+                let path = try path
+                switch self {
+                case .ordinary, .embedded: return Program(path: path)
+                case .aarch64: return Program(path: path, launcher: Emulated.launcher)
                 }
             }
         }
@@ -95,7 +111,7 @@ final class DeviceUnderTest: Sendable {
 
     init(_ agent: Binaries.Agent, store: String, budget: String = "64KiB") throws {
         folder = try TemporaryFolder()
-        program = Program(path: try agent.path)
+        program = try agent.program
         self.store = store
         self.budget = budget
     }

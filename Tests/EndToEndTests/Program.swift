@@ -3,7 +3,9 @@ import TestSupport
 /// A program of ours run as its own process, the way an operator or a till runs it.
 struct Program: Sendable {
     var path: String
-    /// Before the command's own arguments.
+    /// A program with its first arguments that runs this one, such as an emulator.
+    var launcher: [String] = []
+    /// Added to this process's own.
     var environment: [String: String] = [:]
 
     struct Outcome: Sendable {
@@ -35,15 +37,16 @@ struct Program: Sendable {
             errors: try running.errors())
         if let status, outcome.status != status || outcome.signal != 0 {
             throw Failed(
-                command: ([path] + arguments).joined(separator: " "), outcome: outcome)
+                command: (launcher + [path] + arguments).joined(separator: " "), outcome: outcome)
         }
         return outcome
     }
 
     /// Starts and goes on.
     func start(_ arguments: [String], input: String? = nil) throws -> ChildProcess {
-        try ChildProcess(
-            path, arguments, environment: environment,
+        let words = launcher + [path] + arguments
+        return try ChildProcess(
+            words[0], Array(words.dropFirst()), environment: environment,
             input: input.map(ChildProcess.Input.text) ?? .nothing)
     }
 }
