@@ -67,7 +67,7 @@ package struct Register: WireMessage, Equatable, Sendable {
     /// Else derived from memory_total_bytes.
     package var modelMemoryBudgetSetByOperator: Bool = false
     package var flashFreeBytes: UInt64 = 0
-    /// What packages may require: "lstm-int8-v1".
+    /// What packages may require: "lstm-int8-v2".
     package var runtimeFeatures: [String] = []
     /// Measured: one LSTM-16 forecast; 0 when not measured.
     package var int8Microseconds: UInt32 = 0

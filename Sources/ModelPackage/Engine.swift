@@ -51,9 +51,9 @@ extension CellKind {
     /// The name under which a runtime says that it has this cell's integers.
     package var runtimeFeature: String {
         switch self {
-        case .lstm: "lstm-int8-v1"
-        case .gru: "gru-int8-v1"
-        case .fastGRNN: "fastgrnn-int8-v1"
+        case .lstm: "lstm-int8-v2"
+        case .gru: "gru-int8-v2"
+        case .fastGRNN: "fastgrnn-int8-v2"
         }
     }
 }

@@ -20,7 +20,7 @@ enum Packing: UInt8, CaseIterable {
         5,
     ]
     private static let recipes = """
-        fastgrnn-int8-v1 | gru-int8-v1 plain calendar profile fastgrnn8 gru4 inputs=weekday,month,year \
+        fastgrnn-int8-v2 | gru-int8-v2 plain calendar profile fastgrnn8 gru4 inputs=weekday,month,year \
         window=28 | fold | shrink 25% | codebook 16 over=network | lowrank 4 of=recurrent | fp16 | ternary | \
         binary | distill from=self lesson=features truth=0.5 epochs=20 rate=0.0001 | prune 70% by=gradient \
         rounds=4 | distill from=lstm64x3 form=plain | finetune | qat int4 scale=gate range=error | huffman \
@@ -33,7 +33,7 @@ enum Packing: UInt8, CaseIterable {
         days rows series stores items epochs percentile 99.9 quantization-aware training, pruned, distilled, \
         lstm-64 lstm-32 lstm-16 lstm-8 lstm-4 lstm-2 lstm-1 units window calendar-64 calendar-32 calendar-16 \
         calendar-8 calendar-4 plain-64 plain-32 plain-16 plain-8 profile-16 profile-8 profile-4 profile-2 \
-        \u{1}\u{C}lstm-int8-v1post-training int8, per-row symmetric, calibrated on 256 windowssnapshot , seed 1
+        \u{1}\u{C}lstm-int8-v2post-training int8, per-row symmetric, calibrated on 256 windowssnapshot , seed 1
         """.utf8)
 
     /// What inflating takes: a window of 32 KiB and "about 7 kilobytes", as zlib's zconf.h counts them.

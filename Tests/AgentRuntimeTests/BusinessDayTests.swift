@@ -227,7 +227,7 @@ struct BusinessDayTests {
         #expect(register.labels == ["aisle=dairy"])
         #expect(
             register.cores > 0 && register.memoryTotalBytes > 0 && register.int8Microseconds > 0)
-        #expect(register.runtimeFeatures == ["lstm-int8-v1", "gru-int8-v1", "fastgrnn-int8-v1"])
+        #expect(register.runtimeFeatures == ["lstm-int8-v2", "gru-int8-v2", "fastgrnn-int8-v2"])
         #expect(!service.registrationChanged)
         try service.set(configuration: Configuration(budgetBytes: 500))
         #expect(service.registrationChanged)

@@ -47,7 +47,7 @@ struct PackageBuilderTests {
         let manifest = built.package.manifest
         #expect(manifest.store?.text == "3" && manifest.release == 9)
         #expect(manifest.family == "f1" && manifest.variant == "\(form.name)-3")
-        #expect(manifest.requiredFeatures == ["lstm-int8-v1"])
+        #expect(manifest.requiredFeatures == ["lstm-int8-v2"])
         #expect(manifest.asOf == trained.family.asOf && manifest.spec == trained.family.spec)
         #expect(manifest.evaluation == PackageEvaluation(built.accuracy))
         #expect(manifest.evaluation.forecasts == built.accuracy.count && built.accuracy.count > 0)

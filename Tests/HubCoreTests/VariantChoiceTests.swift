@@ -6,7 +6,7 @@ import Testing
 struct VariantChoiceTests {
     private static func package(
         _ variant: String, store: String? = nil, release: UInt64 = 1, arena: Int, wape: Double,
-        features: [String] = ["lstm-int8-v1"], family: String = "f"
+        features: [String] = ["lstm-int8-v2"], family: String = "f"
     ) throws -> PackageRecord {
         PackageRecord(
             digest: Array(repeating: UInt8(truncatingIfNeeded: arena), count: 32), family: family,
@@ -17,7 +17,7 @@ struct VariantChoiceTests {
     }
 
     private static func capabilities(
-        budget: UInt64, features: [String] = ["lstm-int8-v1"]
+        budget: UInt64, features: [String] = ["lstm-int8-v2"]
     ) -> DeviceCapabilities {
         var capabilities = DeviceCapabilities()
         capabilities.modelMemoryBudgetBytes = budget
@@ -27,7 +27,7 @@ struct VariantChoiceTests {
 
     private static func choose(
         _ packages: [PackageRecord], store: String = "1", budget: UInt64,
-        features: [String] = ["lstm-int8-v1"]
+        features: [String] = ["lstm-int8-v2"]
     ) throws -> VariantChoice {
         VariantChoice.choose(
             family: "f", store: try StoreID(store),
@@ -99,7 +99,7 @@ struct VariantChoiceTests {
     func features() throws {
         let old = try Self.package("old", arena: 1000, wape: 12)
         let new = try Self.package(
-            "new", arena: 1000, wape: 10, features: ["lstm-int8-v1", "gru-int8-v1"])
+            "new", arena: 1000, wape: 10, features: ["lstm-int8-v2", "gru-int8-v2"])
         guard case .run(let package, _) = try Self.choose([old, new], budget: 5000) else {
             Issue.record("nothing was chosen")
             return
@@ -107,7 +107,7 @@ struct VariantChoiceTests {
         #expect(package.variant == "old")
         #expect(
             try Self.choose([new], budget: 5000)
-                == .noFit(reason: "every package of f needs what the device lacks: gru-int8-v1"))
+                == .noFit(reason: "every package of f needs what the device lacks: gru-int8-v2"))
     }
 
     @Test(

@@ -197,7 +197,7 @@ extension Register {
         Register(
             architecture: "x86_64", cpuFeatures: ["avx2"], cores: 2, memoryTotalBytes: 1 << 26,
             memoryAvailableBytes: 1 << 25, modelMemoryBudgetBytes: budgetBytes,
-            flashFreeBytes: 1 << 28, runtimeFeatures: ["lstm-int8-v1"], powerSource: .mains,
+            flashFreeBytes: 1 << 28, runtimeFeatures: ["lstm-int8-v2"], powerSource: .mains,
             contact: contact, agentVersion: "test", running: running)
     }
 }

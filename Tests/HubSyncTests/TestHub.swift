@@ -122,7 +122,7 @@ final class TestHub: Sendable {
             digest: digest, family: family, variant: variant,
             store: try store.map { try StoreID($0) }, release: release,
             packageBytes: content.count, arenaBytes: arenaBytes, parameterCount: 10,
-            requiredFeatures: ["lstm-int8-v1"], wape: wape, mape: wape, bias: 0, floatWAPE: wape,
+            requiredFeatures: ["lstm-int8-v2"], wape: wape, mape: wape, bias: 0, floatWAPE: wape,
             floatMAPE: wape, statement: statement,
             signature: try identity.packageSigner.sign(statement: statement),
             createdAt: clock.now())

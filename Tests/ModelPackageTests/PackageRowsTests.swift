@@ -11,7 +11,7 @@ struct PackageRowsTests {
     func goldenBytes(raw: RawPackage) throws {
         let package = try ModelPackage.decode(raw.file)
         let manifest = package.manifest
-        #expect(manifest.requiredFeatures == ["lstm-int8-v1"])
+        #expect(manifest.requiredFeatures == ["lstm-int8-v2"])
         #expect(manifest.family == "f1" && manifest.variant == "p1")
         #expect(manifest.recipe.isEmpty && manifest.lineage == "seed 1")
         #expect(
@@ -579,7 +579,7 @@ struct PackageRowsTests {
 
     @Test(
         "The preset dictionaries are those FORMAT.md describes",
-        arguments: [(1 as UInt8, 496, 0xC03C_9D37), (2, 1_003, 0xEE4F_4C7F)])
+        arguments: [(1 as UInt8, 496, 0xC08E_9D38), (2, 1_003, 0xF61B_4C82)])
     func dictionary(version: UInt8, count: Int, checksum: Int) {
         let dictionary = ModelPackage.packingDictionary(version: version)
         var (a, b) = (1, 0)  // Adler-32

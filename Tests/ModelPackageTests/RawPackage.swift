@@ -15,7 +15,7 @@ struct RawPackage: Sendable {
             1,
             [
                 Field(name: "feature count", bytes: [1]),
-                Field(name: "feature", bytes: [12] + Array("lstm-int8-v1".utf8)),
+                Field(name: "feature", bytes: [12] + Array("lstm-int8-v2".utf8)),
                 Field(name: "family", bytes: [2] + Array("f1".utf8)),
                 Field(name: "variant", bytes: [2] + Array("p1".utf8)),
                 Field(name: "recipe", bytes: [0]),

@@ -47,7 +47,7 @@ def golden():
         architecture="aarch64", cpu_features=["neon", "dotprod"], cores=4,
         memory_total_bytes=536_870_912, memory_available_bytes=268_435_456,
         model_memory_budget_bytes=4_096, model_memory_budget_set_by_operator=True,
-        flash_free_bytes=1 << 40, runtime_features=["lstm-int8-v1"], int8_microseconds=85,
+        flash_free_bytes=1 << 40, runtime_features=["lstm-int8-v2"], int8_microseconds=85,
         power_source=enums.POWER_BATTERY, contact=enums.CONTACT_VISIT, agent_version="0.1.0",
         running=running, labels=["aisle=3", "pilot=yes", ""])
     yield "register-empty", m.Register()

@@ -217,7 +217,7 @@ def registration(budget=65_536, contact="visit"):
     return m.Register(
         architecture="x86_64", cores=1, memory_total_bytes=1 << 29, memory_available_bytes=1 << 28,
         model_memory_budget_bytes=budget, model_memory_budget_set_by_operator=True,
-        flash_free_bytes=1 << 30, runtime_features=["lstm-int8-v1"],
+        flash_free_bytes=1 << 30, runtime_features=["lstm-int8-v2"],
         power_source=enums.POWER_BATTERY, agent_version="stock", labels=["kind=stock"],
         contact=enums.CONTACT_VISIT if contact == "visit" else enums.CONTACT_STAY)
 

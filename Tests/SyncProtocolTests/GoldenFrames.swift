@@ -47,7 +47,7 @@ enum GoldenFrames {
                 architecture: "aarch64", cpuFeatures: ["neon", "dotprod"], cores: 4,
                 memoryTotalBytes: 536_870_912, memoryAvailableBytes: 268_435_456,
                 modelMemoryBudgetBytes: 4_096, modelMemoryBudgetSetByOperator: true,
-                flashFreeBytes: 1 << 40, runtimeFeatures: ["lstm-int8-v1"], int8Microseconds: 85,
+                flashFreeBytes: 1 << 40, runtimeFeatures: ["lstm-int8-v2"], int8Microseconds: 85,
                 powerSource: .battery, contact: .visit, agentVersion: "0.1.0", running: running,
                 labels: ["aisle=3", "pilot=yes", ""])),
         "register-empty": .register(Register()),
