@@ -42,9 +42,12 @@ let numeric: [SwiftSetting] = [.unsafeFlags(["-O"])]
 /// Sources/, Protocol/ and Agent/: what a device runs. No package from elsewhere.
 var targets: [Target] = [
     .target(name: "Kernels", path: "Sources/Kernels", swiftSettings: device + numeric),
+    // Without the optimiser every vector would go through memory.
+    .target(
+        name: "CKernels", path: "Sources/CKernels", cSettings: [.unsafeFlags(["-O3"])]),
     .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
     .target(
-        name: "Forecasting", dependencies: ["Kernels"], path: "Sources/Forecasting",
+        name: "Forecasting", dependencies: ["Kernels", "CKernels"], path: "Sources/Forecasting",
         exclude: ["INTEGER.md"],
         swiftSettings: device + numeric,
         // A debug build calls sqrt instead of its instruction.

@@ -143,19 +143,20 @@ package struct ArenaLayout: Equatable, Sendable {
     }
 }
 
-/// Kernels take eight rows at a time: a group of blocks with the same kind of products is filled up to a multiple of it,
-/// with rows of zeros.
+/// Kernels take eight rows at a time: the joined blocks together, and each block after them, are filled up to a multiple
+/// of it with rows of zeros.
 extension NetworkShape {
-    package var paddedKernelRows: Int { padded(cell.kernelGroups) }
-    package var paddedBiasCount: Int { padded(cell.biasGroups) }
+    package var paddedKernelRows: Int { padded(blocks: cell.kernelBlocks) }
+    package var paddedBiasCount: Int { padded(blocks: cell.biasBlocks) }
 
-    /// Where a kernel's row lies among the padded ones.
-    /// - Parameter row: 0..<`kernelRows`.
-    package func paddedRow(_ row: Int) -> Int { padded(row, cell.kernelGroups) }
-
-    /// Where a bias lies among the padded ones.
-    /// - Parameter index: 0..<`biasCount`.
-    package func paddedBias(_ index: Int) -> Int { padded(index, cell.biasGroups) }
+    /// Where a row of a kernel, or a bias, lies among the padded ones.
+    /// - Parameter index: 0..<`kernelRows` or 0..<`biasCount`.
+    package func padded(index: Int) -> Int {
+        let joined = cell.joinedBlocks * units
+        guard index >= joined else { return index }
+        let (block, unit) = (index - joined).quotientAndRemainder(dividingBy: units)
+        return WeightTiles.padded(rows: joined) + block * WeightTiles.padded(rows: units) + unit
+    }
 
     /// Sums are not padded between their blocks of H, but what takes eight at a time reaches beyond the last.
     package var paddedSumCount: Int {
@@ -163,17 +164,8 @@ extension NetworkShape {
         return WeightTiles.padded(rows: last)
     }
 
-    private func padded(_ groups: [Int]) -> Int {
-        groups.reduce(0) { $0 + WeightTiles.padded(rows: $1 * units) }
-    }
-
-    private func padded(_ index: Int, _ groups: [Int]) -> Int {
-        var (rest, start) = (index, 0)
-        for group in groups {
-            if rest < group * units { break }
-            rest -= group * units
-            start += WeightTiles.padded(rows: group * units)
-        }
-        return start + rest
+    private func padded(blocks: Int) -> Int {
+        WeightTiles.padded(rows: cell.joinedBlocks * units)
+            + (blocks - cell.joinedBlocks) * WeightTiles.padded(rows: units)
     }
 }

@@ -44,21 +44,13 @@ package enum CellKind: UInt8, CaseIterable, Sendable {
     /// apart, because the reset gate weighs it; FastGRNN's gate and candidate have the same products but not the same bias.
     package var sumBlocks: Int { biasBlocks }
 
-    /// The kernels' blocks, parted where one ends whose rows take other products than the next one's.
-    package var kernelGroups: [Int] {
+    /// Blocks at the beginning of kernels and biases whose sums are made alike, so that their rows lie close together;
+    /// each later block begins anew.
+    package var joinedBlocks: Int {
         switch self {
-        case .lstm: [4]
-        case .gru: [2, 1]
-        case .fastGRNN: [1]
-        }
-    }
-
-    /// The biases' blocks, likewise.
-    package var biasGroups: [Int] {
-        switch self {
-        case .lstm: [4]
-        case .gru: [2, 1, 1]
-        case .fastGRNN: [1, 1]
+        case .lstm: 4
+        case .gru: 2
+        case .fastGRNN: 1
         }
     }
 

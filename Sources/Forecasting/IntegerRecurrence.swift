@@ -1,6 +1,8 @@
+import CKernels
 import Kernels
 
-/// The scalar integer network in an arena, whatever its cell. It defines the bits: every faster version equals it.
+/// The integer network in an arena, whatever its cell. What stands here is the plain version and defines the bits;
+/// with any other kernel set the same is done by CKernels, bit for bit.
 ///
 /// Allocates nothing after `init`. One thread at a time.
 package struct IntegerRecurrence {
@@ -12,13 +14,17 @@ package struct IntegerRecurrence {
     /// FastGRNN's.
     private let zeta: Int16
     private let nu: Int16
+    package let kernels: KernelSet
 
     /// Puts the network's tensors into the arena.
     /// - Precondition: `network.validate()` passed, and the arena was laid out for its shape.
-    package init(_ network: IntegerNetwork, in arena: Arena) {
+    package init(
+        _ network: IntegerNetwork, in arena: Arena, kernels: KernelSet = .best
+    ) {
         let shape = network.shape
         precondition(arena.layout.counts.shape == shape && !arena.layout.counts.kernelsInPlace)
         self.arena = arena
+        self.kernels = kernels
         layout = arena.layout
         cellFractionBits = Int32(network.cellFractionBits)
         hiddenFractionBits = Int32(network.hiddenFractionBits)
@@ -27,7 +33,7 @@ package struct IntegerRecurrence {
         nu = network.scalars.isEmpty ? 0 : Int16(network.scalars[1])
         arena.fill(layout.inputSteps, with: network.inputSteps)
         let bias = arena.elements(layout.bias, as: Int32.self)
-        for i in network.bias.indices { bias[shape.paddedBias(i)] = network.bias[i] }
+        for i in network.bias.indices { bias[shape.padded(index: i)] = network.bias[i] }
         let dense = arena.elements(layout.denseKernel, as: Int8.self)
         for h in network.denseKernel.indices { dense[h] = network.denseKernel[h] }
         fill(layout.inputKernel, network.inputKernel, columns: shape.inputWidth)
@@ -40,7 +46,7 @@ package struct IntegerRecurrence {
         let tiles = arena.elements(region, as: Int8.self)
         let shape = layout.counts.shape
         for row in 0..<shape.kernelRows {
-            let padded = shape.paddedRow(row)
+            let padded = shape.padded(index: row)
             for column in 0..<columns {
                 tiles[WeightTiles.index(row: padded, column: column, columns: columns)] =
                     kernel[row * columns + column]
@@ -51,9 +57,9 @@ package struct IntegerRecurrence {
     private func fill(_ region: ArenaLayout.Region, _ multipliers: [RowMultiplier]) {
         let codes = arena.elements(region, as: UInt16.self)
         // Rows that are only there to fill up give 0 with any valid multiplier.
-        codes.update(repeating: RowMultiplier.smallest.code)
+        codes.update(repeating: RowMultiplier.smallest.packed)
         for row in multipliers.indices {
-            codes[layout.counts.shape.paddedRow(row)] = multipliers[row].code
+            codes[layout.counts.shape.padded(index: row)] = multipliers[row].packed
         }
     }
 
@@ -106,6 +112,13 @@ package struct IntegerRecurrence {
     /// Runs the network over the window that was loaded, from a zero state.
     /// - Returns: the dense layer's sum; times the network's `outputScale` it is the output.
     package func run() -> Int32 {
+        if kernels != .plain {
+            return withUnsafePointer(to: vectors) {
+                shelfcast_run(
+                    kernels.rawValue, $0, arena.elements(layout.window, as: Int8.self).baseAddress!,
+                    Int32(layout.counts.window))
+            }
+        }
         reset()
         for day in 0..<layout.counts.window { step(day: day) }
         return denseSum()
@@ -126,10 +139,40 @@ package struct IntegerRecurrence {
         step(day: 0)
     }
 
+    /// Where everything lies, for CKernels.
+    private var vectors: shelfcast_network {
+        let shape = layout.counts.shape
+        func kernel(
+            _ tiles: ArenaLayout.Region, _ multipliers: ArenaLayout.Region, columns: Int
+        ) -> shelfcast_kernel {
+            shelfcast_kernel(
+                tiles: arena.elements(tiles, as: Int8.self).baseAddress!,
+                multipliers: arena.elements(multipliers, as: UInt16.self).baseAddress!,
+                quads: Int32(WeightTiles.padded(columns: columns) / WeightTiles.columns))
+        }
+        return shelfcast_network(
+            cell: Int32(shape.cell.rawValue), units: Int32(shape.units),
+            cell_bits: cellFractionBits, hidden_bits: hiddenFractionBits, zeta: zeta, nu: nu,
+            input: kernel(layout.inputKernel, layout.inputMultipliers, columns: shape.inputWidth),
+            recurrent: kernel(
+                layout.recurrentKernel, layout.recurrentMultipliers, columns: shape.units),
+            bias: arena.elements(layout.bias, as: Int32.self).baseAddress!,
+            dense: arena.elements(layout.denseKernel, as: Int8.self).baseAddress!,
+            dense_bias: denseBias,
+            sums: arena.elements(layout.sums, as: Int16.self).baseAddress!,
+            state: arena.elements(layout.cell, as: Int16.self).baseAddress!,
+            hidden: arena.elements(layout.hidden, as: Int8.self).baseAddress!)
+    }
+
     private func step(day: Int) {
         let shape = layout.counts.shape
-        let input = UnsafeMutableBufferPointer(rebasing: self.input(day: day)[..<shape.inputWidth])
-        sum(input)
+        if kernels != .plain {
+            withUnsafePointer(to: vectors) {
+                shelfcast_step(kernels.rawValue, $0, self.input(day: day).baseAddress!)
+            }
+            return
+        }
+        sum(day)
         let sums = arena.elements(layout.sums, as: Int16.self).span
         var cell = cell.mutableSpan
         var hidden = hidden.mutableSpan
@@ -151,41 +194,56 @@ package struct IntegerRecurrence {
 
     /// Every sum of a step, saturated to Q3.12: bias and products. All of the hidden state is read before any of it
     /// is replaced.
-    private func sum(_ input: UnsafeMutableBufferPointer<Int8>) {
+    private func sum(_ day: Int) {
         let (shape, units) = (layout.counts.shape, layout.counts.shape.units)
-        let sums = arena.elements(layout.sums, as: Int16.self)
-        let bias = arena.elements(layout.bias, as: Int32.self)
-        for row in 0..<shape.kernelRows {
-            let padded = shape.paddedRow(row)
-            let fromInput = product(
-                layout.inputKernel, layout.inputMultipliers, padded, input)
-            let fromState = product(
-                layout.recurrentKernel, layout.recurrentMultipliers, padded, hidden)
-            switch shape.cell {
-            case .gru where row >= GRUGate.candidate.rawValue * units:
-                sums[row] = FixedPoint.saturateInt16(bias[shape.paddedBias(row)] &+ fromInput)
-                sums[row + units] = FixedPoint.saturateInt16(
-                    bias[shape.paddedBias(row + units)] &+ fromState)
-            case .lstm, .gru:
-                sums[row] = FixedPoint.saturateInt16(
-                    bias[shape.paddedBias(row)] &+ fromInput &+ fromState)
-            case .fastGRNN:
-                for block in 0..<2 {
-                    sums[row + block * units] = FixedPoint.saturateInt16(
-                        bias[shape.paddedBias(row + block * units)] &+ fromInput &+ fromState)
+        let input = UnsafePointer(self.input(day: day).baseAddress!)
+        let hidden = UnsafePointer(arena.elements(layout.hidden, as: Int8.self).baseAddress!)
+        let joined = shape.cell.joinedBlocks * units
+        for block in 0..<shape.paddedKernelRows / WeightTiles.rows {
+            let fromInput = products(
+                layout.inputKernel, layout.inputMultipliers, block, input, shape.inputWidth)
+            let fromState = products(
+                layout.recurrentKernel, layout.recurrentMultipliers, block, hidden, units)
+            for lane in 0..<WeightTiles.rows {
+                let padded = block * WeightTiles.rows + lane
+                let start = WeightTiles.padded(rows: joined)
+                // Rows after the joined blocks are the GRU's candidate, whose two products stay apart.
+                if padded < joined {
+                    store(padded, fromInput[lane] &+ fromState[lane])
+                    if shape.cell == .fastGRNN {
+                        store(padded + units, fromInput[lane] &+ fromState[lane])
+                    }
+                } else if padded >= start, padded - start < units {
+                    store(joined + padded - start, fromInput[lane])
+                    store(joined + units + padded - start, fromState[lane])
                 }
             }
         }
     }
 
-    private func product(
-        _ kernel: ArenaLayout.Region, _ multipliers: ArenaLayout.Region, _ row: Int,
-        _ vector: UnsafeMutableBufferPointer<Int8>
-    ) -> Int32 {
-        let code = arena.elements(multipliers, as: UInt16.self)[row]
-        return GateKernels.product(
-            tiles: arena.elements(kernel, as: Int8.self).span, row: row, vector: vector.span,
-            multiplier: RowMultiplier(code: code))
+    private func store(_ index: Int, _ products: Int32) {
+        let bias = arena.elements(layout.bias, as: Int32.self)
+        arena.elements(layout.sums, as: Int16.self)[index] = FixedPoint.saturateInt16(
+            bias[layout.counts.shape.padded(index: index)] &+ products)
+    }
+
+    /// Eight rows' products, each rescaled to Q3.12 with headroom: below 2^29 in size, so that two and a bias fit.
+    /// - Parameter columns: of the kernel; `vector` is filled up to a multiple of four.
+    private func products(
+        _ kernel: ArenaLayout.Region, _ multipliers: ArenaLayout.Region, _ block: Int,
+        _ vector: UnsafePointer<Int8>, _ columns: Int
+    ) -> InlineArray<8, Int32> {
+        let quads = WeightTiles.padded(columns: columns) / WeightTiles.columns
+        let tiles = arena.elements(kernel, as: Int8.self)
+        let codes = arena.elements(multipliers, as: UInt16.self)
+        var products = GateKernels.products(
+            block: UnsafePointer(tiles.baseAddress! + block * quads * WeightTiles.bytes),
+            vector: vector, quads: quads)
+        for lane in products.indices {
+            let code = codes[block * WeightTiles.rows + lane]
+            products[lane] = RowMultiplier(packed: code).rescale(products[lane])
+        }
+        return products
     }
 
     /// `denseBias + Σ denseKernel[h] · hidden[h]`: at most 2^30 + 2^21, so it cannot wrap.

@@ -68,6 +68,13 @@ package struct RowMultiplier: Equatable, Sendable {
 
     package init(code: UInt16) { self.code = code }
 
+    /// As the kernels read it: the mantissa in nine bits, above it the shift less one.
+    package var packed: UInt16 { UInt16(shift &- 1) &<< 9 | UInt16(mantissa) }
+
+    package init(packed: UInt16) {
+        code = (packed &>> 9 &+ 1) &<< 8 | packed & 255
+    }
+
     /// 2^-22.
     package static let smallest = RowMultiplier(code: 30 << 8)
 

@@ -4,24 +4,31 @@ package enum GateKernels {
     /// 127 · 127 · 128 is what `RowMultiplier.rescale` allows for a sum.
     package static let rowWidthMax = 128
 
-    /// One row of a kernel with a vector, rescaled: `multiplier · Σᵢ weights[row, i] · vector[i]`.
+    /// Eight rows of a kernel with a vector: `Σᵢ weights[row, i] · vector[i]`.
     ///
     /// - Parameters:
-    ///   - tiles: a kernel as `WeightTiles` lays it out, int8 in -127...127.
-    ///   - row: of the layout's rows.
-    ///   - vector: `[C]` int8 in -127...127, C at most `rowWidthMax`.
-    /// - Returns: Q3.12 with headroom, below 2^29 in size.
+    ///   - block: the eight rows' tiles, `[quads, 8, 4]` int8 in -127...127 (`WeightTiles`).
+    ///   - vector: `[4 · quads]` int8 in -127...127, at most `rowWidthMax`.
+    /// - Returns: at most ±2,064,512 each.
     @inline(__always)
-    package static func product(
-        tiles: Span<Int8>, row: Int, vector: Span<Int8>, multiplier: RowMultiplier
-    ) -> Int32 {
-        precondition(vector.count <= rowWidthMax)
-        var sum: Int32 = 0
-        for i in vector.indices {
-            let weight = tiles[WeightTiles.index(row: row, column: i, columns: vector.count)]
-            sum &+= Int32(weight) &* Int32(vector[i])
+    package static func products(
+        block: UnsafePointer<Int8>, vector: UnsafePointer<Int8>, quads: Int
+    ) -> InlineArray<8, Int32> {
+        precondition(quads * WeightTiles.columns <= rowWidthMax)
+        var sums = InlineArray<8, Int32>(repeating: 0)
+        for quad in 0..<quads {
+            let values = vector + quad &* WeightTiles.columns
+            let (a, b) = (Int32(values[0]), Int32(values[1]))
+            let (c, d) = (Int32(values[2]), Int32(values[3]))
+            let tile = block + quad &* WeightTiles.bytes
+            for row in 0..<WeightTiles.rows {
+                let weights = tile + row &* WeightTiles.columns
+                let first = Int32(weights[0]) &* a &+ Int32(weights[1]) &* b
+                let last = Int32(weights[2]) &* c &+ Int32(weights[3]) &* d
+                sums[row] = sums[row] &+ first &+ last
+            }
         }
-        return multiplier.rescale(sum)
+        return sums
     }
 
     /// `Σᵢ a[i] · b[i]` over two equally long vectors of at most `rowWidthMax` int8 in -127...127.

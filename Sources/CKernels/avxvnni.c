@@ -1,0 +1,14 @@
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("avx2,avxvnni"))), apply_to = function)
+#include <immintrin.h>
+#define SET(name) shelfcast_avx_vnni_##name
+#define shelfcast_avx_vnni_functions shelfcast_avx_vnni
+
+static inline __attribute__((always_inline)) __m256i dot(__m256i sums, __m256i sizes, __m256i weights) {
+    return _mm256_dpbusd_avx_epi32(sums, sizes, weights);
+}
+
+#include "x86.h"
+#include "recurrence.h"
+#pragma clang attribute pop
+#endif

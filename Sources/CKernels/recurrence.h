@@ -1,0 +1,278 @@
+// The recurrence in terms of a set's vectors, included once by each set. A set defines
+//
+//   rows8                     eight int32, one of each row of a tile
+//   row_products(...)         below: the products of several blocks of eight rows with a vector
+//   rows8_* functions         rescale, add, load; store and store_two, saturated to int16
+//   lanes                     LANES int16, 8 or 16
+//   lanes_* functions         16-bit arithmetic, lane by lane
+//   four_* functions          where LANES is 16: four gates of four units in one register
+//   SET(name)                 the set's name for a function
+//
+// Every function is static; only the table at the end is seen.
+
+#include <string.h>
+
+#include "sets.h"
+#include "tanh_segments.h"
+
+// MARK: Products
+
+// What a run of blocks of eight rows is summed from: bias + X + U, either product being left out where it has no kernel.
+struct sum {
+    const struct shelfcast_kernel *x_kernel, *u_kernel;
+    const int8_t *x, *u;
+    int32_t first; // block of the kernels
+    const int32_t *bias;
+    int16_t *sums;
+    // Another bias on the same products, or null.
+    const int32_t *second_bias;
+    int16_t *second_sums;
+};
+
+INLINE void store_sums(const int32_t *bias, const rows8 *total, const int count, int16_t *sums) {
+    if (count == 1) rows8_store(sums, rows8_add(total[0], rows8_load(bias)));
+    // Two at once, so that what reads them as one register need not wait for the memory.
+    for (int i = 0; i + 1 < count; i += 2)
+        rows8_store_two(
+            sums + 8 * i, rows8_add(total[i], rows8_load(bias + 8 * i)),
+            rows8_add(total[i + 1], rows8_load(bias + 8 * i + 8)));
+}
+
+// `count` blocks from the `block`th of the run on: 1, or an even number up to ROW_BLOCKS.
+INLINE void sum_blocks(const struct sum *s, int32_t block, const int count) {
+    rows8 total[ROW_BLOCKS], products[ROW_BLOCKS];
+    int32_t first = s->first + block;
+    for (int i = 0; i < count; i++) total[i] = rows8_zero();
+    if (s->x_kernel) {
+        row_products(s->x_kernel->tiles, s->x_kernel->quads, first, count, s->x, products);
+        for (int i = 0; i < count; i++)
+            total[i] = rows8_add(
+                total[i], rows8_rescale(products[i], s->x_kernel->multipliers + 8 * (first + i)));
+    }
+    if (s->u_kernel) {
+        row_products(s->u_kernel->tiles, s->u_kernel->quads, first, count, s->u, products);
+        for (int i = 0; i < count; i++)
+            total[i] = rows8_add(
+                total[i], rows8_rescale(products[i], s->u_kernel->multipliers + 8 * (first + i)));
+    }
+    store_sums(s->bias + 8 * block, total, count, s->sums + 8 * block);
+    if (s->second_bias) store_sums(s->second_bias + 8 * block, total, count, s->second_sums + 8 * block);
+}
+
+static void sum_rows(const struct sum *s, int32_t blocks) {
+    int32_t b = 0;
+    for (; b + ROW_BLOCKS <= blocks; b += ROW_BLOCKS) sum_blocks(s, b, ROW_BLOCKS);
+    for (; b + 2 <= blocks; b += 2) sum_blocks(s, b, 2);
+    if (b < blocks) sum_blocks(s, b, 1);
+}
+
+static inline int32_t blocks_of(int32_t rows) { return (rows + 7) / 8; }
+
+// Every sum of a day. The LSTM's and the GRU's blocks of sums lie H apart without padding: a block's last eight may
+// reach into the next one, which is written later. FastGRNN's second block begins at a multiple of eight.
+INLINE void sum_day(const struct shelfcast_network *n, const int8_t *input) {
+    int32_t units = n->units;
+    struct sum both = {&n->input, &n->recurrent, input, n->hidden, 0, n->bias, n->sums, 0, 0};
+    int32_t blocks = blocks_of(units);
+    switch (n->cell) {
+    case SHELFCAST_LSTM: sum_rows(&both, blocks_of(4 * units)); break;
+    case SHELFCAST_GRU: {
+        int32_t gates = blocks_of(2 * units);
+        const int32_t *bias = n->bias + 8 * gates;
+        sum_rows(&both, gates);
+        struct sum x = {&n->input, 0, input, 0, gates, bias, n->sums + 2 * units, 0, 0};
+        sum_rows(&x, blocks);
+        struct sum u = {
+            0, &n->recurrent, 0, n->hidden, gates, bias + 8 * blocks, n->sums + 3 * units, 0, 0};
+        sum_rows(&u, blocks);
+        break;
+    }
+    default:
+        both.second_bias = n->bias + 8 * blocks;
+        both.second_sums = n->sums + 8 * blocks;
+        sum_rows(&both, blocks);
+        break;
+    }
+}
+
+// MARK: Gates
+
+INLINE lanes tanh_at(lanes position) {
+    lanes segment = lanes_min_unsigned(
+        lanes_shift_right(position, 11),
+        lanes_min_unsigned(
+            lanes_add(lanes_all(4), lanes_shift_right(position, 12)),
+            lanes_add(lanes_all(8), lanes_shift_right(position, 13))));
+    lanes_index index = lanes_index_of(segment);
+    lanes t = lanes_shift_left_3(
+        lanes_subtract(position, lanes_look_up_high(shelfcast_tanh_middles, index)));
+    lanes slope = lanes_add(
+        lanes_look_up(shelfcast_tanh_slopes, index),
+        lanes_product(t, lanes_look_up(shelfcast_tanh_curvatures, index)));
+    return lanes_add(lanes_look_up(shelfcast_tanh_values, index), lanes_product(t, slope));
+}
+
+INLINE lanes gate_tanh(lanes x) {
+    lanes size = lanes_min_unsigned(lanes_size(x), lanes_all(32767));
+    return lanes_with_sign(tanh_at(lanes_add(size, size)), x);
+}
+
+INLINE lanes gate_sigmoid(lanes x) {
+    // (32768 + y + 1) >> 1, y never being 32767.
+    return lanes_mean_unsigned(
+        lanes_xor(lanes_with_sign(tanh_at(lanes_size(x)), x), lanes_all(-32768)), lanes_all(0));
+}
+
+// What a day needs of the network's numbers of bits, as factors of products: 2^(15 - n) rounds n bits away.
+struct scales {
+    lanes cell;         // 15 - cell bits
+    lanes hidden;       // LSTM: 15 - hidden bits; else cell bits - hidden bits
+    lanes state_limit;  // the largest state that fits a position before its shift
+    lanes state_round;  // 1 where a state has 14 bits
+    int state_left, state_right;
+};
+
+INLINE struct scales scales_of(const struct shelfcast_network *n) {
+    int hidden = n->cell == SHELFCAST_LSTM ? 15 - n->hidden_bits : n->cell_bits - n->hidden_bits;
+    int left = n->cell_bits <= 13 ? 13 - n->cell_bits : 0;
+    return (struct scales){
+        .cell = lanes_all((int16_t)(1 << n->cell_bits)),
+        .hidden = lanes_all((int16_t)(1 << (15 - hidden))),
+        .state_limit = lanes_all((int16_t)(uint16_t)(65535u >> left)),
+        .state_round = lanes_all(n->cell_bits == 14),
+        .state_left = left,
+        .state_right = n->cell_bits == 14,
+    };
+}
+
+INLINE lanes state_tanh(lanes state, const struct scales *s) {
+    lanes size = lanes_min_unsigned(lanes_size(state), s->state_limit);
+    lanes position = lanes_shift_right_by(
+        lanes_add(lanes_shift_left_by(size, s->state_left), s->state_round), s->state_right);
+    return lanes_with_sign(tanh_at(position), state);
+}
+
+INLINE void step_lstm(
+    const struct shelfcast_network *n, const struct scales *s, int32_t h, const int half) {
+    int32_t units = n->units;
+    const int16_t *sums = n->sums + h;
+    lanes i = gate_sigmoid(lanes_load(sums, half));
+    lanes g = gate_tanh(lanes_load(sums + 2 * units, half));
+    lanes f = gate_sigmoid(lanes_load(sums + units, half));
+    lanes o = gate_sigmoid(lanes_load(sums + 3 * units, half));
+    lanes added = lanes_product(lanes_product(i, g), s->cell);
+    lanes state = lanes_add_saturating(lanes_product(f, lanes_load(n->state + h, half)), added);
+    lanes_store(n->state + h, state, half);
+    lanes_store_narrowed(
+        n->hidden + h, lanes_product(lanes_product(o, state_tanh(state, s)), s->hidden), half);
+}
+
+INLINE void step_gru(
+    const struct shelfcast_network *n, const struct scales *s, int32_t h, const int half) {
+    int32_t units = n->units;
+    const int16_t *sums = n->sums + h;
+    lanes z = gate_sigmoid(lanes_load(sums, half));
+    lanes r = gate_sigmoid(lanes_load(sums + units, half));
+    lanes c = gate_tanh(lanes_add_saturating(
+        lanes_load(sums + 2 * units, half), lanes_product(r, lanes_load(sums + 3 * units, half))));
+    lanes rest = lanes_subtract(lanes_all(-32768), z);
+    lanes added = lanes_product(lanes_product(rest, c), s->cell);
+    lanes state = lanes_add_saturating(lanes_product(z, lanes_load(n->state + h, half)), added);
+    lanes_store(n->state + h, state, half);
+    lanes_store_narrowed(n->hidden + h, lanes_product(state, s->hidden), half);
+}
+
+INLINE void step_fastgrnn(
+    const struct shelfcast_network *n, const struct scales *s, int32_t h, const int half) {
+    lanes z = gate_sigmoid(lanes_load(n->sums + h, half));
+    lanes c = gate_tanh(lanes_load(n->sums + 8 * blocks_of(n->units) + h, half));
+    lanes rest = lanes_subtract(lanes_all(-32768), z);
+    lanes gained = lanes_product(lanes_product(lanes_all(n->zeta), rest), c);
+    lanes added = lanes_add_saturating(
+        lanes_product(gained, s->cell), lanes_product(lanes_product(lanes_all(n->nu), c), s->cell));
+    lanes state = lanes_add_saturating(lanes_product(z, lanes_load(n->state + h, half)), added);
+    lanes_store(n->state + h, state, half);
+    lanes_store_narrowed(n->hidden + h, lanes_product(state, s->hidden), half);
+}
+
+// A register of units at a time; eight of them where no more are left, so that nothing beyond the padding is touched.
+#define FOR_ALL_UNITS(step)                                                                            \
+    do {                                                                                               \
+        int32_t h = 0;                                                                                 \
+        for (; h + 8 < n->units && LANES == 16; h += 16) step(n, s, h, 0);                             \
+        for (; h < n->units; h += 8) step(n, s, h, 1);                                                 \
+    } while (0)
+
+INLINE void day(const struct shelfcast_network *n, const struct scales *s, const int8_t *input) {
+    sum_day(n, input);
+    switch (n->cell) {
+    case SHELFCAST_LSTM: FOR_ALL_UNITS(step_lstm); break;
+    case SHELFCAST_GRU: FOR_ALL_UNITS(step_gru); break;
+    default: FOR_ALL_UNITS(step_fastgrnn); break;
+    }
+}
+
+#if LANES == 16
+// An LSTM of up to four units: `blocks` of eight rows, 1 or 2. All gates are in one register and the state never leaves
+// its own, so that a day waits for two tanh and no memory.
+INLINE void days_of_few(
+    const struct shelfcast_network *n, const struct scales *s, const int8_t *window, int32_t days,
+    const int blocks) {
+    struct four_places places = four_places_of(n->units);
+    rows8 bias[2], x[2], total[2] = {rows8_zero(), rows8_zero()};
+    for (int i = 0; i < blocks; i++) bias[i] = rows8_load(n->bias + 8 * i);
+    lanes state = lanes_all(0), hidden = lanes_all(0);
+    for (int32_t t = 0; t < days; t++) {
+        const int8_t *input = window + (size_t)t * 4 * (size_t)n->input.quads;
+        row_products(n->input.tiles, n->input.quads, 0, blocks, input, x);
+        rows8 four = four_broadcast(hidden);
+        for (int i = 0; i < blocks; i++) {
+            rows8 u = quad_products(rows8_zero(), n->recurrent.tiles + 32 * i, four);
+            total[i] = rows8_add(bias[i], rows8_rescale(x[i], n->input.multipliers + 8 * i));
+            total[i] = rows8_add(total[i], rows8_rescale(u, n->recurrent.multipliers + 8 * i));
+        }
+        lanes sums = four_arrange(rows8_pack(total[0], total[1]), &places);
+        lanes size = lanes_min_unsigned(lanes_size(sums), four_gates_all(-1, 32767));
+        lanes position = lanes_add(size, lanes_and(size, four_gates_all(0, -1)));
+        lanes y = lanes_with_sign(tanh_at(position), sums);
+        lanes sigmoid = lanes_mean_unsigned(lanes_xor(y, lanes_all(-32768)), lanes_all(0));
+        struct four_gates gates = four_gates_of(sigmoid, y);
+        lanes added = lanes_product(lanes_product(gates.i, gates.g), s->cell);
+        state = lanes_add_saturating(lanes_product(gates.f, state), added);
+        hidden = lanes_narrow(lanes_product(lanes_product(gates.o, state_tanh(state, s)), s->hidden));
+    }
+    lanes_store(n->state, state, 1);
+    four_store(n->hidden, hidden);
+}
+#endif
+
+static void SET(step)(const struct shelfcast_network *n, const int8_t *input) {
+    struct scales s = scales_of(n);
+    day(n, &s, input);
+}
+
+static int32_t SET(run)(const struct shelfcast_network *n, const int8_t *window, int32_t days) {
+    struct scales s = scales_of(n);
+    size_t padded = 8 * (size_t)blocks_of(n->units);
+    memset(n->state, 0, 2 * padded);
+    memset(n->hidden, 0, padded);
+#if LANES == 16
+    int few = n->cell == SHELFCAST_LSTM && n->units <= 4;
+    if (few && n->units > 2)
+        days_of_few(n, &s, window, days, 2);
+    else if (few)
+        days_of_few(n, &s, window, days, 1);
+    else
+#endif
+        for (int32_t t = 0; t < days; t++) day(n, &s, window + (size_t)t * 4 * (size_t)n->input.quads);
+    int32_t sum = n->dense_bias;
+    for (int32_t h = 0; h < n->units; h++) sum += n->dense[h] * n->hidden[h];
+    return sum;
+}
+
+static void SET(tanh)(const uint16_t *positions, int16_t *values, int32_t count) {
+    for (int32_t i = 0; i + LANES <= count; i += LANES)
+        lanes_store(values + i, tanh_at(lanes_load((const int16_t *)positions + i, 0)), 0);
+}
+
+const struct shelfcast_functions SET(functions) = {SET(step), SET(run), SET(tanh)};

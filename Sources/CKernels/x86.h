@@ -1,0 +1,209 @@
+// What the x86 sets have in common: 256-bit registers. A set defines SET and `dot` before it includes this.
+#include <immintrin.h>
+
+#include "tanh_segments.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define LANES 16
+// Blocks of eight rows summed at once: their sums and products stay in registers.
+#define ROW_BLOCKS 8
+
+typedef __m256i rows8;
+typedef __m256i lanes;
+
+// MARK: Eight rows
+
+INLINE rows8 rows8_zero(void) { return _mm256_setzero_si256(); }
+INLINE rows8 rows8_add(rows8 a, rows8 b) { return _mm256_add_epi32(a, b); }
+INLINE rows8 rows8_load(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+
+// `RowMultiplier.rescale`: v · 2^-s rounded is ((v >> (s - 1)) + 1) >> 1.
+INLINE rows8 rows8_rescale(rows8 sums, const uint16_t *codes) {
+    __m256i code = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)codes));
+    __m256i mantissa = _mm256_and_si256(code, _mm256_set1_epi32(511));
+    __m256i shift = _mm256_srli_epi32(code, 9);
+    __m256i cut = _mm256_srav_epi32(_mm256_mullo_epi32(sums, mantissa), shift);
+    return _mm256_srai_epi32(_mm256_add_epi32(cut, _mm256_set1_epi32(1)), 1);
+}
+
+// Saturated to int16.
+INLINE void rows8_store(int16_t *p, rows8 sums) {
+    __m256i packed = _mm256_permute4x64_epi64(_mm256_packs_epi32(sums, sums), 0x08);
+    _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(packed));
+}
+
+INLINE lanes rows8_pack(rows8 first, rows8 second) {
+    return _mm256_permute4x64_epi64(_mm256_packs_epi32(first, second), 0xD8);
+}
+
+INLINE void rows8_store_two(int16_t *p, rows8 first, rows8 second) {
+    _mm256_storeu_si256((__m256i *)p, rows8_pack(first, second));
+}
+
+// Products of a tile with four bytes of the vector, the same four in each lane of `four`. Unsigned times signed is what the
+// instructions multiply: the sizes of the vector's bytes, with their signs on the weights. Both are within ±127.
+INLINE rows8 quad_products(rows8 products, const int8_t *tile, __m256i four) {
+    __m256i weights = _mm256_loadu_si256((const __m256i *)tile);
+    return dot(products, _mm256_abs_epi8(four), _mm256_sign_epi8(weights, four));
+}
+
+// Products of `count` blocks of eight rows from `first` on with a vector of 4 · quads bytes.
+INLINE void row_products(
+    const int8_t *tiles, int32_t quads, int32_t first, const int count, const int8_t *vector,
+    rows8 *products) {
+    const int8_t *block = tiles + (size_t)first * (size_t)quads * 32;
+    size_t stride = (size_t)quads * 32;
+    for (int i = 0; i < count; i++) products[i] = rows8_zero();
+    for (int32_t q = 0; q < quads; q++) {
+        int32_t four;
+        __builtin_memcpy(&four, vector + 4 * q, 4);
+        for (int i = 0; i < count; i++)
+            products[i] = quad_products(
+                products[i], block + (size_t)i * stride + 32 * (size_t)q, _mm256_set1_epi32(four));
+    }
+}
+
+// MARK: Sixteen numbers of 16 bits
+
+INLINE lanes lanes_all(int16_t v) { return _mm256_set1_epi16(v); }
+INLINE lanes lanes_add(lanes a, lanes b) { return _mm256_add_epi16(a, b); }
+INLINE lanes lanes_subtract(lanes a, lanes b) { return _mm256_sub_epi16(a, b); }
+INLINE lanes lanes_add_saturating(lanes a, lanes b) { return _mm256_adds_epi16(a, b); }
+INLINE lanes lanes_product(lanes a, lanes b) { return _mm256_mulhrs_epi16(a, b); }
+INLINE lanes lanes_xor(lanes a, lanes b) { return _mm256_xor_si256(a, b); }
+INLINE lanes lanes_min_unsigned(lanes a, lanes b) { return _mm256_min_epu16(a, b); }
+INLINE lanes lanes_mean_unsigned(lanes a, lanes b) { return _mm256_avg_epu16(a, b); }
+INLINE lanes lanes_size(lanes a) { return _mm256_abs_epi16(a); }
+// A 0 in `sign` stands for a value of 0 as well.
+INLINE lanes lanes_with_sign(lanes a, lanes sign) { return _mm256_sign_epi16(a, sign); }
+#define lanes_shift_right(a, n) _mm256_srli_epi16(a, n)
+INLINE lanes lanes_shift_left_3(lanes a) { return _mm256_slli_epi16(a, 3); }
+INLINE lanes lanes_shift_left_by(lanes a, int n) { return _mm256_sll_epi16(a, _mm_cvtsi32_si128(n)); }
+INLINE lanes lanes_shift_right_by(lanes a, int n) { return _mm256_srl_epi16(a, _mm_cvtsi32_si128(n)); }
+
+INLINE lanes lanes_load(const int16_t *p, const int half) {
+    return half ? _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)p))
+                : _mm256_loadu_si256((const __m256i *)p);
+}
+
+INLINE void lanes_store(int16_t *p, lanes v, const int half) {
+    if (half)
+        _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(v));
+    else
+        _mm256_storeu_si256((__m256i *)p, v);
+}
+
+// To int8, held within ±127: in the low eight bytes of each half.
+INLINE lanes lanes_narrow(lanes v) {
+    return _mm256_max_epi8(_mm256_packs_epi16(v, v), _mm256_set1_epi8(-127));
+}
+
+INLINE void lanes_store_narrowed(int8_t *p, lanes v, const int half) {
+    __m256i narrow = lanes_narrow(v);
+    if (half)
+        _mm_storel_epi64((__m128i *)p, _mm256_castsi256_si128(narrow));
+    else
+        _mm_storeu_si128(
+            (__m128i *)p, _mm256_castsi256_si128(_mm256_permute4x64_epi64(narrow, 0x08)));
+}
+
+// MARK: Four gates of four units
+
+INLINE lanes lanes_and(lanes a, lanes b) { return _mm256_and_si256(a, b); }
+
+// Where the gates of up to four units, one after the other without padding, go in a register with four lanes for each.
+struct four_places {
+    __m256i of_first, of_last; // indexes into the first and the last eight sums
+};
+
+INLINE struct four_places four_places_of(int32_t units) {
+    uint8_t first[32], last[32];
+    for (int lane = 0; lane < 16; lane++) {
+        // Lanes without a unit get some sum or other; nothing reads what becomes of it.
+        int from = (lane / 4) * units + (lane % 4 < units ? lane % 4 : 0);
+        for (int byte = 0; byte < 2; byte++) {
+            first[2 * lane + byte] = (uint8_t)(from < 8 ? 2 * from + byte : 0x80);
+            last[2 * lane + byte] = (uint8_t)(from >= 8 ? 2 * (from - 8) + byte : 0x80);
+        }
+    }
+    return (struct four_places){
+        _mm256_loadu_si256((const __m256i *)first), _mm256_loadu_si256((const __m256i *)last)};
+}
+
+INLINE lanes four_arrange(lanes sums, const struct four_places *places) {
+    __m256i first = _mm256_permute4x64_epi64(sums, 0x44), last = _mm256_permute4x64_epi64(sums, 0xEE);
+    return _mm256_or_si256(
+        _mm256_shuffle_epi8(first, places->of_first), _mm256_shuffle_epi8(last, places->of_last));
+}
+
+// One number for the three sigmoids, another for the candidate: i f g o.
+INLINE lanes four_gates_all(int16_t sigmoids, int16_t candidate) {
+    return _mm256_blend_epi32(_mm256_set1_epi16(sigmoids), _mm256_set1_epi16(candidate), 0x30);
+}
+
+// Each in the low four lanes.
+struct four_gates {
+    lanes i, f, g, o;
+};
+
+INLINE struct four_gates four_gates_of(lanes sigmoids, lanes tanhs) {
+    __m128i first = _mm256_castsi256_si128(sigmoids), last = _mm256_extracti128_si256(sigmoids, 1);
+    __m128i candidate = _mm256_extracti128_si256(tanhs, 1);
+    return (struct four_gates){
+        .i = _mm256_castsi128_si256(first),
+        .f = _mm256_castsi128_si256(_mm_shuffle_epi32(first, 0x0E)),
+        .g = _mm256_castsi128_si256(candidate),
+        .o = _mm256_castsi128_si256(_mm_shuffle_epi32(last, 0x0E)),
+    };
+}
+
+// The first four bytes in every lane of a quad.
+INLINE __m256i four_broadcast(lanes hidden) {
+    return _mm256_broadcastd_epi32(_mm256_castsi256_si128(hidden));
+}
+
+INLINE void four_store(int8_t *p, lanes hidden) {
+    int32_t four = _mm_cvtsi128_si32(_mm256_castsi256_si128(hidden));
+    __builtin_memcpy(p, &four, 4);
+}
+
+// MARK: Looking up one of sixteen
+
+#ifdef LOOK_UP_WHOLE
+
+typedef __m256i lanes_index;
+
+INLINE lanes_index lanes_index_of(lanes segment) { return segment; }
+
+INLINE lanes look_up(const int16_t *whole, lanes_index index) {
+    return _mm256_permutexvar_epi16(index, _mm256_loadu_si256((const __m256i *)whole));
+}
+
+#define lanes_look_up(table, index) look_up((table).whole, index)
+#define lanes_look_up_high(table, index) look_up((table).whole, index)
+
+#else
+
+// An index byte with its top bit set gives 0.
+typedef struct {
+    __m256i low, high;
+} lanes_index;
+
+INLINE lanes_index lanes_index_of(lanes segment) {
+    return (lanes_index){
+        _mm256_or_si256(segment, _mm256_set1_epi16((int16_t)0x8000)),
+        _mm256_or_si256(_mm256_slli_epi16(segment, 8), _mm256_set1_epi16(0x80)),
+    };
+}
+
+INLINE __m256i bytes_of(const uint8_t *table, __m256i index) {
+    return _mm256_shuffle_epi8(
+        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table)), index);
+}
+
+#define lanes_look_up(table, index)                                                                    \
+    _mm256_or_si256(bytes_of((table).low, (index).low), bytes_of((table).high, (index).high))
+// For a table whose low bytes are 0.
+#define lanes_look_up_high(table, index) bytes_of((table).high, (index).high)
+
+#endif

@@ -1,0 +1,43 @@
+import CKernels
+
+/// A set of instructions that the integer network runs with. All give the same bits; `plain` defines them.
+package enum KernelSet: Int32, CaseIterable, Sendable {
+    case plain = 0
+    case avx2 = 1
+    /// AVX2 and the dot product of bytes.
+    case avxVNNI = 2
+    /// AVX2, the dot product of bytes and the table look-up of AVX-512.
+    case avx512VNNI = 3
+    case neon = 4
+    /// NEON and the dot product of bytes.
+    case neonDot = 5
+
+    package var name: String {
+        switch self {
+        case .plain: "plain"
+        case .avx2: "avx2"
+        case .avxVNNI: "avx-vnni"
+        case .avx512VNNI: "avx512-vnni"
+        case .neon: "neon"
+        case .neonDot: "neon-dot"
+        }
+    }
+
+    package init?(name: String) {
+        for set in Self.allCases where set.name.utf8.elementsEqual(name.utf8) {
+            self = set
+            return
+        }
+        return nil
+    }
+
+    /// Whether this CPU, and the system on it, runs the set.
+    package var isAvailable: Bool {
+        self == .plain || shelfcast_kernel_set_available(rawValue) != 0
+    }
+
+    /// The sets that run here, the plain one first and the best last.
+    package static var available: [KernelSet] { allCases.filter { $0.isAvailable } }
+
+    package static var best: KernelSet { available.last ?? .plain }
+}
