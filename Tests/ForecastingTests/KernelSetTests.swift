@@ -1,0 +1,90 @@
+import Forecasting
+import Kernels
+import TestSupport
+import Testing
+
+@Suite("Kernel sets")
+struct KernelSetTests {
+    static let units = [1, 2, 3, 4, 5, 8, 9, 15, 16, 17, 24, 25, 63, 64, 65, 127, 128]
+
+    /// What is left behind by a run: every bit of it is defined.
+    struct Outcome: Equatable {
+        var output: Int32
+        var cell: [Int16]
+        var hidden: [Int8]
+
+        init(_ recurrence: IntegerRecurrence) {
+            output = recurrence.run()
+            cell = [Int16](recurrence.cell)
+            hidden = [Int8](recurrence.hidden)
+        }
+    }
+
+    @Test(
+        "Every set this CPU has gives the plain one's bits", arguments: CellKind.allCases, units)
+    func equal(cell: CellKind, units: Int) {
+        var numbers = SeededGenerator(seed: UInt64(units))
+        for (inputs, window) in [(1, 14), (2, 1), (5, 3), (20, 14), (64, 64)] {
+            let network = IntegerRecurrenceTests.network(
+                NetworkShape(cell: cell, inputWidth: inputs, units: units), shifts: 5...14, &numbers
+            )
+            let values = (0..<window * inputs).map { _ in
+                Float.random(in: -2...2, using: &numbers)
+            }
+            func outcome(_ kernels: KernelSet) -> Outcome {
+                let recurrence = IntegerRecurrenceTests.recurrence(
+                    network, window: window, kernels: kernels)
+                recurrence.load(window: values)
+                return Outcome(recurrence)
+            }
+            let expected = outcome(.plain)
+            for kernels in KernelSet.available where kernels != .plain {
+                #expect(outcome(kernels) == expected, "\(kernels.name), \(inputs) inputs")
+            }
+        }
+    }
+
+    /// Weights, inputs, biases and multipliers at their ends, either sign: sums saturate or come as near as they can.
+    @Test("Numbers at their ends give the plain one's bits", arguments: CellKind.allCases)
+    func extremes(cell: CellKind) {
+        for sign in [1, -1] as [Int8] {
+            for shift in [1, 9, 30] as [UInt16] {
+                for bits in [8, 13, 14] {
+                    var network = IntegerNetwork(
+                        shape: NetworkShape(cell: cell, inputWidth: 64, units: 128))
+                    network.inputKernel = network.inputKernel.map { _ in 127 * sign }
+                    network.recurrentKernel = network.recurrentKernel.map { _ in 127 * sign }
+                    network.denseKernel = network.denseKernel.map { _ in 127 * sign }
+                    network.inputMultipliers = network.inputMultipliers.map { _ in
+                        .init(code: shift << 8 | 0xFF)
+                    }
+                    network.recurrentMultipliers = network.inputMultipliers
+                    network.bias = network.bias.map { _ in Int32(sign) * IntegerNetwork.biasMax }
+                    network.scalars = network.scalars.map { _ in IntegerNetwork.scalarMax }
+                    network.cellFractionBits = bits
+                    network.hiddenFractionBits = 7
+                    func outcome(_ kernels: KernelSet, _ input: Float) -> Outcome {
+                        let recurrence = IntegerRecurrenceTests.recurrence(
+                            network, window: 3, kernels: kernels)
+                        recurrence.load(window: [Float](repeating: input, count: 192))
+                        return Outcome(recurrence)
+                    }
+                    for input in [10, -10] as [Float] {
+                        let expected = outcome(.plain, input)
+                        for kernels in KernelSet.available {
+                            #expect(outcome(kernels, input) == expected, "\(kernels.name)")
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("A set is found by its name, and the plain one runs everywhere")
+    func names() {
+        for kernels in KernelSet.allCases { #expect(KernelSet(name: kernels.name) == kernels) }
+        #expect(KernelSet(name: "") == nil)
+        #expect(KernelSet.available.first == .plain)
+        #expect(KernelSet.available.contains(.best))
+    }
+}
