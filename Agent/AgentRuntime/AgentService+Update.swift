@@ -6,6 +6,7 @@ import UpdateTrust
 /// a power cut between any two leaves a step to repeat.
 extension AgentService {
     static let acceptedFile = "accepted-package.json"
+    private static let brokenNotice = "the active package could not be loaded: "
 
     /// Takes up what a restart interrupted, and loads the active package.
     func resume() throws(AgentError) {
@@ -237,6 +238,12 @@ extension AgentService {
                     try? rollback.accept(candidate.stated)
                     accepted = rollback.accepted
                     if let accepted { try store.save(accepted) }
+                    // What was broken is replaced: the notice has been heard.
+                    if let notice = try store.text(.notice),
+                        notice.starts(with: Self.brokenNotice.utf8)
+                    {
+                        try store.clear(.notice)
+                    }
                     try store.queueReport(
                         digest: candidate.stated.digest, outcome: .active,
                         reason: "golden vectors proved", arenaBytes: candidate.stated.arenaBytes)
@@ -258,7 +265,7 @@ extension AgentService {
                                 ? "no package runs: " : "the former package runs: ")
                                 + reason, arenaBytes: 0)
                     }
-                    try store.set(.notice, "the active package could not be loaded: " + reason)
+                    try store.set(.notice, Self.brokenNotice + reason)
                     try refreshForecasts()
                 case .nothing, .fetch, .discard, .check, .prove:
                     preconditionFailure("not the end of an update")

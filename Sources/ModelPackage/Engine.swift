@@ -20,7 +20,8 @@ package enum EngineError: Error, Equatable, Sendable {
         switch self {
         case .invalid(let error): error.message
         case .missingFeature(let feature):
-            "the package needs the runtime feature \(feature), which this device does not have"
+            "the package needs the runtime feature \(feature), which this program does not have: "
+                + "build it again on the hub, or update this program"
         case .arenaMisstated(let stated, let computed):
             "the package states an arena of \(stated) bytes but takes \(computed)"
         case .overBudget(let arena, let budget):
@@ -48,7 +49,8 @@ package struct Forecast: Equatable, Sendable {
 }
 
 extension CellKind {
-    /// The name under which a runtime says that it has this cell's integers.
+    /// The name under which a runtime says that it has this cell's integers, as INTEGER.md defines them; those of 0.1.0
+    /// were `lstm-int8-v1`.
     package var runtimeFeature: String {
         switch self {
         case .lstm: "lstm-int8-v2"

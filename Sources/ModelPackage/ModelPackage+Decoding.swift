@@ -13,23 +13,13 @@ extension ModelPackage {
         let manifest = try Manifest(decoding: manifestBytes)
         // Checked before the widths derived from it size anything.
         do { try manifest.spec.validate() } catch { throw .spec(error) }
-        if sections.version == 1, manifest.spec.inputs.contains(.persistence) {
-            throw .spec(.unknownInputs(rawValue: manifest.spec.inputs.rawValue))
-        }
         var package = ModelPackage(
             manifest: manifest,
-            network: sections.version == 1
-                ? try IntegerNetwork(
-                    decodingVersion1: networkBytes, inputWidth: manifest.spec.inputWidth)
-                : try CodedNetwork(networkBytes, inputWidth: manifest.spec.inputWidth).decoded(),
+            network: try CodedNetwork(networkBytes, inputWidth: manifest.spec.inputWidth).decoded(),
             profiles: [.flat], starts: [])
         if manifest.spec.form == .profile {
             guard let bytes = sections[.profiles] else { throw .missingSection(.profiles) }
-            if sections.version == 1 {
-                try package.decodeProfilesVersion1(bytes)
-            } else {
-                try package.decodeProfiles(bytes)
-            }
+            try package.decodeProfiles(bytes)
         } else if sections[.profiles] != nil {
             throw .field(.profileCount, index: 0)
         }
@@ -37,13 +27,7 @@ extension ModelPackage {
             guard manifest.spec.form == .profile else { throw .field(.calendar, index: 0) }
             try package.decodeCalendar(bytes)
         }
-        if let bytes = sections[.starts] {
-            if sections.version == 1 {
-                try package.decodeStartsVersion1(bytes)
-            } else {
-                try package.decodeStarts(bytes)
-            }
-        }
+        if let bytes = sections[.starts] { try package.decodeStarts(bytes) }
         if let bytes = sections[.goldenVectors] { try package.decodeGoldenVectors(bytes) }
         try package.validate()
         return package
@@ -57,12 +41,8 @@ extension ModelPackage {
 
     /// Unpacked, by section.
     struct Sections {
-        /// Of the file.
-        let version: UInt8
         private var contents = [[UInt8]?](repeating: nil, count: PackageSection.allCases.count)
         fileprivate(set) var bytes = PackageBytes()
-
-        init(version: UInt8) { self.version = version }
 
         subscript(section: PackageSection) -> [UInt8]? {
             get { contents[Int(section.rawValue) - 1] }
@@ -73,8 +53,8 @@ extension ModelPackage {
     static func sections(of file: [UInt8]) throws(PackageError) -> Sections {
         guard file.count > magic.count, file.starts(with: magic) else { throw .notAPackage }
         let version = file[magic.count]
-        guard readableVersions.contains(version) else { throw .unsupportedVersion(version) }
-        var sections = Sections(version: version)
+        guard version == formatVersion else { throw .unsupportedVersion(version) }
+        var sections = Sections()
         var position = magic.count + 1
         var lastTag: UInt8 = 0
 
@@ -103,9 +83,7 @@ extension ModelPackage {
             let tag = try byte()
             let section = PackageSection(rawValue: tag)
             // Tags from 128 on are for what an older program may skip.
-            guard section != nil || tag >= 128, version > 1 || section != .calendar else {
-                throw .unknownSection(tag: tag)
-            }
+            guard section != nil || tag >= 128 else { throw .unknownSection(tag: tag) }
             if let section, tag <= lastTag { throw .sectionOutOfOrder(section) }
             lastTag = max(lastTag, tag)
             let packingCode = try byte()
@@ -120,8 +98,7 @@ extension ModelPackage {
                     section, bytes: UInt64(unpackedBytes), bytesMax: section.bytesMax)
             }
             guard let packing = Packing(rawValue: packingCode),
-                let content = packing.unpack(
-                    packed, unpackedBytes: unpackedBytes, version: version)
+                let content = packing.unpack(packed, unpackedBytes: unpackedBytes)
             else { throw .packing(section) }
             sections[section] = content
             sections.bytes[section] = position - begin

@@ -134,8 +134,7 @@ extension PackageSection {
         var smallest: [UInt8]?
         for content in contents {
             precondition(content.count <= bytesMax)
-            let (packing, packed) = Packing.smallest(
-                content, version: ModelPackage.formatVersion)
+            let (packing, packed) = Packing.smallest(content)
             var writer = ByteWriter()
             writer.byte(rawValue)
             writer.byte(packing.rawValue)

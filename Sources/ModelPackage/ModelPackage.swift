@@ -2,10 +2,8 @@ package import Forecasting
 
 /// A model as it travels: one variant, for one store's items or for any store. FORMAT.md is its byte layout.
 package struct ModelPackage: Equatable, Sendable {
-    /// What `encode` writes.
+    /// What is written and read.
     package static let formatVersion: UInt8 = 2
-    /// What `decode` reads.
-    package static let readableVersions: ClosedRange<UInt8> = 1...2
     static let magic: [UInt8] = [UInt8]("SHPK".utf8)
     package static let fileBytesMax = 512 * 1_024
     package static let startsMax = 4_096
@@ -13,9 +11,7 @@ package struct ModelPackage: Equatable, Sendable {
     package static let goldenVectorsMax = 16
     package static let featuresMax = 8
     /// What deflate's window holds before a section packed with the preset dictionary. Part of the format.
-    package static func packingDictionary(version: UInt8) -> [UInt8] {
-        Packing.dictionary(version: version)
-    }
+    package static var packingDictionary: [UInt8] { Packing.dictionary }
     /// The range of every day in a package: 2199-12-31 is the last.
     static let days = 64...84_005
 

@@ -17,7 +17,7 @@ package struct PackageBytes: Equatable, Sendable {
         let sections = try ModelPackage.sections(of: file)
         self = sections.bytes
         let shape = try ModelPackage.decode(file).network.shape
-        if sections.version > 1, let network = sections[.network] {
+        if let network = sections[.network] {
             decoding += try CodedNetwork(network, inputWidth: shape.inputWidth).workingBytes
         }
         decoding += inflating

@@ -37,7 +37,7 @@ package enum PackageSection: UInt8, CaseIterable, Sendable {
 package enum PackageField: Sendable {
     case number, features, feature, family, variant, recipe, lineage, form, output, store, asOf
     case arenaBytes, evaluation, newItemScale, cell, units, inputWidth
-    case tensorCount, tensorKind, tensorType, tensorRank, tensorDimension, stepRun
+    case stepRun
     case coding, codeTable, codeLengths, codePrior, codeRank, codeSymbol, codeStream
     case profileCount, factor, startCount, item, itemRun, itemOrder, level, scale, profileIndex
     case persistence, calendar, dayOfMonth, specialDayCount, specialDay
@@ -62,11 +62,6 @@ package enum PackageField: Sendable {
         case .cell: "the cell"
         case .units: "the units"
         case .inputWidth: "the input width"
-        case .tensorCount: "the count of tensors"
-        case .tensorKind: "a tensor's kind or place"
-        case .tensorType: "a tensor's type"
-        case .tensorRank: "a tensor's rank"
-        case .tensorDimension: "a tensor's dimension"
         case .stepRun: "a run of input steps"
         case .coding: "a tensor's coding"
         case .codeTable: "a coding's table of values"
@@ -105,7 +100,7 @@ package enum PackageError: Error, Equatable, Sendable {
     case fileTooLarge(bytes: Int, bytesMax: Int)
     /// The first four bytes are not the magic.
     case notAPackage
-    /// Written by a later program.
+    /// Written by an earlier or a later program.
     case unsupportedVersion(UInt8)
     /// A section this program does not know and may not skip.
     case unknownSection(tag: UInt8)
@@ -132,8 +127,10 @@ package enum PackageError: Error, Equatable, Sendable {
             "the package has \(bytes) bytes, more than the \(bytesMax) allowed"
         case .notAPackage: "these bytes are no model package"
         case .unsupportedVersion(let version):
-            "the package has format version \(version); this program reads versions "
-                + "\(ModelPackage.readableVersions.lowerBound) to \(ModelPackage.readableVersions.upperBound)"
+            "the package has format version \(version) and this program reads version "
+                + "\(ModelPackage.formatVersion): "
+                + (version < ModelPackage.formatVersion
+                    ? "build it again on the hub" : "update this program")
         case .unknownSection(let tag): "the package has a section \(tag) this program does not know"
         case .sectionOutOfOrder(let section):
             "the package's section \(section.name) is repeated or out of order"

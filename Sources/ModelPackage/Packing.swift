@@ -9,9 +9,7 @@ enum Packing: UInt8, CaseIterable {
 
     /// What deflate has in its window beforehand, the likeliest text last. Belongs to the format: a changed byte is a new
     /// version.
-    static func dictionary(version: UInt8) -> [UInt8] {
-        version == 1 ? dictionary1 : oddDays + [UInt8](recipes.utf8) + dictionary1
-    }
+    static let dictionary: [UInt8] = oddDays + [UInt8](texts.utf8)
 
     /// From a golden vector: an item without a start, its level 4, a day on, and everything odd in its window.
     private static let oddDays: [UInt8] = [
@@ -19,31 +17,27 @@ enum Packing: UInt8, CaseIterable {
         0x0B,
         5,
     ]
-    private static let recipes = """
+    private static let texts = """
         fastgrnn-int8-v2 | gru-int8-v2 plain calendar profile fastgrnn8 gru4 inputs=weekday,month,year \
         window=28 | fold | shrink 25% | codebook 16 over=network | lowrank 4 of=recurrent | fp16 | ternary | \
         binary | distill from=self lesson=features truth=0.5 epochs=20 rate=0.0001 | prune 70% by=gradient \
         rounds=4 | distill from=lstm64x3 form=plain | finetune | qat int4 scale=gate range=error | huffman \
-        | range | packed | zlib | lstm64 form=calendar | lstm2 form=profile | qat int8 | smallest
-        """
-
-    private static let dictionary1: [UInt8] = [UInt8](
-        """
+        | range | packed | zlib | lstm64 form=calendar | lstm2 form=profile | qat int8 | smallest\
         2013-01-01 2014-12-31 2015-06-30 2016-12-31 2017-12-31 2025-12-31 2026-06-30 sha256:0123456789abcdef \
         days rows series stores items epochs percentile 99.9 quantization-aware training, pruned, distilled, \
         lstm-64 lstm-32 lstm-16 lstm-8 lstm-4 lstm-2 lstm-1 units window calendar-64 calendar-32 calendar-16 \
         calendar-8 calendar-4 plain-64 plain-32 plain-16 plain-8 profile-16 profile-8 profile-4 profile-2 \
         \u{1}\u{C}lstm-int8-v2post-training int8, per-row symmetric, calibrated on 256 windowssnapshot , seed 1
-        """.utf8)
+        """
 
     /// What inflating takes: a window of 32 KiB and "about 7 kilobytes", as zlib's zconf.h counts them.
     static let inflatingBytes = 39 * 1_024
 
     /// The smallest of the three; the earlier one when two are equal.
-    static func smallest(_ content: [UInt8], version: UInt8) -> (packing: Packing, bytes: [UInt8]) {
+    static func smallest(_ content: [UInt8]) -> (packing: Packing, bytes: [UInt8]) {
         var best = (packing: Packing.stored, bytes: content)
         for packing in [Packing.deflate, .deflateWithDictionary] {
-            let packed = packing.pack(content, version: version)
+            let packed = packing.pack(content)
             // A packed section also states its packed length: one byte, two from 128 on, three from 16,384 on.
             let head = packed.count < 128 ? 1 : packed.count < 16_384 ? 2 : 3
             let bestHead = best.packing == .stored ? 0 : head
@@ -53,7 +47,7 @@ enum Packing: UInt8, CaseIterable {
     }
 
     /// - Precondition: `content` is at most a section's `bytesMax`.
-    private func pack(_ content: [UInt8], version: UInt8) -> [UInt8] {
+    private func pack(_ content: [UInt8]) -> [UInt8] {
         var stream = z_stream()
         // -15: deflate without zlib's header and checksum; the package's digest guards the bytes.
         var status = deflateInit2_(
@@ -62,7 +56,7 @@ enum Packing: UInt8, CaseIterable {
         precondition(status == Z_OK, "zlib has no memory")
         defer { deflateEnd(&stream) }
         if self == .deflateWithDictionary {
-            let dictionary = Self.dictionary(version: version)
+            let dictionary = Self.dictionary
             status = deflateSetDictionary(&stream, dictionary, UInt32(dictionary.count))
             precondition(status == Z_OK)
         }
@@ -84,9 +78,7 @@ enum Packing: UInt8, CaseIterable {
 
     /// - Parameter unpackedBytes: announced, and already checked against its ceiling: no more is ever allocated.
     /// - Returns: nil unless `packed` is one complete stream of exactly `unpackedBytes` and nothing more.
-    func unpack(
-        _ packed: ArraySlice<UInt8>, unpackedBytes: Int, version: UInt8
-    ) -> [UInt8]? {
+    func unpack(_ packed: ArraySlice<UInt8>, unpackedBytes: Int) -> [UInt8]? {
         if self == .stored { return packed.count == unpackedBytes ? [UInt8](packed) : nil }
         var stream = z_stream()
         guard
@@ -94,7 +86,7 @@ enum Packing: UInt8, CaseIterable {
         else { return nil }
         defer { inflateEnd(&stream) }
         if self == .deflateWithDictionary {
-            let dictionary = Self.dictionary(version: version)
+            let dictionary = Self.dictionary
             guard
                 inflateSetDictionary(&stream, dictionary, UInt32(dictionary.count))
                     == Z_OK

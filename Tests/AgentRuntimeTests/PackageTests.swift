@@ -200,6 +200,57 @@ struct PackageTests {
         #expect(try bare.close(TestPackage.day(1), isClosedAllDay: false).nextForecasts == 0)
     }
 
+    /// What a device may hold from before an update of its program.
+    static let earlier: [(name: String, says: String)] = [
+        ("format version 1", "has format version 1 and this program reads version 2"),
+        ("the integers of 0.1.0", "needs the runtime feature lstm-int8-v1"),
+    ]
+
+    @Test(
+        "of an earlier program stops no device: it says why, keeps selling, and takes the next",
+        arguments: earlier.indices)
+    func earlierProgram(row: Int) throws {
+        var old = try TestPackage.model(release: 3)
+        old.manifest.requiredFeatures = ["lstm-int8-v1"]
+        var content = old.encode()
+        if row == 0 { content[4] = 1 }
+        try hub.offer(content, release: 3)
+        let old3 = hub.desired
+        do {
+            // As the earlier program left it: active, proved, and the last accepted one.
+            let store = try AgentStore.open(directory: folder.path, checks: false)
+            let candidate = try #require(
+                AgentStore.candidate(statement: old3.statement, signature: old3.signature))
+            try store.put(candidate, content: content, in: .first)
+            try store.save(Update(active: .first))
+            var rollback = RollbackGuard()
+            try rollback.accept(candidate.stated)
+            try store.save(try #require(rollback.accepted))
+        }
+        let service = try AgentService.start(folder)
+        #expect(service.running == nil)
+        let notice = String(
+            decoding: service.reply(to: .status)["notice"]?.utf8 ?? [], as: UTF8.self)
+        #expect(notice.contains("could not be loaded"))
+        #expect(notice.contains(Self.earlier[row].says), "\(notice)")
+        try service.sell(4, of: "1", on: TestPackage.day(1))
+        #expect(try service.close(TestPackage.day(1), isClosedAllDay: false).nextForecasts == 0)
+        // The hub hears of it, and a hub that goes on wanting the old one is told once.
+        hub.desired = DesiredState(desire: .stayAsYouAre)
+        try hub.visit(service)
+        hub.desired = old3
+        try hub.visit(service)
+        #expect(hub.reports.map(\.outcome) == [.rolledBack, .refused])
+        #expect(hub.reports.allSatisfy { $0.reason.contains(Self.earlier[row].says) })
+        #expect(hub.sold["\(TestPackage.day(1).daysSince1970) 1"] == 4)
+        #expect(try outcome(service) == "0 reports")
+        try hub.offer(try TestPackage.model(release: 4).encode(), release: 4)
+        #expect(try outcome(service) == "active")
+        #expect(service.reply(to: .status)["notice"] == .null)
+        #expect(try AgentService.start(folder).running?.release == 4)
+        #expect(try service.close(TestPackage.day(2), isClosedAllDay: false).nextForecasts == 3)
+    }
+
     @Test("may come in pieces of any size", arguments: [1, 7, 64, 49_152])
     func pieces(_ bytes: Int) throws {
         let service = try AgentService.start(folder)

@@ -147,7 +147,7 @@ struct ModelPackageTests {
             try PackageFixtures.package(.calendar, units: 3, items: 4).encode(),
             try PackageFixtures.package(.plain, units: 2, items: 2).encode(),
             try PackageFixtures.package(.calendar, cell: .gru, units: 2, items: 2).encode(),
-            RawPackage.fastGRNN.file, RawPackage.version1.file,
+            RawPackage.fastGRNN.file,
         ]
         for _ in 0..<10_000 {
             var file = sources.randomElement(using: &numbers)!
@@ -365,10 +365,6 @@ struct CodedPackageTests {
         let coded = try PackageBytes(of: plain.encode(coding: .range)).decoding
         let known = 39 * 1_024 + 4 * (1 + 32) + 4 * 32 + 32 * 9 + 8 + 128 * 8 + 511 * 4
         #expect((known + 300..<known + 1_300).contains(coded))
-        // Version 1 has no tables.
-        let version1 = RawPackage.version1
-        let before = version1.sections.flatMap(\.fields).map(\.bytes.count).reduce(0, +)
-        #expect(try PackageBytes(of: version1.file).decoding == before + tensors)
     }
 
     @Test("Hostile codes are refused or read, and never crash", arguments: 1...4)

@@ -5,11 +5,9 @@ import Testing
 /// One row for each way a package can be malformed.
 @Suite("Malformed packages")
 struct PackageRowsTests {
-    @Test(
-        "Bytes written by hand from FORMAT.md say what the document says, in either version",
-        arguments: [RawPackage(), .version1])
-    func goldenBytes(raw: RawPackage) throws {
-        let package = try ModelPackage.decode(raw.file)
+    @Test("Bytes written by hand from FORMAT.md say what the document says")
+    func goldenBytes() throws {
+        let package = try ModelPackage.decode(RawPackage().file)
         let manifest = package.manifest
         #expect(manifest.requiredFeatures == ["lstm-int8-v2"])
         #expect(manifest.family == "f1" && manifest.variant == "p1")
@@ -51,7 +49,7 @@ struct PackageRowsTests {
         #expect(golden.networkOutput == -10 && golden.units == 1)
     }
 
-    /// Field, its bytes, the error: where the versions are alike.
+    /// Field, its bytes, the error.
     static let rows: [(String, [UInt8], PackageError)] = [
         ("feature count", [9], .field(.features, index: 0)),
         ("feature", [0], .field(.feature, index: 0)),
@@ -114,19 +112,16 @@ struct PackageRowsTests {
         ("golden units", [0, 0, 0x80, 0x3F, 1], .strayBytes(.goldenVectors, count: 1)),
     ]
 
-    @Test("A malformed field is named", arguments: rows, [RawPackage(), .version1])
-    func malformedField(row: (String, [UInt8], PackageError), raw: RawPackage) {
-        Self.expect(row, raw)
-    }
-
-    static func expect(_ row: (String, [UInt8], PackageError), _ raw: RawPackage) {
-        var raw = raw
+    @Test("A malformed field is named", arguments: rows + sectionRows)
+    func malformedField(row: (String, [UInt8], PackageError)) {
+        var raw = RawPackage()
         raw[row.0] = row.1
         #expect(throws: row.2, "\(row.0)") { try ModelPackage.decode(raw.file) }
         #expect(!row.2.message.isEmpty)
     }
 
-    static let version2Rows: [(String, [UInt8], PackageError)] = [
+    /// Of the sections that codings shrink.
+    static let sectionRows: [(String, [UInt8], PackageError)] = [
         ("cell", [0], .field(.cell, index: 0)),
         ("cell", [4], .field(.cell, index: 0)),
         ("cell", [3], .field(.coding, index: 2)),  // one weight, not four
@@ -255,11 +250,6 @@ struct PackageRowsTests {
         ("start stream", [0xFF, 0xFF, 0xFF, 0xFF, 0xFF], .field(.codeStream, index: 0)),
     ]
 
-    @Test("A malformed field of version 2 is named", arguments: version2Rows)
-    func malformedVersion2(row: (String, [UInt8], PackageError)) {
-        Self.expect(row, RawPackage())
-    }
-
     /// In place of the items 9 and 10; the runs, the others, the error or what is read.
     static let itemRows: [([UInt8], [UInt8], PackageError?, [String])] = [
         ([0], [0, 1, 0x39, 0, 2, 0x31, 0x30], nil, ["9", "10"]),
@@ -294,84 +284,6 @@ struct PackageRowsTests {
         }
     }
 
-    static let version1Rows: [(String, [UInt8], PackageError)] = [
-        ("input width", [0], .field(.inputWidth, index: 0)),
-        ("input width", [2], .field(.inputWidth, index: 0)),
-        ("units", [0], .field(.units, index: 0)),
-        ("units", [0x81, 1], .field(.units, index: 0)),  // 129
-        (
-            "units", [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1],
-            .field(.units, index: 0)
-        ),
-        ("units", [2], .field(.tensorDimension, index: 1)),  // every tensor says one unit
-        ("units", [0x80, 1], .field(.tensorDimension, index: 1)),
-        ("cell bits", [7], .network(.cellFractionBits(7))),
-        ("cell bits", [255], .network(.cellFractionBits(255))),
-        ("hidden bits", [12], .network(.hiddenFractionBits(12))),
-        ("output scale", [0, 0, 0, 0], .network(.outputScale)),
-        ("output scale", [0, 0, 0, 0x80], .network(.outputScale)),
-        ("output scale", [0, 0, 0x80, 0x7F], .network(.outputScale)),
-        ("output scale", [0, 0, 0xC0, 0x7F], .network(.outputScale)),
-        ("tensor count", [7], .field(.tensorCount, index: 0)),
-        ("tensor count", [9], .field(.tensorCount, index: 0)),
-        ("steps head", [2, 0x41, 1], .field(.tensorKind, index: 0)),
-        ("steps head", [1, 0x11, 1], .field(.tensorType, index: 0)),
-        ("steps head", [1, 0x42, 1, 1], .field(.tensorRank, index: 0)),
-        ("steps head", [1, 0x41, 2], .field(.tensorDimension, index: 0)),
-        ("steps", [2, 0, 0, 0x80, 0x42], .field(.stepRun, index: 0)),
-        ("steps", [0, 0, 0, 0x80, 0x42], .field(.stepRun, index: 0)),
-        ("steps", [1, 0, 0, 0, 0], .network(.inputSteps(at: 0))),
-        ("steps", [1, 0, 0, 0xC0, 0x7F], .network(.inputSteps(at: 0))),
-        ("steps", [1, 0, 0, 0x80, 0x7F], .network(.inputSteps(at: 0))),
-        ("input kernel head", [2, 0x12, 0xFF, 0xFF, 0x7F, 1], .field(.tensorDimension, index: 1)),
-        ("input kernel head", [3, 0x12, 4, 1], .field(.tensorKind, index: 1)),
-        ("input kernel", [1, 0xFF, 127, 0x80], .network(.weight(.inputKernel, at: 3))),
-        ("recurrent kernel", [0x80, 6, 7, 8], .network(.weight(.recurrentKernel, at: 0))),
-        (
-            "input multipliers", [0, 8, 1, 9, 0xFF, 10, 0, 0],
-            .network(.multiplier(.inputMultipliers, at: 3))
-        ),
-        (
-            "recurrent multipliers", [0, 31, 0, 8, 0, 8, 0, 8],
-            .network(.multiplier(.recurrentMultipliers, at: 0))
-        ),
-        ("gate bias", [0, 0x82, 0x80, 0x80, 1, 1, 2], .network(.bias(.bias, at: 1))),  // 2^20 + 1
-        ("gate bias", [0, 0x80, 0x80, 0x80, 0x80, 0x10, 1, 2], .field(.number, index: 0)),  // 2^31
-        ("dense kernel", [0x80], .network(.weight(.denseKernel, at: 0))),
-        ("dense bias", [0x82, 0x80, 0x80, 0x80, 8], .network(.bias(.denseBias, at: 0))),
-        ("dense bias", [], .truncated(.network)),
-        ("dense bias", [0x13, 0], .strayBytes(.network, count: 1)),
-
-        ("profile count", [0], .field(.profileCount, index: 0)),
-        ("profile count", [3], .truncated(.profiles)),
-        ("profile count", [1], .strayBytes(.profiles, count: 38)),
-        ("profile count", [0x81, 0x20], .field(.profileCount, index: 0)),  // 4,097
-        ("profile 1", [UInt8](repeating: 0, count: 38), .field(.factor, index: 1)),
-        (
-            "profile 0", [0xFF, 3] + [UInt8]((0..<18).flatMap { _ in [0, 0x20] }),
-            .field(.factor, index: 0)
-        ),
-
-        ("start count", [0], .field(.startCount, index: 0)),
-        ("start count", [0x81, 0x20], .field(.startCount, index: 0)),  // too many items
-        ("start count", [1], .strayBytes(.starts, count: 7)),
-        ("items", [0, 2, 0x31, 0x30], .field(.item, index: 0)),
-        ("items", [1, 0x2C, 2, 0x31, 0x30], .field(.item, index: 0)),
-        ("items", [1, 0x39, 33] + [UInt8](repeating: 0x61, count: 33), .field(.item, index: 1)),
-        ("items", [1, 0x39, 1, 0x39], .field(.itemOrder, index: 1)),  // twice
-        ("items", [2, 0x31, 0x30, 1, 0x39], .field(.itemOrder, index: 1)),
-        ("levels", [0, 0xC0, 0x7F, 0, 0x20, 0x41], .field(.level, index: 0)),  // NaN
-        ("levels", [0, 0x80, 0x3F, 0, 0x80, 0x7F], .field(.level, index: 1)),  // infinity
-        ("levels", [0, 0, 0, 0, 0x20, 0x41], .field(.level, index: 0)),
-        ("levels", [0, 0x80, 0xBF, 0, 0x20, 0x41], .field(.level, index: 0)),
-        ("profile indexes", [0, 2], .field(.profileIndex, index: 1)),
-    ]
-
-    @Test("A malformed field of version 1 is named", arguments: version1Rows)
-    func malformedVersion1(row: (String, [UInt8], PackageError)) {
-        Self.expect(row, .version1)
-    }
-
     static let files: [(String, @Sendable (RawPackage) -> [UInt8], PackageError)] = [
         ("nothing", { _ in [] }, .notAPackage),
         ("the magic alone", { [UInt8]($0.file.prefix(4)) }, .notAPackage),
@@ -381,13 +293,8 @@ struct PackageRowsTests {
             .unsupportedVersion(3)
         ),
         (
-            "no version", { [UInt8]($0.file.prefix(4)) + [0] + $0.file.dropFirst(5) },
-            .unsupportedVersion(0)
-        ),
-        (
-            "a later version's network in an earlier one's file",
-            { [UInt8]($0.file.prefix(4)) + [1] + $0.file.dropFirst(5) },
-            .field(.tensorCount, index: 0)
+            "an earlier version", { [UInt8]($0.file.prefix(4)) + [1] + $0.file.dropFirst(5) },
+            .unsupportedVersion(1)
         ),
         ("no section", { $0.header }, .missingSection(.manifest)),
         ("no network", { drop(2, $0) }, .missingSection(.network)),
@@ -543,20 +450,6 @@ struct PackageRowsTests {
         #expect(package.profiles.count == 2)
     }
 
-    @Test("Version 1 has neither calendar nor persistence")
-    func calendarVersion1() throws {
-        let raw = RawPackage.withCalendar
-        let calendar = raw.sections[5].fields.flatMap(\.bytes)
-        #expect(throws: PackageError.unknownSection(tag: 6)) {
-            try ModelPackage.decode(RawPackage.version1.file + RawPackage.section(6, calendar))
-        }
-        var persistent = RawPackage.version1
-        persistent["inputs"] = [32]
-        #expect(throws: PackageError.spec(.unknownInputs(rawValue: 32))) {
-            try ModelPackage.decode(persistent.file)
-        }
-    }
-
     @Test("A calendar that says nothing, or comes in another form, is refused")
     func needlessCalendar() throws {
         #expect(throws: PackageError.field(.calendar, index: 0)) {
@@ -577,18 +470,16 @@ struct PackageRowsTests {
         #expect(try ModelPackage.decode(raw.file + [200, 77, 5, 1, 9]) == plain)
     }
 
-    @Test(
-        "The preset dictionaries are those FORMAT.md describes",
-        arguments: [(1 as UInt8, 496, 0xC08E_9D38), (2, 1_003, 0xF61B_4C82)])
-    func dictionary(version: UInt8, count: Int, checksum: Int) {
-        let dictionary = ModelPackage.packingDictionary(version: version)
+    @Test("The preset dictionary is the one FORMAT.md describes")
+    func dictionary() {
+        let dictionary = ModelPackage.packingDictionary
         var (a, b) = (1, 0)  // Adler-32
         for byte in dictionary {
             a = (a + Int(byte)) % 65_521
             b = (b + a) % 65_521
         }
-        #expect(dictionary.count == count)
-        #expect(b << 16 | a == checksum)
+        #expect(dictionary.count == 1_003)
+        #expect(b << 16 | a == 0xF61B_4C82)
     }
 
     @Test("Only the profile form may bring profiles")

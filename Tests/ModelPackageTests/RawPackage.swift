@@ -106,48 +106,6 @@ struct RawPackage: Sendable {
         return raw
     }
 
-    /// The same package as format version 1 has it.
-    static var version1: RawPackage {
-        var raw = RawPackage()
-        raw.header[4] = 1
-        raw.sections[1].fields = [
-            Field(name: "input width", bytes: [1]),
-            Field(name: "units", bytes: [1]),
-            Field(name: "cell bits", bytes: [12]),
-            Field(name: "hidden bits", bytes: [7]),
-            Field(name: "output scale", bytes: [0, 0, 0, 0x3C]),  // 2^-7
-            Field(name: "tensor count", bytes: [8]),
-            Field(name: "steps head", bytes: [1, 0x41, 1]),
-            Field(name: "steps", bytes: [1, 0, 0, 0x80, 0x42]),  // 64
-            Field(name: "input kernel head", bytes: [2, 0x12, 4, 1]),
-            Field(name: "input kernel", bytes: [1, 0xFF, 127, 0x81]),
-            Field(name: "input multipliers head", bytes: [3, 0x31, 4]),
-            Field(name: "input multipliers", bytes: [0, 8, 1, 9, 0xFF, 10, 0, 11]),
-            Field(name: "recurrent kernel head", bytes: [4, 0x12, 4, 1]),
-            Field(name: "recurrent kernel", bytes: [5, 6, 7, 8]),
-            Field(name: "recurrent multipliers head", bytes: [5, 0x31, 4]),
-            Field(name: "recurrent multipliers", bytes: [0, 8, 0, 8, 0, 8, 0, 8]),
-            Field(name: "bias head", bytes: [6, 0x21, 4]),
-            Field(name: "gate bias", bytes: [0, 0x80, 0x40, 1, 2]),  // 0, 4096, -1, 1
-            Field(name: "dense kernel head", bytes: [7, 0x11, 1]),
-            Field(name: "dense kernel", bytes: [100]),
-            Field(name: "dense bias head", bytes: [8, 0x21, 1]),
-            Field(name: "dense bias", bytes: [0x13]),  // -10
-        ]
-        raw.sections[2].fields = [
-            Field(name: "profile count", bytes: [2]),
-            Field(name: "profile 0", bytes: [UInt8]((0..<19).flatMap { _ in [0, 0x20] })),
-            Field(name: "profile 1", bytes: [UInt8]((0..<19).flatMap { _ in [0xFF, 0xFF] })),
-        ]
-        raw.sections[3].fields = [
-            Field(name: "start count", bytes: [2]),
-            Field(name: "items", bytes: [1, 0x39, 2, 0x31, 0x30]),  // 9, 10
-            Field(name: "levels", bytes: [0, 0x80, 0x3F, 0, 0x20, 0x41]),  // 1, 10
-            Field(name: "profile indexes", bytes: [0, 1]),
-        ]
-        return raw
-    }
-
     /// The same package with a second input, the items' persistence, and a calendar.
     static var withCalendar: RawPackage {
         var raw = RawPackage()
