@@ -169,7 +169,7 @@ package struct Visit: Sendable {
             guard welcome.version >= Limit.versionMin, welcome.version <= Limit.versionMax else {
                 throw .version(welcome.version)
             }
-            if welcome.frameBytesMax > 0 { frameBytesMax = Int(welcome.frameBytesMax) }
+            if welcome.frameBytesMax > 0 { frameBytesMax = Int(clamping: welcome.frameBytesMax) }
             open = .nothing
             return [.noteHubTime(milliseconds: welcome.hubTimeMs)]
         case .desiredState(let desired):

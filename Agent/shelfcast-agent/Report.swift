@@ -34,7 +34,7 @@ enum Report {
 
     /// "38.532001" as "38.53", halves up. JSON carries six decimals, so that a report can be recalculated.
     private static func twoDecimals(_ number: String) -> String {
-        var hundredths = 0
+        var hundredths: Int64 = 0
         var decimals: Int?
         for digit in number.utf8 {
             if digit == UInt8(ascii: ".") {
@@ -49,7 +49,7 @@ enum Report {
                 }
                 decimals = seen + 1
             }
-            hundredths = hundredths * 10 + Int(digit - 48)
+            hundredths = hundredths * 10 + Int64(digit - 48)
         }
         guard decimals == 2 else { return number }
         let rest = hundredths % 100

@@ -95,8 +95,10 @@ package struct FrameDecoder: Sendable {
 
     private mutating func take() throws(FrameError) -> Message? {
         guard bufferedBytes >= frameHeaderBytes else { return nil }
-        var announced = 0
-        for i in 0..<4 { announced = announced << 8 | Int(buffer[position + i]) }
+        var length: UInt32 = 0
+        for i in 0..<4 { length = length << 8 | UInt32(buffer[position + i]) }
+        // Where Int has 32 bits, the longest are refused as what it can hold.
+        let announced = Int(clamping: length)
         let kindByte = buffer[position + 4]
         guard let kind = MessageKind(rawValue: kindByte) else { throw .kindUnknown(kindByte) }
         guard kind.isSent(by: sender) else { throw .kindFromWrongSide(kind) }

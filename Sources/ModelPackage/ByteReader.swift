@@ -41,29 +41,31 @@ package struct ByteReader {
         }
     }
 
-    /// A number within `range`, or an error that names `field`.
-    package mutating func count(
-        _ range: ClosedRange<Int>, _ field: PackageField, index: Int = 0
-    ) throws(PackageError) -> Int {
-        let value = try varint()
-        guard value <= UInt64(Int.max), range.contains(Int(value)) else {
+    /// A number within `range`, or an error that names `field`. A range beyond 2^31 is one of `Int64`: on some
+    /// devices `Int` has 32 bits.
+    package mutating func count<Number: FixedWidthInteger>(
+        _ range: ClosedRange<Number>, _ field: PackageField, index: Int = 0
+    ) throws(PackageError) -> Number {
+        guard let value = Number(exactly: try varint()), range.contains(value) else {
             throw .field(field, index: index)
         }
-        return Int(value)
-    }
-
-    package mutating func signed(
-        _ range: ClosedRange<Int>, _ field: PackageField, index: Int = 0
-    ) throws(PackageError) -> Int {
-        let zigzag = try varint()
-        let value = Int(zigzag >> 1) ^ -Int(zigzag & 1)
-        guard range.contains(value) else { throw .field(field, index: index) }
         return value
     }
 
-    package mutating func optional(
-        _ range: ClosedRange<Int>, _ field: PackageField, index: Int = 0
-    ) throws(PackageError) -> Int? {
+    package mutating func signed<Number: FixedWidthInteger>(
+        _ range: ClosedRange<Number>, _ field: PackageField, index: Int = 0
+    ) throws(PackageError) -> Number {
+        let zigzag = try varint()
+        guard let value = Number(exactly: Int64(zigzag >> 1) ^ -Int64(zigzag & 1)),
+            range.contains(value)
+        else { throw .field(field, index: index) }
+        return value
+    }
+
+    /// - Precondition: the range ends before its type does.
+    package mutating func optional<Number: FixedWidthInteger>(
+        _ range: ClosedRange<Number>, _ field: PackageField, index: Int = 0
+    ) throws(PackageError) -> Number? {
         let value = try count(0...range.upperBound + 1, field, index: index)
         guard value > 0 else { return nil }
         guard range.contains(value - 1) else { throw .field(field, index: index) }

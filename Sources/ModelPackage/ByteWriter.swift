@@ -22,7 +22,8 @@ package struct ByteWriter {
 
     /// Zigzag: 0, -1, 1, -2 become 0, 1, 2, 3.
     package mutating func signed(_ value: Int) {
-        varint(UInt64(bitPattern: Int64(value << 1 ^ value >> 63)))
+        let wide = Int64(value)
+        varint(UInt64(bitPattern: wide << 1 ^ wide >> 63))
     }
 
     /// Low byte first.

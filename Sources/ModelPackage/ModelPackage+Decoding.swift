@@ -248,7 +248,7 @@ extension ModelPackage {
             let offset = try reader.signed(-100_000...100_000, .goldenTarget, index: index)
             var days: [DemandDay] = []
             for _ in 0..<manifest.spec.window {
-                switch try reader.count(0...Int(Int32.max) + 2, .goldenDay, index: index) {
+                switch try reader.count(0...Int64(Int32.max) + 2, .goldenDay, index: index) {
                 case 0: days.append(.unknown)
                 case 1: days.append(.closed)
                 case let code: days.append(DemandDay(units: Int32(code - 2)))
@@ -298,7 +298,7 @@ extension Manifest {
         let ceiling = PackageEvaluation.partsPerMillionMax
         let wape = try reader.optional(0...ceiling, .evaluation)
         let mape = try reader.optional(0...ceiling, .evaluation)
-        let bias = try reader.optional(0...2 * ceiling, .evaluation)
+        let bias = try reader.optional(0...2 * Int64(ceiling), .evaluation)
         let forecasts = try reader.count(0...Int(Int32.max), .evaluation)
         let newItemScale = try reader.float()
         try reader.end()
@@ -309,7 +309,7 @@ extension Manifest {
             arenaBytes: arenaBytes,
             evaluation: PackageEvaluation(
                 wapePartsPerMillion: wape, mapePartsPerMillion: mape,
-                biasPartsPerMillion: bias.map { $0 >> 1 ^ -($0 & 1) }, forecasts: forecasts),
+                biasPartsPerMillion: bias.map { Int($0 >> 1 ^ -($0 & 1)) }, forecasts: forecasts),
             newItemScale: newItemScale)
     }
 }

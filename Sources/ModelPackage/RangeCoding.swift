@@ -122,7 +122,7 @@ package struct RangeNumbers: Equatable, Sendable {
     }
 
     private static let rawBitsMax = 24
-    static let centerRange = -(1 << 31)...1 << 31
+    private static let centerRange = -(Int64(1) << 31)...Int64(1) << 31
 
     private var isUniform: Bool { prior.shape == .uniform }
     private var symbols: Int { isUniform ? Int(prior.scale) + 1 : 255 }
@@ -146,7 +146,11 @@ package struct RangeNumbers: Equatable, Sendable {
         prior = Prior(code: try reader.byte())
         rawBits = Int(try reader.byte())
         guard rawBits <= Self.rawBitsMax else { throw .field(.codePrior, index: index) }
-        center = try reader.signed(Self.centerRange, .codePrior, index: index)
+        // Beyond `Int` where that has 32 bits: then no number that an engine takes.
+        guard
+            let center = Int(exactly: try reader.signed(Self.centerRange, .codePrior, index: index))
+        else { throw .field(.codePrior, index: index) }
+        self.center = center
     }
 
     /// Of the frequencies.
@@ -172,7 +176,11 @@ package struct RangeNumbers: Equatable, Sendable {
                 let low = decoder.raw(bits: rawBits)
             else { return nil }
             // At most 2^31 + 2^7 · 2^24, times 2^15: below 2^47.
-            numbers.append((center + (symbol - middle) << rawBits + Int(low)) << zeroBits)
+            let wide =
+                (Int64(center) + Int64(symbol - middle) << Int64(rawBits) + Int64(low))
+                << Int64(zeroBits)
+            guard let number = Int(exactly: wide) else { return nil }
+            numbers.append(number)
         }
         return numbers
     }
