@@ -24,7 +24,7 @@ demo: setup agent hub
 	python3 Scripts/demo.py --hub .build/release/shelfcast-hub --agent $(AGENT) $(if $(SALES),--sales "$(SALES)")
 
 test: export SHELFCAST_EMBEDDED_AGENT := $(CURDIR)/$(AGENT)
-test: export SHELFCAST_AARCH64_AGENT := $(CURDIR)/$(AGENT)-aarch64
+test: export SHELFCAST_CROSS_BUILT := $(CURDIR)/.build/agent
 test: setup .venv/complete agent
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build --skip EndToEndTests

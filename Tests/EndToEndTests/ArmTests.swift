@@ -2,49 +2,67 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Programs for ARM, run here by Debian's user-mode emulator.
-enum Emulated {
-    private static let environment = ProcessInfo.processInfo.environment
+/// An architecture of devices whose programs are built here and run by Debian's user-mode emulator.
+enum Emulated: String, CaseIterable, Sendable, CustomTestStringConvertible {
+    case aarch64, armv7
 
-    /// The agent of `make agent-aarch64`; nil where `make test` could not build or run it.
-    static let agent: String? = environment["SHELFCAST_AARCH64_AGENT"].flatMap {
-        FileManager.default.isExecutableFile(atPath: $0) ? $0 : nil
-    }
+    /// Those the agent was built for: `make test` builds where Scripts/setup-arm can install the emulator.
+    static let built = allCases.filter { $0.binary("shelfcast-agent") != nil }
     static let missing: Comment =
-        "no emulated ARM: make test builds it where Scripts/setup-arm can install the emulator, or set SHELFCAST_AARCH64_AGENT to the binary of `make agent-aarch64`"
+        "no agent for ARM: make test builds it where Scripts/setup-arm can install the emulator, or name the folder of `make agent-aarch64` in SHELFCAST_CROSS_BUILT"
 
-    static let launcher = [
-        URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "Scripts/emulate").path, "aarch64",
-    ]
+    /// A product of `make cross-ARCHITECTURE`; nil where there is none.
+    func binary(_ product: String) -> String? {
+        guard let folder = ProcessInfo.processInfo.environment["SHELFCAST_CROSS_BUILT"] else {
+            return nil
+        }
+        let path = folder + "/\(product)-\(rawValue)"
+        return FileManager.default.isExecutableFile(atPath: path) ? path : nil
+    }
+
+    func program(_ product: String) throws -> Program {
+        Program(
+            path: try #require(binary(product), Self.missing), launcher: [Self.script, rawValue])
+    }
+
+    private static let script = URL(filePath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Scripts/emulate").path
+
+    var testDescription: String { rawValue }
 }
 
 /// The devices the agent is made for are ARM.
-@Suite("The agent for ARM", .enabled(if: Emulated.agent != nil, Emulated.missing))
+@Suite("The agent for ARM, emulated", .enabled(if: !Emulated.built.isEmpty, Emulated.missing))
 struct ArmTests {
-    @Test("says of itself what the ordinary one says", arguments: ["--version", "--help"])
-    func sameWords(argument: String) throws {
+    @Test(
+        "says of itself what the ordinary one says", arguments: Emulated.built,
+        ["--version", "--help"])
+    func sameWords(architecture: Emulated, argument: String) throws {
+        let there = try architecture.program("shelfcast-agent").run([argument])
         let here = try Binaries.Agent.ordinary.program.run([argument])
-        let there = try Binaries.Agent.aarch64.program.run([argument])
         #expect(there.output == here.output)
         #expect(!there.output.isEmpty)
         #expect(there.errors.isEmpty)
     }
 
-    @Test("does the main job, and the report equals a calculation made from the CSV alone")
-    func mainJob() throws {
+    @Test(
+        "does the main job, and the report equals a calculation made from the CSV alone",
+        arguments: Emulated.built)
+    func mainJob(architecture: Emulated) throws {
         // Every command starts an emulator: fewer days than the native agents replay.
-        try MainJobTests.mainJob(agent: .aarch64, replayDays: 5)
+        try MainJobTests.mainJob(agent: .emulated(architecture), replayDays: 5)
     }
 
-    @Test("tells the hub what it is")
-    func architecture() throws {
+    @Test("tells the hub what it is", arguments: Emulated.built)
+    func architecture(architecture: Emulated) throws {
         let hub = try HubUnderTest()
         try hub.serve()
-        let device = try DeviceUnderTest(.aarch64, store: "1")
+        let device = try DeviceUnderTest(.emulated(architecture), store: "1")
         try device.join(try hub.token(store: "1"))
         try device.command(["sync"])
         let name = try device.status()["device"].string
-        #expect(try hub.command("device", "show", name).contains("aarch64"))
+        let shown = try hub.command("device", "show", name)
+        #expect(shown.contains(architecture == .aarch64 ? "aarch64," : "armv7l,"), "\(shown)")
     }
 }

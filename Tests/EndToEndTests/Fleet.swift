@@ -11,39 +11,33 @@ enum Binaries {
 
     static var hub: String { folder + "shelfcast-hub" }
 
-    enum Agent: String, Sendable, CustomTestStringConvertible {
+    enum Agent: Sendable, CustomTestStringConvertible {
         case ordinary, embedded
-        /// The Embedded form for ARM, emulated.
-        case aarch64
+        /// The Embedded form for another architecture.
+        case emulated(Emulated)
 
         /// Those every machine can run by itself.
         static let native: [Agent] = [.ordinary, .embedded]
 
-        /// The Embedded form is built by `make agent`, which `make test` runs first; that for ARM by
-        /// `make agent-aarch64`, which it runs where the emulator can be installed.
-        var path: String {
-            get throws {
-                switch self {
-                case .ordinary: return folder + "shelfcast-agent"
-                case .embedded:
-                    return try #require(
-                        ProcessInfo.processInfo.environment["SHELFCAST_EMBEDDED_AGENT"],
-                        "set SHELFCAST_EMBEDDED_AGENT to the binary of `make agent`, or run `make test`"
-                    )
-                case .aarch64: return try #require(Emulated.agent, Emulated.missing)
-                }
-            }
-        }
+        /// The Embedded form is built by `make agent`, which `make test` runs first.
+        var path: String { get throws { try program.path } }
+
         var program: Program {
             get throws {
-                let path = try path
                 switch self {
-                case .ordinary, .embedded: return Program(path: path)
-                case .aarch64: return Program(path: path, launcher: Emulated.launcher)
+                case .ordinary: return Program(path: folder + "shelfcast-agent")
+                case .embedded:
+                    return Program(
+                        path: try #require(
+                            ProcessInfo.processInfo.environment["SHELFCAST_EMBEDDED_AGENT"],
+                            "set SHELFCAST_EMBEDDED_AGENT to the binary of `make agent`, or run `make test`"
+                        ))
+                case .emulated(let architecture):
+                    return try architecture.program("shelfcast-agent")
                 }
             }
         }
-        var testDescription: String { "\(rawValue) agent" }
+        var testDescription: String { "\(self) agent" }
     }
 }
 
