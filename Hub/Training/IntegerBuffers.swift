@@ -25,6 +25,8 @@ final class IntegerBuffers {
     let saturated: UnsafeMutableBufferPointer<UInt8>
     /// For each block of `BatchedNetwork.gates`, which of `Saturated` make the gradient of its sum 0.
     let gateEnds: [UInt8]
+    let tanhs: TanhBatch
+
     init(shape: NetworkShape, window: Int, columns: Int) {
         let (H, R) = (shape.units, shape.kernelRows)
         inputs = Self.allocate(shape.inputWidth * window * columns)
@@ -33,6 +35,7 @@ final class IntegerBuffers {
         state = Self.allocate(H * columns)
         states = Self.allocate(shape.cell == .lstm ? 0 : H * (window + 1) * columns)
         saturated = Self.allocate(H * window * columns)
+        tanhs = TanhBatch(columns: columns)
         let (state, gate) = (Saturated.state, Saturated.gate)
         gateEnds =
             switch shape.cell {
@@ -47,6 +50,63 @@ final class IntegerBuffers {
         for buffer in [inputs, inputSums, recurrentSums, states] { Self.free(buffer) }
         Self.free(state)
         Self.free(saturated)
+        tanhs.free()
+    }
+
+    /// The tanh of many positions at once, up to four for each window: those of a unit's gates.
+    ///
+    /// A vector of eight windows has a number b; a block of all windows' is filled up to a multiple of 16.
+    struct TanhBatch {
+        private static let blocks = 4
+        private let vectors: Int
+        private let kernelSet = KernelSet.best
+        private let positions: UnsafeMutableBufferPointer<UInt16>
+        private let signs: UnsafeMutableBufferPointer<Int16>
+        private let values: UnsafeMutableBufferPointer<Int16>
+
+        fileprivate init(columns: Int) {
+            vectors = (columns + 15) / 16 * 2
+            positions = allocate(Self.blocks * vectors * 8)
+            signs = allocate(Self.blocks * vectors * 8)
+            values = allocate(Self.blocks * vectors * 8)
+        }
+
+        fileprivate func free() {
+            IntegerBuffers.free(positions)
+            IntegerBuffers.free(signs)
+            IntegerBuffers.free(values)
+        }
+
+        /// - Parameters:
+        ///   - position: of `Activations.tanh(position:)`.
+        ///   - sign: negative where the tanh is to be.
+        @inline(__always)
+        func ask(_ block: Int, _ b: Int, _ position: SIMD8<UInt16>, sign: SIMD8<Int16>) {
+            vector(positions, block, b).pointee = position
+            vector(signs, block, b).pointee = sign
+        }
+
+        @inline(__always)
+        func sign(_ block: Int, _ b: Int) -> SIMD8<Int16> { vector(signs, block, b).pointee }
+
+        /// The tanh without its sign.
+        @inline(__always)
+        func value(_ block: Int, _ b: Int) -> SIMD8<Int16> { vector(values, block, b).pointee }
+
+        func compute(blocks: Int, from first: Int = 0) {
+            let range = first * vectors * 8..<(first + blocks) * vectors * 8
+            kernelSet.tanh(
+                UnsafeBufferPointer(rebasing: positions[range]),
+                into: UnsafeMutableBufferPointer(rebasing: values[range]))
+        }
+
+        @inline(__always)
+        private func vector<Element: SIMDScalar>(
+            _ buffer: UnsafeMutableBufferPointer<Element>, _ block: Int, _ b: Int
+        ) -> UnsafeMutablePointer<SIMD8<Element>> {
+            UnsafeMutableRawPointer(buffer.baseAddress! + (block * vectors + b) * 8)
+                .assumingMemoryBound(to: SIMD8<Element>.self)
+        }
     }
 
     /// Whether any of `count` bytes of `saturated` from `row` on is not 0.

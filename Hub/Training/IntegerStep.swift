@@ -1,8 +1,9 @@
 import Forecasting
-import Kernels
 
 /// The element-wise half of a day's integer step, for all windows: what `GateKernels` defines, eight windows at a time.
 /// Leaves what the integers stand for where the float pass leaves its own values.
+///
+/// Between passes over the windows, the tanh of all of them are computed at once: `IntegerBuffers.tanhs`.
 struct IntegerStep {
     typealias Vector = SIMD8<Float>
     typealias Integers = SIMD8<Int32>
@@ -37,25 +38,40 @@ struct IntegerStep {
         let tanhOut = network.vectors(
             network.cellTanh, at: (j * network.window + day) * network.columns)
         let ends = ends(j)
-        for b in 0..<network.columns / BatchedNetwork.lanes {
+        for b in 0..<vectors {
             var saturated = Shorts()
-            let iGate = sigmoid(int16(i.both(b), Saturated.gate(0), &saturated))
-            let fGate = sigmoid(int16(f.both(b), Saturated.gate(1), &saturated))
-            let candidate = tanh(int16(g.both(b), Saturated.gate(2), &saturated))
-            let oGate = sigmoid(int16(o.both(b), Saturated.gate(3), &saturated))
+            ask(0, b, sigmoidOf: int16(i.both(b), Saturated.gate(0), &saturated))
+            ask(1, b, sigmoidOf: int16(f.both(b), Saturated.gate(1), &saturated))
+            ask(2, b, tanhOf: int16(g.both(b), Saturated.gate(2), &saturated))
+            ask(3, b, sigmoidOf: int16(o.both(b), Saturated.gate(3), &saturated))
+            ends.saturated[b] = SIMD8<UInt8>(truncatingIfNeeded: saturated)
+        }
+        tanhs.compute(blocks: 4)
+        for b in 0..<vectors {
+            var saturated = Shorts(truncatingIfNeeded: ends.saturated[b])
+            let (iGate, fGate) = (sigmoid(0, b), sigmoid(1, b))
+            let (candidate, oGate) = (tanh(2, b), sigmoid(3, b))
             let added = rounded(product(iGate, candidate), by: 15 &- cellFractionBits)
             let moved = saturatingSum(
                 product(fGate, ends.state[b]), added, Saturated.state, &saturated)
-            let squashed = tanh(cell: moved)
-            let hidden = narrowed(
-                product(oGate, squashed), by: 15 &- hiddenFractionBits, &saturated)
             iOut[b] = floats(iGate) * 0x1p-15
             fOut[b] = floats(fGate) * 0x1p-15
             gOut[b] = floats(candidate) * 0x1p-15
             oOut[b] = floats(oGate) * 0x1p-15
             cellOut[b] = floats(moved) * ends.stateUnit
+            ends.state[b] = moved
+            ends.saturated[b] = SIMD8<UInt8>(truncatingIfNeeded: saturated)
+            ask(0, b, tanhOfCell: moved)
+        }
+        tanhs.compute(blocks: 1)
+        for b in 0..<vectors {
+            var saturated = Shorts(truncatingIfNeeded: ends.saturated[b])
+            let squashed = tanh(0, b)
+            let hidden = narrowed(
+                product(sigmoid(3, b), squashed), by: 15 &- hiddenFractionBits, &saturated)
             tanhOut[b] = floats(squashed) * 0x1p-15
-            ends.leave(b, moved, hidden, saturated)
+            ends.hidden[b] = floats(hidden) * ends.hiddenUnit
+            ends.saturated[b] = SIMD8<UInt8>(truncatingIfNeeded: saturated)
         }
     }
 
@@ -67,23 +83,35 @@ struct IntegerStep {
         let (nOut, zOut, rOut, qOut) = (gate(0, j), gate(1, j), gate(2, j), gate(3, j))
         let stateOut = network.vectors(buffers.states, at: dayAfter(j))
         let ends = ends(j)
-        for b in 0..<network.columns / BatchedNetwork.lanes {
+        for b in 0..<vectors {
             var saturated = Shorts()
-            let zGate = sigmoid(int16(z.both(b), Saturated.gate(1), &saturated))
-            let rGate = sigmoid(int16(r.both(b), Saturated.gate(2), &saturated))
+            ask(0, b, sigmoidOf: int16(z.both(b), Saturated.gate(1), &saturated))
+            ask(1, b, sigmoidOf: int16(r.both(b), Saturated.gate(2), &saturated))
+            ends.saturated[b] = SIMD8<UInt8>(truncatingIfNeeded: saturated)
+        }
+        tanhs.compute(blocks: 2)
+        for b in 0..<vectors {
+            var saturated = Shorts(truncatingIfNeeded: ends.saturated[b])
+            let rGate = sigmoid(1, b)
             let recurrent = int16(
                 recurrentBias &+ n.fromState(b), Saturated.gate(3), &saturated)
-            let candidate = tanh(
-                saturatingSum(
-                    int16(n.bias &+ n.fromInput(b), Saturated.gate(0), &saturated),
-                    product(rGate, recurrent), Saturated.gate(0), &saturated))
+            let input = int16(n.bias &+ n.fromInput(b), Saturated.gate(0), &saturated)
+            rOut[b] = floats(rGate) * 0x1p-15
+            qOut[b] = floats(recurrent) * 0x1p-12
+            let sum = saturatingSum(
+                input, product(rGate, recurrent), Saturated.gate(0), &saturated)
+            ends.saturated[b] = SIMD8<UInt8>(truncatingIfNeeded: saturated)
+            ask(1, b, tanhOf: sum)
+            zOut[b] = floats(sigmoid(0, b)) * 0x1p-15
+        }
+        tanhs.compute(blocks: 1, from: 1)
+        for b in 0..<vectors {
+            var saturated = Shorts(truncatingIfNeeded: ends.saturated[b])
+            let (zGate, candidate) = (sigmoid(0, b), tanh(1, b))
             let added = rounded(product(rest(zGate), candidate), by: 15 &- cellFractionBits)
             let moved = saturatingSum(
                 product(zGate, ends.state[b]), added, Saturated.state, &saturated)
             nOut[b] = floats(candidate) * 0x1p-15
-            zOut[b] = floats(zGate) * 0x1p-15
-            rOut[b] = floats(rGate) * 0x1p-15
-            qOut[b] = floats(recurrent) * 0x1p-12
             stateOut[b] = floats(moved) * ends.stateUnit
             ends.leave(
                 b, moved,
@@ -99,11 +127,17 @@ struct IntegerStep {
         let (zOut, cOut) = (gate(0, j), gate(1, j))
         let stateOut = network.vectors(buffers.states, at: dayAfter(j))
         let ends = ends(j)
-        for b in 0..<network.columns / BatchedNetwork.lanes {
+        for b in 0..<vectors {
             var saturated = Shorts()
             let products = both.fromInput(b) &+ both.fromState(b)
-            let zGate = sigmoid(int16(products &+ both.bias, Saturated.gate(0), &saturated))
-            let candidate = tanh(int16(products &+ candidateBias, Saturated.gate(1), &saturated))
+            ask(0, b, sigmoidOf: int16(products &+ both.bias, Saturated.gate(0), &saturated))
+            ask(1, b, tanhOf: int16(products &+ candidateBias, Saturated.gate(1), &saturated))
+            ends.saturated[b] = SIMD8<UInt8>(truncatingIfNeeded: saturated)
+        }
+        tanhs.compute(blocks: 2)
+        for b in 0..<vectors {
+            var saturated = Shorts(truncatingIfNeeded: ends.saturated[b])
+            let (zGate, candidate) = (sigmoid(0, b), tanh(1, b))
             let gained = product(product(zeta, rest(zGate)), candidate)
             let bits = 15 &- cellFractionBits
             let added = saturatingSum(
@@ -140,6 +174,8 @@ struct IntegerStep {
             bias &+ fromInput(b) &+ fromState(b)
         }
     }
+
+    private var vectors: Int { network.columns / BatchedNetwork.lanes }
 
     private func sum(_ block: Int, _ j: Int) -> Row {
         let row = block * network.shape.units + j
@@ -190,75 +226,50 @@ struct IntegerStep {
 
     // MARK: `Activations` and `GateKernels`, eight at a time
 
-    /// `Activations.tanh(position:)`
-    @inline(__always)
-    private func tanhAt(_ position: SIMD8<UInt16>) -> Shorts {
-        let quarter = position &>> 11
-        let k = pointwiseMin(
-            pointwiseMin(quarter, 4 &+ quarter &>> 1), 8 &+ quarter &>> 2)
-        let t = Shorts(
-            truncatingIfNeeded: (position &- SIMD8(truncatingIfNeeded: looked(up: 0, k))) &<< 3)
-        let slope = looked(up: 2, k) &+ product(t, looked(up: 3, k))
-        return looked(up: 1, k) &+ product(t, slope)
-    }
-
-    /// One column of `segments` for each lane.
-    @inline(__always)
-    private func looked(up column: Int, _ k: SIMD8<UInt16>) -> Shorts {
-        let table = Self.segments.span
-        return Shorts(
-            table[Int(k[0])][column], table[Int(k[1])][column], table[Int(k[2])][column],
-            table[Int(k[3])][column], table[Int(k[4])][column], table[Int(k[5])][column],
-            table[Int(k[6])][column], table[Int(k[7])][column])
-    }
-
-    /// `TanhSegments`: middle (the bits of its uint16), value, slope, curvature.
-    private static let segments: InlineArray<16, SIMD4<Int16>> = {
-        var segments = InlineArray<16, SIMD4<Int16>>(repeating: SIMD4())
-        for k in segments.indices {
-            segments[k] = SIMD4(
-                Int16(bitPattern: TanhSegments.middles[k]), TanhSegments.values[k],
-                TanhSegments.slopes[k], TanhSegments.curvatures[k])
-        }
-        return segments
-    }()
+    private var tanhs: IntegerBuffers.TanhBatch { buffers.tanhs }
 
     /// - Parameter x: Q3.12
     @inline(__always)
-    private func tanh(_ x: Shorts) -> Shorts {
+    private func ask(_ block: Int, _ b: Int, tanhOf x: Shorts) {
         let position = pointwiseMin(size(x), SIMD8(repeating: 32_767)) &<< 1
-        return signed(tanhAt(position), as: x)
+        tanhs.ask(block, b, position, sign: x)
     }
 
     /// - Parameter x: Q3.12
     @inline(__always)
-    private func sigmoid(_ x: Shorts) -> Shorts {
-        let sum =
-            SIMD8<UInt16>(truncatingIfNeeded: signed(tanhAt(size(x)), as: x)) &+ 32_769
-        return Shorts(truncatingIfNeeded: sum &>> 1)
+    private func ask(_ block: Int, _ b: Int, sigmoidOf x: Shorts) {
+        tanhs.ask(block, b, size(x), sign: x)
     }
 
     @inline(__always)
-    private func tanh(cell: Shorts) -> Shorts {
+    private func ask(_ block: Int, _ b: Int, tanhOfCell cell: Shorts) {
         let left = UInt16(truncatingIfNeeded: max(0, 13 &- cellFractionBits))
         let position =
             cellFractionBits > 13
             ? (size(cell) &+ 1) &>> 1
             : pointwiseMin(size(cell), SIMD8(repeating: UInt16.max &>> left))
                 &<< SIMD8(repeating: left)
-        return signed(tanhAt(position), as: cell)
+        tanhs.ask(block, b, position, sign: cell)
+    }
+
+    /// Of what was asked.
+    @inline(__always)
+    private func tanh(_ block: Int, _ b: Int) -> Shorts {
+        let sign = tanhs.sign(block, b) &>> 15
+        return (tanhs.value(block, b) ^ sign) &- sign
+    }
+
+    /// Of what was asked.
+    @inline(__always)
+    private func sigmoid(_ block: Int, _ b: Int) -> Shorts {
+        let sum = SIMD8<UInt16>(truncatingIfNeeded: tanh(block, b)) &+ 32_769
+        return Shorts(truncatingIfNeeded: sum &>> 1)
     }
 
     @inline(__always)
     private func size(_ x: Shorts) -> SIMD8<UInt16> {
         let sign = x &>> 15
         return SIMD8<UInt16>(truncatingIfNeeded: (x ^ sign) &- sign)
-    }
-
-    @inline(__always)
-    private func signed(_ value: Shorts, as x: Shorts) -> Shorts {
-        let sign = x &>> 15
-        return (value ^ sign) &- sign
     }
 
     /// 1 − z of a sigmoid's z, which is at least 1 unit: 2^15 less it, by way of what is 2^15 in 16 bits.

@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 
 /// A set of instructions that the integer network runs with. All give the same bits; `plain` defines them.
 package enum KernelSet: Int32, CaseIterable, Sendable {
@@ -40,4 +41,20 @@ package enum KernelSet: Int32, CaseIterable, Sendable {
     package static var available: [KernelSet] { allCases.filter { $0.isAvailable } }
 
     package static var best: KernelSet { available.last ?? .plain }
+
+    /// `Activations.tanh(position:)` of many positions.
+    /// - Parameters:
+    ///   - positions: as many as `values`, a multiple of 16.
+    ///   - values: overwritten.
+    /// - Precondition: `isAvailable`.
+    package func tanh(
+        _ positions: UnsafeBufferPointer<UInt16>, into values: UnsafeMutableBufferPointer<Int16>
+    ) {
+        precondition(positions.count == values.count && positions.count.isMultiple(of: 16))
+        guard self != .plain, let from = positions.baseAddress, let to = values.baseAddress else {
+            for k in positions.indices { values[k] = Activations.tanh(position: positions[k]) }
+            return
+        }
+        shelfcast_tanh(rawValue, from, to, Int32(positions.count))
+    }
 }

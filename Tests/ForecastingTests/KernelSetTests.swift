@@ -80,6 +80,19 @@ struct KernelSetTests {
         }
     }
 
+    @Test("Every set of instructions gives the same tanh at every position")
+    func setsTanh() {
+        let positions = Array(UInt16.min...UInt16.max)
+        let plain = positions.map { Activations.tanh(position: $0) }
+        for set in KernelSet.available {
+            var values = [Int16](repeating: -1, count: positions.count)
+            positions.withUnsafeBufferPointer { positions in
+                values.withUnsafeMutableBufferPointer { set.tanh(positions, into: $0) }
+            }
+            #expect(values == plain, "\(set.name)")
+        }
+    }
+
     @Test("A set is found by its name, and the plain one runs everywhere")
     func names() {
         for kernels in KernelSet.allCases { #expect(KernelSet(name: kernels.name) == kernels) }
