@@ -12,6 +12,8 @@ package enum LocalRequest: Equatable, Sendable {
     case status
     /// Contact the hub now, and answer when that is over.
     case sync
+    /// Run the self-test with these kernel sets.
+    case selfTest([KernelSet])
 
     /// - Throws: what is wrong, for whoever wrote the line.
     package init(line: [UInt8]) throws(LocalRequestError) {
@@ -20,7 +22,7 @@ package enum LocalRequest: Equatable, Sendable {
         guard case .object = value else { throw LocalRequestError("not a JSON object") }
         guard let verb = value["do"]?.utf8 else {
             throw LocalRequestError(
-                "'do' is missing: sale, sales, close-day, forecast, status or sync")
+                "'do' is missing: \(Self.verbs)")
         }
         if verb.elementsEqual("sale".utf8) {
             self = .sales([value])
@@ -42,10 +44,32 @@ package enum LocalRequest: Equatable, Sendable {
             self = .status
         } else if verb.elementsEqual("sync".utf8) {
             self = .sync
+        } else if verb.elementsEqual("selftest".utf8) {
+            self = .selfTest(try Self.kernels(value["kernels"]))
         } else {
-            throw LocalRequestError(
-                "'\(printable(verb))' is not something to do: sale, sales, close-day, forecast, status or sync"
-            )
+            throw LocalRequestError("'\(printable(verb))' is not something to do: \(Self.verbs)")
+        }
+    }
+
+    private static let verbs = "sale, sales, close-day, forecast, status, sync or selftest"
+
+    /// - Parameter text: the name of a kernel set that this CPU has, "all" for each of those, nil for the best one.
+    package static func kernels(named text: [UInt8]?) throws(LocalRequestError) -> [KernelSet] {
+        guard let text else { return [.best] }
+        let available = KernelSet.available
+        if text.elementsEqual("all".utf8) { return available }
+        for kernels in available where text.elementsEqual(kernels.name.utf8) { return [kernels] }
+        var names = "all"
+        for kernels in available { names += ", " + kernels.name }
+        throw LocalRequestError(
+            "'\(printable(text))' is no kernel set that this CPU has; it has: \(names)")
+    }
+
+    private static func kernels(_ value: JSONValue?) throws(LocalRequestError) -> [KernelSet] {
+        switch value {
+        case nil, .null?: return try kernels(named: nil)
+        case .text(let text)?: return try kernels(named: text)
+        default: throw LocalRequestError("'kernels' must be a text")
         }
     }
 

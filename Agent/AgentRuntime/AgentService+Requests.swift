@@ -30,6 +30,8 @@ extension AgentService {
                 return try status()
             case .sync:
                 return Self.failure(.usage("sync needs a connection to the hub"))
+            case .selfTest(let sets):
+                return SelfTest.run(sets, content: try activeContent())
             }
         } catch {
             return Self.failure(error)
@@ -131,6 +133,12 @@ extension AgentService {
             throw .failed("no forecast for item \(item.text): nothing is known of it yet")
         }
         return Self.ok([.init("forecasts", .array(list))])
+    }
+
+    /// The file of the package at work; nil while there is none.
+    private func activeContent() throws(AgentError) -> [UInt8]? {
+        guard let slot = update.active else { return nil }
+        return try stored { () throws(StoreError) in try store.package(in: slot) }?.content
     }
 
     private func whyNoPackage() throws(AgentError) -> String {

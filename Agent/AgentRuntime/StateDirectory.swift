@@ -30,6 +30,9 @@ package final class StateDirectory {
         guard !path.isEmpty else { throw .usage("the name of the state directory is empty") }
     }
 
+    /// Whether anything was ever joined at `path`.
+    package static func exists(_ path: String) -> Bool { shelfcast_file_bytes(path) >= 0 }
+
     package static func create(_ path: String) throws(AgentError) {
         try checkName(path)
         var at: [UInt8] = []
@@ -60,10 +63,7 @@ package final class StateDirectory {
         _ path: String, acceptsRunning: Bool = true
     ) throws(AgentError) -> Access {
         try checkName(path)
-        guard shelfcast_file_bytes(path) >= 0 else {
-            // Nothing was ever joined here.
-            throw .notJoined
-        }
+        guard exists(path) else { throw .notJoined }
         let deadline = AgentClock.steadyMilliseconds() + waitMilliseconds
         while true {
             if acceptsRunning {

@@ -33,6 +33,7 @@ struct Commands {
         case "close-day": return try closeDay(rest)
         case "forecast": return try forecast(rest)
         case "status": return try status(rest)
+        case "selftest": return try selfTest(rest)
         default: throw unknown(command)
         }
     }
@@ -50,6 +51,7 @@ struct Commands {
         case "close-day": Help.closeDay
         case "forecast": Help.forecast
         case "status": Help.status
+        case "selftest": Help.selfTest
         default: nil
         }
     }
@@ -233,7 +235,7 @@ struct Commands {
     }
 
     /// Asks the running agent, or does it here when none runs.
-    private func ask(
+    func ask(
         _ arguments: Arguments, _ verb: String, _ members: [JSONValue.Member]
     ) throws(AgentError) -> JSONValue {
         let request = Self.request(verb, members)

@@ -14,6 +14,7 @@ enum Help {
           close-day      close a business day
           forecast       show the forecasts
           status         show what runs, why, and what waits
+          selftest       prove that this CPU computes what every other does
 
         OPTIONS OF EVERY COMMAND
           --state DIR    where the device keeps everything
@@ -130,6 +131,26 @@ enum Help {
 
         EXAMPLE
           shelfcast-agent status --json
+
+        """
+
+    static let selfTest = """
+        Runs a fixed set of networks and the active package's golden vectors, and shows the digest of the
+        results. The digest is the same on every CPU and with every kernel set; anything else is an error.
+        Takes well under a second and changes nothing. With a running agent, that one does it; where
+        nothing has joined, there is no package to prove.
+
+        USAGE
+          shelfcast-agent selftest [--kernels NAME] [--package FILE] [--json]
+
+        OPTIONS
+          --kernels NAME  plain, avx2, avx-vnni, avx512-vnni, neon or neon-dot, as far as this CPU has
+                          it; all: each it has, one after the other (default: the one that forecasts run
+                          with)
+          --package FILE  the golden vectors of this file, signed or not, instead of the active package's
+
+        EXAMPLE
+          shelfcast-agent selftest --kernels all
 
         """
 }

@@ -101,6 +101,27 @@ enum Report {
         }
     }
 
+    static func selfTest(_ reply: JSONValue) {
+        row("architecture", reply.shown("architecture"))
+        row("expected", reply.shown("expected") + " (\(reply.shown("networks")) networks)")
+        for kernels in reply.list("kernels") {
+            row(kernels.shown("name"), kernels.shown("digest") + rightOrWrong(kernels))
+        }
+        guard let package = reply["package"], package != .null else {
+            row("package", "none")
+            return
+        }
+        row(
+            "package",
+            "\(package.shown("family"))/\(package.shown("variant")), "
+                + "\(package.shown("goldenVectors")) golden vectors (\(short(package.shown("digest"))))"
+                + rightOrWrong(package))
+    }
+
+    private static func rightOrWrong(_ part: JSONValue) -> String {
+        part.isTrue("right") ? "  right" : "  WRONG"
+    }
+
     private static func row(_ name: String, _ text: String) {
         Output.line(padded(name, 13) + " " + text)
     }

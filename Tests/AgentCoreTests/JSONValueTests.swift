@@ -77,12 +77,15 @@ struct LocalRequestTests {
     }
 
     static let malformed: [(String, String)] = [
-        ("{}", "'do' is missing: sale, sales, close-day, forecast, status or sync"),
+        ("{}", "'do' is missing: sale, sales, close-day, forecast, status, sync or selftest"),
         ("[]", "not a JSON object"),
-        (#"{"do":7}"#, "'do' is missing: sale, sales, close-day, forecast, status or sync"),
+        (
+            #"{"do":7}"#,
+            "'do' is missing: sale, sales, close-day, forecast, status, sync or selftest"
+        ),
         (
             #"{"do":"drop"}"#,
-            "'drop' is not something to do: sale, sales, close-day, forecast, status or sync"
+            "'drop' is not something to do: sale, sales, close-day, forecast, status, sync or selftest"
         ),
         (#"{"do":"sales"}"#, "'sales' must be a list"),
         (#"{"do":"sales","sales":[]}"#, "0 sales in one line; 1 to 500 are taken"),
