@@ -21,9 +21,13 @@ struct NetworkImportTests {
         let windows = try #require(test.tensors("input")[0].floats)
         let outputs = try #require(test.tensors("output")[0].floats)
         #expect(outputs.count == 3)
+        let reference = RecurrentReference(shape: parameters.shape)
+        let exact = parameters.flattened.map(Double.init)
         for (index, output) in outputs.enumerated() {
             let window = Array(windows[index * 15..<(index + 1) * 15])
             #expect(abs(parameters.output(window: window) - output) < 1e-5)
+            let trace = reference.forward(parameters: exact, window: window.map(Double.init))
+            #expect(abs(trace.output - Double(output)) < 1e-5)
         }
     }
 

@@ -2,6 +2,7 @@
 
 onnx_cases.py nodes                    the node tests the onnx package ships: folder, tab, operators
 onnx_cases.py random FOLDER SEED N     N recurrent layers of random weights and options, computed by ONNX Runtime
+onnx_cases.py plain FOLDER SEED N      the same of layers that a cell of ours computes
 onnx_cases.py check FILE               holds a model against onnx.checker, strictly
 onnx_cases.py run FILE                 runs a model in ONNX Runtime: one window a line on standard input, its
                                        numbers in row-major order; prints the output of each
@@ -97,6 +98,19 @@ def random_layer(random):
     return kind, attributes, inputs
 
 
+def plain_layer(random):
+    """A layer as `random_layer` has them, without options."""
+    kind = str(random.choice(["LSTM", "GRU"]))
+    steps, batch, width, units = (int(random.integers(1, high)) for high in (15, 4, 21, 17))
+    attributes = {"hidden_size": units}
+    if kind == "GRU":
+        attributes["linear_before_reset"] = 1
+    rows = GATES[kind] * units
+    shapes = [("X", (steps, batch, width)), ("W", (1, rows, width)), ("R", (1, rows, units)), ("B", (1, 2 * rows))]
+    return kind, attributes, [
+        (name, random.normal(0, 0.5, shape).astype(numpy.float32)) for name, shape in shapes]
+
+
 def layer_model(kind, attributes, inputs, outputs):
     values = [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
@@ -121,11 +135,11 @@ def session(model):
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def random_cases(folder, seed, count):
+def random_cases(folder, seed, count, layer=random_layer):
     random = numpy.random.default_rng(seed)
     number = 0
     while number < count:
-        kind, attributes, inputs = random_layer(random)
+        kind, attributes, inputs = layer(random)
         names = ["Y", "Y_h", "Y_c"][:3 if kind == "LSTM" else 2]
         model = layer_model(kind, attributes, inputs, [(name, None) for name in names])
         results = session(model).run(names, {name: value for name, value in inputs if name})
@@ -174,6 +188,8 @@ if __name__ == "__main__":
         nodes()
     elif verb == "random":
         random_cases(arguments[0], int(arguments[1]), int(arguments[2]))
+    elif verb == "plain":
+        random_cases(arguments[0], int(arguments[1]), int(arguments[2]), plain_layer)
     elif verb == "check":
         check(arguments[0])
     elif verb == "run":
