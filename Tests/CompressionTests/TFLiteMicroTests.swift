@@ -237,28 +237,34 @@ struct TFLiteMicroTests {
         return TFLiteMicro.Job(network: network, windows: [weights(steps * width)])
     }
 
-    static func recurrence(_ network: IntegerNetwork) -> IntegerRecurrence {
+    static func recurrence(
+        _ network: IntegerNetwork, _ kernels: KernelSet = .best
+    ) -> IntegerRecurrence {
         let counts = ArenaLayout.Counts(
             shape: network.shape, window: 1, profiles: 0, starts: 0, identifierBytes: 0)
-        return IntegerRecurrence(network, in: Arena(ArenaLayout(counts)))
+        return IntegerRecurrence(network, in: Arena(ArenaLayout(counts)), kernels: kernels)
     }
 
-    /// Step by step from the states of TFLite Micro: every step's difference is that step's own.
+    /// Step by step from the states of TFLite Micro: every step's difference is that step's own. Whatever this CPU can
+    /// run it with gives the same step.
     static func feed(
         _ job: TFLiteMicro.Job, _ theirs: TFLiteMicro.States, biasApart: Double,
         _ agreement: inout Agreement
     ) {
         let (network, H, I) = (job.network, job.network.shape.units, job.network.shape.inputWidth)
         let bound = Bound(network, biasApart: biasApart)
-        let integer = recurrence(network)
+        let all = KernelSet.available.map { recurrence(network, $0) }
+        let integer = all[0]
         for (number, window) in job.windows.enumerated() {
-            integer.reset()
+            for other in all { other.reset() }
             for t in 0..<job.steps {
                 let at = (number * job.steps + t) * H
                 if t > 0 {
-                    for h in 0..<H {
-                        integer.hidden[h] = theirs.hidden[at - H + h]
-                        integer.cell[h] = theirs.cell[at - H + h]
+                    for other in all {
+                        for h in 0..<H {
+                            other.hidden[h] = theirs.hidden[at - H + h]
+                            other.cell[h] = theirs.cell[at - H + h]
+                        }
                     }
                 }
                 guard !integer.hidden.contains(-128) else {
@@ -268,7 +274,13 @@ struct TFLiteMicroTests {
                 let input = Array(window[t * I..<(t + 1) * I])
                 let before = ExactStep(
                     network, input, [Int8](integer.hidden), [Int16](integer.cell))
-                integer.step(input)
+                for other in all { other.step(input) }
+                for other in all[1...] {
+                    #expect(
+                        other.hidden.elementsEqual(integer.hidden)
+                            && other.cell.elementsEqual(integer.cell),
+                        "\(other.kernels.name): \(H) units, step \(t)")
+                }
                 for h in 0..<H {
                     guard !before.partSaturates(unit: h) else {
                         agreement.leftOut += 1
