@@ -145,7 +145,10 @@ if !embedded {
         tests("TrainingTests", ["Training", "Forecasting", "Kernels"]),
         tests(
             "CompressionTests",
-            ["Compression", "Training", "Forecasting", "ModelPackage", "Kernels", "TestSupport"]),
+            [
+                "Compression", "Training", "Forecasting", "ModelPackage", "Kernels", "HubCore",
+                "CZlib", "TestSupport",
+            ]),
         tests(
             "ModelExchangeTests",
             ["ModelExchange", "Training", "Forecasting", "SyncProtocol", "TestSupport"],

@@ -1,8 +1,8 @@
 /// The float network day by day: what the hub forecasts with, and what the integer network is measured against.
 package struct FloatRecurrence: Sendable {
     package let parameters: NetworkParameters
-    /// `[H]`: what the kernels and the dense layer see.
-    package private(set) var hidden: [Float]
+    /// `[H]`: what the kernels and the dense layer see. Whoever simulates rounding replaces it between steps.
+    package var hidden: [Float]
     /// `[H]`: the LSTM's cell state. The other cells have none beside the hidden state, and it is that.
     package private(set) var cell: [Float]
     /// `[sumBlocks · H]`

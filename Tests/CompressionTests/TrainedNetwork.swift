@@ -24,26 +24,31 @@ struct TrainedNetwork {
     var parameters: NetworkParameters { family.variants[0].parameters }
     var spec: FeatureSpec { family.spec }
 
-    /// WAPE in percent of whatever forecasts from a window, on the test days.
-    func wape(_ output: ([Float]) -> Float) -> Double {
+    /// Of whatever forecasts from a window, on the test days.
+    func accuracy(_ output: ([Float]) -> Float) -> Accuracy {
         var accuracy = Accuracy()
         for day in testDays {
             accuracy.add(
                 actual: Double(day.units),
                 forecast: Double(day.window.units(networkOutput: output(day.values))))
         }
-        return accuracy.wape ?? .nan
+        return accuracy
     }
+
+    /// WAPE in percent.
+    func wape(_ output: ([Float]) -> Float) -> Double { accuracy(output).wape ?? .nan }
 
     func wape(_ parameters: NetworkParameters) -> Double {
         wape { parameters.output(window: $0) }
     }
 
-    func wape(_ network: IntegerNetwork) -> Double {
+    func wape(_ network: IntegerNetwork) -> Double { accuracy(network).wape ?? .nan }
+
+    func accuracy(_ network: IntegerNetwork) -> Accuracy {
         let counts = ArenaLayout.Counts(
             shape: network.shape, window: spec.window, profiles: 0, starts: 0, identifierBytes: 0)
         let recurrence = IntegerRecurrence(network, in: Arena(ArenaLayout(counts)))
-        return wape { window in
+        return accuracy { window in
             recurrence.load(window: window)
             return Float(recurrence.run()) * network.outputScale
         }
@@ -87,12 +92,16 @@ struct TrainedNetwork {
     static let calendar = Result { try TrainedNetwork(form: .calendar, units: 8) }
 
     init(form: ModelForm, units: Int, seed: UInt64 = 4) throws {
-        series = Self.sales(days: 760)
         var plan = TrainingPlan(
             form: form, units: [units], seed: seed, testFrom: Self.firstDay.advanced(by: 670))
         plan.epochs = 12
         // The network is judged by WAPE: the loss for units, not for shares of them.
         plan.loss = .meanSquare
+        try self.init(series: Self.sales(days: 760), plan: plan)
+    }
+
+    init(series: [TrainingSeries], plan: TrainingPlan) throws {
+        self.series = series
         family = try train(series: series, plan: plan)
         session = try TrainingSession(series: series, plan: plan)
         let replay = session.replay
