@@ -141,7 +141,7 @@ if !embedded {
                 "Forecasting",
                 "CTLS", "CPosix", "TestSupport",
             ]),
-        tests("HubCoreTests", ["HubCore", "Forecasting"]),
+        tests("HubCoreTests", ["HubCore", "Forecasting", "ModelPackage"]),
         tests("TrainingTests", ["Training", "Forecasting", "Kernels"]),
         tests(
             "CompressionTests",

@@ -6,6 +6,8 @@ package protocol SeriesPredictor {
     var spec: FeatureSpec { get }
     var asOf: BusinessDay { get }
     var starts: [SeriesStart] { get }
+    /// SHA-256 of the package file.
+    var packageDigest: [UInt8] { get }
     func profile(_ index: UInt16) -> SeasonalProfile
     /// - Parameters:
     ///   - index: into `starts`; nil for an item without a start.
@@ -26,6 +28,18 @@ package struct Prediction: Equatable, Sendable {
     }
 }
 
+/// What a forecast was made from, as the hub is told it to make the forecast again (SPEC 9.6).
+package struct ForecastBasis: Equatable, Sendable {
+    package var level: Float
+    /// `ForecastInputs.digest`.
+    package var inputsDigest: UInt32
+
+    package init(level: Float, inputsDigest: UInt32) {
+        self.level = level
+        self.inputsDigest = inputsDigest
+    }
+}
+
 /// One item's forecast for one day.
 package struct DayForecast: Equatable, Sendable {
     package var day: BusinessDay
@@ -33,14 +47,18 @@ package struct DayForecast: Equatable, Sendable {
     package var prediction: Prediction
     /// Every day that went into it was the whole store's.
     package var inputsAreComplete: Bool
+    /// Nil for a forecast that an agent before 0.2 made.
+    package var basis: ForecastBasis?
 
     package init(
-        day: BusinessDay, item: ItemID, prediction: Prediction, inputsAreComplete: Bool
+        day: BusinessDay, item: ItemID, prediction: Prediction, inputsAreComplete: Bool,
+        basis: ForecastBasis?
     ) {
         self.day = day
         self.item = item
         self.prediction = prediction
         self.inputsAreComplete = inputsAreComplete
+        self.basis = basis
     }
 }
 
@@ -120,7 +138,11 @@ package struct DayPlan: Sendable {
                     day: target, item: start.item,
                     prediction: predictor.predict(
                         index: series.index, level: level, recentDays: days, target: target),
-                    inputsAreComplete: complete))
+                    inputsAreComplete: complete,
+                    basis: ForecastBasis(
+                        level: level,
+                        inputsDigest: ForecastInputs.digest(
+                            package: predictor.packageDigest, level: level, recentDays: days))))
         }
         return forecasts.sorted { $0.item < $1.item }
     }

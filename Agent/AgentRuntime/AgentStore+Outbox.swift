@@ -23,14 +23,14 @@ extension AgentStore {
     /// The oldest unsent records, at most `recordsMax` of them and about `bytesMax` in all; nil when there
     /// are none.
     package func nextUpload(bytesMax: Int) throws(StoreError) -> Upload? {
-        // A record takes at most 80 bytes on the wire: 32 of item and six numbers.
-        let recordsMax = min(Limit.recordsCount, max(1, bytesMax / 80))
+        // A record takes at most 90 bytes on the wire: 32 of item and eight numbers.
+        let recordsMax = min(Limit.recordsCount, max(1, bytesMax / 90))
         var upload = Upload()
         try database.query(
             """
             SELECT sequence, kind, day, item, units, isClosedAllDay, forecastUnits, networkOutput,
-                release, isComplete FROM outbox ORDER BY sequence LIMIT ?
-            """, [.integer(Int64(recordsMax))], columns: 10
+                release, isComplete, level, inputsDigest FROM outbox ORDER BY sequence LIMIT ?
+            """, [.integer(Int64(recordsMax))], columns: 12
         ) { row in
             let sequence = UInt64(bitPattern: row[0].integer)
             if upload.records.isEmpty { upload.firstSequence = sequence }
@@ -60,7 +60,8 @@ extension AgentStore {
                     networkOutput: Int32(truncatingIfNeeded: row[7].integer),
                     release: UInt64(bitPattern: row[8].integer),
                     actualUnits: UInt32(clamping: row[4].integer),
-                    inputsComplete: row[9].integer == 1))
+                    inputsComplete: row[9].integer == 1, levelUnits: Float(row[10].real),
+                    inputsDigest: UInt32(truncatingIfNeeded: row[11].integer)))
         }
     }
 

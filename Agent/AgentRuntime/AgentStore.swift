@@ -154,7 +154,8 @@ package final class AgentStore {
                 try database.run(
                     """
                     INSERT INTO outbox (sequence, generation, kind, day, item, units, forecastUnits,
-                        networkOutput, release, isComplete) VALUES (?, ?, 3, ?, ?, ?, ?, ?, ?, ?)
+                        networkOutput, release, isComplete, level, inputsDigest)
+                    VALUES (?, ?, 3, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """,
                     [
                         .integer(next), generation, dayValue, .text(forecast.forecast.item.utf8),
@@ -163,7 +164,7 @@ package final class AgentStore {
                         .integer(Int64(forecast.forecast.prediction.networkOutput)),
                         .integer(forecast.release),
                         .integer(forecast.forecast.inputsAreComplete ? 1 : 0),
-                    ])
+                    ] + Self.values(forecast.forecast.basis))
                 next += 1
             }
             // Last: when the hub has the close, it has everything of the day.
@@ -362,34 +363,47 @@ package final class AgentStore {
         for forecast in forecasts {
             try database.run(
                 """
-                INSERT INTO forecast (day, item, units, networkOutput, release, isComplete)
-                VALUES (?, ?, ?, ?, ?, ?)
+                INSERT INTO forecast (day, item, units, networkOutput, release, isComplete, level,
+                    inputsDigest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """,
                 [
                     dayValue, .text(forecast.item.utf8), .real(Double(forecast.prediction.units)),
                     .integer(Int64(forecast.prediction.networkOutput)),
                     .integer(Int64(bitPattern: release)),
                     .integer(forecast.inputsAreComplete ? 1 : 0),
-                ])
+                ] + Self.values(forecast.basis))
         }
+    }
+
+    private static func values(_ basis: ForecastBasis?) -> [Value] {
+        guard let basis else { return [.null, .null] }
+        return [.real(Double(basis.level)), .integer(Int64(basis.inputsDigest))]
     }
 
     /// By item.
     package func storedForecasts(of day: BusinessDay) throws(StoreError) -> [StoredForecast] {
         var forecasts: [StoredForecast] = []
         try database.query(
-            "SELECT item, units, networkOutput, release, isComplete FROM forecast WHERE day = ?",
-            [.integer(Int64(day.daysSince1970))], columns: 5
+            """
+            SELECT item, units, networkOutput, release, isComplete, level, inputsDigest
+            FROM forecast WHERE day = ?
+            """, [.integer(Int64(day.daysSince1970))], columns: 7
         ) { row in
             if let item = Self.item(row[0]) {
                 let prediction = Prediction(
                     units: Float(row[1].real),
                     networkOutput: Int32(truncatingIfNeeded: row[2].integer))
+                let basis =
+                    row[6].isNull
+                    ? nil
+                    : ForecastBasis(
+                        level: Float(row[5].real),
+                        inputsDigest: UInt32(truncatingIfNeeded: row[6].integer))
                 forecasts.append(
                     StoredForecast(
                         forecast: DayForecast(
                             day: day, item: item, prediction: prediction,
-                            inputsAreComplete: row[4].integer == 1),
+                            inputsAreComplete: row[4].integer == 1, basis: basis),
                         release: row[3].integer))
             }
             return true

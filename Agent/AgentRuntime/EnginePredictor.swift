@@ -11,6 +11,7 @@ package final class EnginePredictor: SeriesPredictor {
     package let asOf: BusinessDay
     package let starts: [SeriesStart]
     private let profiles: [SeasonalProfile]
+    package var packageDigest: [UInt8] { candidate.stated.digest }
 
     package init(_ engine: Engine, _ package: ModelPackage, _ candidate: Candidate) {
         self.engine = engine

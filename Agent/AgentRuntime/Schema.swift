@@ -116,15 +116,26 @@ enum Schema {
             reason TEXT NOT NULL,
             arenaBytes INTEGER NOT NULL
         ) WITHOUT ROWID;
+        """,
         """
+        -- What a forecast was made from, for the hub to make it again. Both or none.
+        ALTER TABLE outbox ADD COLUMN level REAL;
+        ALTER TABLE outbox ADD COLUMN inputsDigest INTEGER;
+        ALTER TABLE forecast ADD COLUMN level REAL;
+        ALTER TABLE forecast ADD COLUMN inputsDigest INTEGER;
+        """,
     ]
 
     /// What is copied out of a damaged database, table by table, as far as it can be read. Rows that
-    /// break a check are left behind.
+    /// break a check are left behind, and so are the columns that later migrations added: the damaged one may be older.
     static let salvaged: [(read: StaticString, write: StaticString, columns: Int)] = [
         (
             "SELECT * FROM outbox ORDER BY sequence",
-            "INSERT OR IGNORE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", 11
+            """
+            INSERT OR IGNORE INTO outbox (sequence, generation, kind, day, item, units,
+                isClosedAllDay, forecastUnits, networkOutput, release, isComplete)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, 11
         ),
         (
             "SELECT * FROM saleReference",

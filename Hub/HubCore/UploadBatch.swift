@@ -31,6 +31,9 @@ package enum UploadRecord: Hashable, Sendable {
             guard forecast.units.isFinite, forecast.units >= 0 else {
                 return "a forecast is not a number from 0 up"
             }
+            guard forecast.level.isFinite, forecast.level >= 0 else {
+                return "a level is not a number from 0 up"
+            }
             return (0...Self.actualUnitsMax).contains(forecast.actualUnits)
                 ? nil
                 : "an actual of \(forecast.actualUnits) units is not within 0 to \(Self.actualUnitsMax)"
@@ -57,10 +60,14 @@ package struct DeviceForecast: Hashable, Sendable {
     package var actualUnits: Int64
     /// Every input day was the whole store's.
     package var inputsComplete: Bool
+    /// That went in; 0: not stated.
+    package var level: Float
+    /// `ForecastInputs.digest` of what went in; 0: not stated.
+    package var inputsDigest: UInt32
 
     package init(
         day: BusinessDay, item: ItemID, units: Float, networkOutput: Int32, release: UInt64,
-        actualUnits: Int64, inputsComplete: Bool
+        actualUnits: Int64, inputsComplete: Bool, level: Float = 0, inputsDigest: UInt32 = 0
     ) {
         self.day = day
         self.item = item
@@ -69,6 +76,8 @@ package struct DeviceForecast: Hashable, Sendable {
         self.release = release
         self.actualUnits = actualUnits
         self.inputsComplete = inputsComplete
+        self.level = level
+        self.inputsDigest = inputsDigest
     }
 }
 

@@ -130,6 +130,10 @@ package protocol HubStore: Sendable {
     func observations(
         store: StoreID, from first: BusinessDay?, through last: BusinessDay?
     ) async throws -> [ForecastObservation]
+    /// The same forecasts as they were sent up.
+    func uploadedForecasts(
+        store: StoreID, from first: BusinessDay?, through last: BusinessDay?
+    ) async throws -> [UploadedForecast]
     /// Days that the store's devices reported, within the days.
     func deviceDays(
         store: StoreID, from first: BusinessDay?, through last: BusinessDay?

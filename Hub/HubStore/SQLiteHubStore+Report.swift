@@ -52,6 +52,45 @@ extension SQLiteHubStore {
         }
     }
 
+    package func uploadedForecasts(
+        store: StoreID, from first: BusinessDay?, through last: BusinessDay?
+    ) async throws -> [UploadedForecast] {
+        try await read { db in
+            guard let storeRow = try Self.storeRowIfAny(db, store) else { return [] }
+            let rows = try Row.fetchCursor(
+                db,
+                sql: """
+                    SELECT device.name AS device, item.name AS item, forecast.* FROM device
+                    JOIN forecast ON forecast.deviceID = device.id
+                        AND forecast.day BETWEEN ?2 AND ?3
+                    JOIN item ON item.id = forecast.itemID
+                    WHERE device.storeID = ?1
+                    """,
+                arguments: [
+                    storeRow, Int64(first?.daysSince1970 ?? 0),
+                    Int64(last?.daysSince1970 ?? BusinessDay.storable.upperBound),
+                ])
+            var forecasts: [UploadedForecast] = []
+            while let row = try rows.next() {
+                forecasts.append(
+                    UploadedForecast(
+                        device: try row.identifier("device"),
+                        forecast: DeviceForecast(
+                            day: row.day("day"), item: try row.identifier("item"),
+                            units: Float(row["units"] as Double),
+                            networkOutput: Int32(clamping: row["networkOutput"] as Int64),
+                            release: row.unsigned("release"), actualUnits: row["actualUnits"],
+                            inputsComplete: row["inputsComplete"],
+                            level: Float(row["level"] as Double),
+                            inputsDigest: UInt32(clamping: row["inputsDigest"] as Int64))))
+            }
+            return forecasts.sorted {
+                ($0.device, $0.forecast.item, $0.forecast.day)
+                    < ($1.device, $1.forecast.item, $1.forecast.day)
+            }
+        }
+    }
+
     package func deviceDays(
         store: StoreID, from first: BusinessDay?, through last: BusinessDay?
     ) async throws -> [DeviceDay] {

@@ -10,6 +10,7 @@ extension SQLiteHubStore {
         migrator.registerMigration("001 stores and sales", migrate: createSales)
         migrator.registerMigration("002 devices and uploads", migrate: createDevices)
         migrator.registerMigration("003 families, packages and rollouts", migrate: createPackages)
+        migrator.registerMigration("004 what forecasts were made from", migrate: addForecastInputs)
         return migrator
     }
 
@@ -130,6 +131,15 @@ extension SQLiteHubStore {
                     inputsComplete INTEGER NOT NULL CHECK (inputsComplete IN (0, 1)),
                     PRIMARY KEY (deviceID, itemID, day)
                 ) STRICT, WITHOUT ROWID;
+                """)
+    }
+
+    private static func addForecastInputs(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- 0: the device did not say.
+                ALTER TABLE forecast ADD COLUMN level REAL NOT NULL DEFAULT 0 CHECK (level >= 0);
+                ALTER TABLE forecast ADD COLUMN inputsDigest INTEGER NOT NULL DEFAULT 0;
                 """)
     }
 

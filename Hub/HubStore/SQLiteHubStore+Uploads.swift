@@ -94,12 +94,14 @@ private struct UploadWriter {
             try db.cachedStatement(
                 sql: """
                     INSERT OR REPLACE INTO forecast (deviceID, itemID, day, units, networkOutput,
-                        release, actualUnits, inputsComplete) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                        release, actualUnits, inputsComplete, level, inputsDigest)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """
             ).execute(arguments: [
                 device, item, Int64(forecast.day.daysSince1970), Double(forecast.units),
                 Int64(forecast.networkOutput), Int64(bitPattern: forecast.release),
-                forecast.actualUnits, forecast.inputsComplete,
+                forecast.actualUnits, forecast.inputsComplete, Double(forecast.level),
+                Int64(forecast.inputsDigest),
             ])
         }
     }

@@ -69,7 +69,8 @@ extension UploadRecord {
                     item: try ItemID(wire: forecast.item), units: forecast.forecastUnits,
                     networkOutput: forecast.networkOutput, release: forecast.release,
                     actualUnits: Int64(forecast.actualUnits),
-                    inputsComplete: forecast.inputsComplete))
+                    inputsComplete: forecast.inputsComplete, level: forecast.levelUnits,
+                    inputsDigest: forecast.inputsDigest))
         case .unknown:
             throw RecordError(
                 explanation: "it is of a kind that this hub does not know: update the hub")

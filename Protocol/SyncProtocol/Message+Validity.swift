@@ -8,7 +8,10 @@ extension Message {
             try check(request.secret.count == Limit.secretBytes, 1, .length)
             try check(!request.csrDer.isEmpty, 2, .length)
         case .joinReply(let reply): try reply.validate()
-        case .register(let register): try register.running?.validate(in: 14)
+        case .register(let register):
+            try register.running?.validate(in: 14)
+            let digest = register.measured?.packageDigest ?? []
+            try check(digest.isEmpty || digest.count == Limit.digestBytes, 16, .length)
         case .desiredState(let state) where state.desire == .run:
             try check(!state.statement.isEmpty, 2, .length)
             try check(state.signature.count == Limit.signatureBytes, 3, .length)
@@ -84,7 +87,7 @@ extension Record {
         case .forecast(let forecast):
             if !isDay(forecast.day) { return .range }
             if !isIdentifier(forecast.item) { return .identifier }
-            return isAmount(forecast.forecastUnits) ? nil : .finite
+            return isAmount(forecast.forecastUnits) && isAmount(forecast.levelUnits) ? nil : .finite
         case .unknown: return .choice
         }
     }

@@ -78,6 +78,8 @@ package struct Register: WireMessage, Equatable, Sendable {
     package var running: RunningPackage?
     /// "key=value", from the device's own configuration.
     package var labels: [String] = []
+    /// Absent: nothing timed yet.
+    package var measured: Measurement?
 
     package init() {}
 
@@ -87,7 +89,8 @@ package struct Register: WireMessage, Equatable, Sendable {
         modelMemoryBudgetBytes: UInt64 = 0, modelMemoryBudgetSetByOperator: Bool = false,
         flashFreeBytes: UInt64 = 0, runtimeFeatures: [String] = [], int8Microseconds: UInt32 = 0,
         powerSource: PowerSource = .unknown, contact: Contact = .unspecified,
-        agentVersion: String = "", running: RunningPackage? = nil, labels: [String] = []
+        agentVersion: String = "", running: RunningPackage? = nil, labels: [String] = [],
+        measured: Measurement? = nil
     ) {
         self.architecture = architecture
         self.cpuFeatures = cpuFeatures
@@ -104,6 +107,7 @@ package struct Register: WireMessage, Equatable, Sendable {
         self.agentVersion = agentVersion
         self.running = running
         self.labels = labels
+        self.measured = measured
     }
 
     package func encode(to writer: inout WireWriter) {
@@ -122,6 +126,7 @@ package struct Register: WireMessage, Equatable, Sendable {
         writer.string(13, agentVersion)
         writer.message(14, running)
         writer.repeated(15, labels)
+        writer.message(16, measured)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -146,6 +151,83 @@ package struct Register: WireMessage, Equatable, Sendable {
         case 14: try reader.merge(into: &running)
         case 15:
             try reader.append(to: &labels, bytesMax: Limit.labelBytes, countMax: Limit.labelsCount)
+        case 16: try reader.merge(into: &measured)
+        default: try reader.skip()
+        }
+    }
+}
+
+/// What a device has timed on itself. Times are nanoseconds of one forecast, 0 when not measured; a batch is 50 series.
+package struct Measurement: WireMessage, Equatable, Sendable {
+    /// The instructions its kernels use: "plain", "avx2", "neon".
+    package var kernels: String = ""
+    /// The reference LSTM-16, 14 days of one input, the network alone.
+    package var smallNanoseconds: UInt32 = 0
+    package var smallBatchNanoseconds: UInt32 = 0
+    /// The reference LSTM-64, likewise.
+    package var largeNanoseconds: UInt32 = 0
+    package var largeBatchNanoseconds: UInt32 = 0
+    /// What the following is about: SHA-256 of the package file; empty: no package.
+    package var packageDigest: [UInt8] = []
+    /// Features included.
+    package var packageNanoseconds: UInt32 = 0
+    package var packageBatchNanoseconds: UInt32 = 0
+    /// Used.
+    package var arenaBytes: UInt64 = 0
+    /// Of the whole agent, resident.
+    package var peakMemoryBytes: UInt64 = 0
+    /// Energy of one forecast, of all the device meanwhile; 0 where its system does not say.
+    package var packageNanojoules: UInt32 = 0
+
+    package init() {}
+
+    package init(
+        kernels: String = "", smallNanoseconds: UInt32 = 0, smallBatchNanoseconds: UInt32 = 0,
+        largeNanoseconds: UInt32 = 0, largeBatchNanoseconds: UInt32 = 0,
+        packageDigest: [UInt8] = [], packageNanoseconds: UInt32 = 0,
+        packageBatchNanoseconds: UInt32 = 0, arenaBytes: UInt64 = 0, peakMemoryBytes: UInt64 = 0,
+        packageNanojoules: UInt32 = 0
+    ) {
+        self.kernels = kernels
+        self.smallNanoseconds = smallNanoseconds
+        self.smallBatchNanoseconds = smallBatchNanoseconds
+        self.largeNanoseconds = largeNanoseconds
+        self.largeBatchNanoseconds = largeBatchNanoseconds
+        self.packageDigest = packageDigest
+        self.packageNanoseconds = packageNanoseconds
+        self.packageBatchNanoseconds = packageBatchNanoseconds
+        self.arenaBytes = arenaBytes
+        self.peakMemoryBytes = peakMemoryBytes
+        self.packageNanojoules = packageNanojoules
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.string(1, kernels)
+        writer.uint32(2, smallNanoseconds)
+        writer.uint32(3, smallBatchNanoseconds)
+        writer.uint32(4, largeNanoseconds)
+        writer.uint32(5, largeBatchNanoseconds)
+        writer.bytes(6, packageDigest)
+        writer.uint32(7, packageNanoseconds)
+        writer.uint32(8, packageBatchNanoseconds)
+        writer.uint64(9, arenaBytes)
+        writer.uint64(10, peakMemoryBytes)
+        writer.uint32(11, packageNanojoules)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1: kernels = try reader.string(bytesMax: Limit.nameBytes)
+        case 2: smallNanoseconds = try reader.uint32()
+        case 3: smallBatchNanoseconds = try reader.uint32()
+        case 4: largeNanoseconds = try reader.uint32()
+        case 5: largeBatchNanoseconds = try reader.uint32()
+        case 6: packageDigest = try reader.bytes(bytesMax: Limit.digestBytes)
+        case 7: packageNanoseconds = try reader.uint32()
+        case 8: packageBatchNanoseconds = try reader.uint32()
+        case 9: arenaBytes = try reader.uint64()
+        case 10: peakMemoryBytes = try reader.uint64()
+        case 11: packageNanojoules = try reader.uint32()
         default: try reader.skip()
         }
     }

@@ -72,12 +72,17 @@ package struct ForecastRecord: WireMessage, Equatable, Sendable {
     package var actualUnits: UInt32 = 0
     /// Every input day was the whole store's.
     package var inputsComplete: Bool = false
+    /// The item's level that went in; 0: not stated.
+    package var levelUnits: Float = 0
+    /// Of everything that went in (SPEC.md 9.6); 0: not stated.
+    package var inputsDigest: UInt32 = 0
 
     package init() {}
 
     package init(
         day: Int32 = 0, item: String = "", forecastUnits: Float = 0, networkOutput: Int32 = 0,
-        release: UInt64 = 0, actualUnits: UInt32 = 0, inputsComplete: Bool = false
+        release: UInt64 = 0, actualUnits: UInt32 = 0, inputsComplete: Bool = false,
+        levelUnits: Float = 0, inputsDigest: UInt32 = 0
     ) {
         self.day = day
         self.item = item
@@ -86,6 +91,8 @@ package struct ForecastRecord: WireMessage, Equatable, Sendable {
         self.release = release
         self.actualUnits = actualUnits
         self.inputsComplete = inputsComplete
+        self.levelUnits = levelUnits
+        self.inputsDigest = inputsDigest
     }
 
     package func encode(to writer: inout WireWriter) {
@@ -96,6 +103,8 @@ package struct ForecastRecord: WireMessage, Equatable, Sendable {
         writer.uint64(5, release)
         writer.uint32(6, actualUnits)
         writer.bool(7, inputsComplete)
+        writer.float(8, levelUnits)
+        writer.fixed32(9, inputsDigest)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -107,6 +116,8 @@ package struct ForecastRecord: WireMessage, Equatable, Sendable {
         case 5: release = try reader.uint64()
         case 6: actualUnits = try reader.uint32()
         case 7: inputsComplete = try reader.bool()
+        case 8: levelUnits = try reader.float()
+        case 9: inputsDigest = try reader.fixed32()
         default: try reader.skip()
         }
     }

@@ -149,8 +149,12 @@ package struct WireReader {
     }
 
     package mutating func float() throws(WireError) -> Float {
+        Float(bitPattern: try fixed32())
+    }
+
+    package mutating func fixed32() throws(WireError) -> UInt32 {
         try expect(.fixed32)
-        return Float(bitPattern: UInt32(truncatingIfNeeded: try littleEndian(4)))
+        return UInt32(truncatingIfNeeded: try littleEndian(4))
     }
 
     /// All elements of a packed list, or the one that stands here: a writer may do either.

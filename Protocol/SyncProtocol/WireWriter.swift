@@ -41,10 +41,13 @@ package struct WireWriter: Sendable {
 
     /// Compares bits, not values: -0 is no default.
     package mutating func float(_ field: Int, _ value: Float) {
-        let bits = value.bitPattern
-        guard bits != 0 else { return }
+        fixed32(field, value.bitPattern)
+    }
+
+    package mutating func fixed32(_ field: Int, _ value: UInt32) {
+        guard value != 0 else { return }
         tag(field, .fixed32)
-        for i in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: bits >> (8 * UInt32(i)))) }
+        for i in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: value >> (8 * UInt32(i)))) }
     }
 
     package mutating func bytes(_ field: Int, _ value: [UInt8]) {

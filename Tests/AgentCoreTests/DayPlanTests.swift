@@ -8,6 +8,7 @@ struct LevelPredictor: SeriesPredictor {
         form: .profile, window: 14, levelRate: 0.25, inputs: [], output: .logResidual)
     var asOf: BusinessDay
     var starts: [SeriesStart]
+    var packageDigest = [UInt8](repeating: 7, count: 32)
 
     func profile(_ index: UInt16) -> SeasonalProfile { .flat }
     func predict(

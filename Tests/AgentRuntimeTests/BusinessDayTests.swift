@@ -35,6 +35,12 @@ struct BusinessDayTests {
             hub.forecasts.allSatisfy {
                 $0.release == 1 && !$0.inputsComplete && $0.forecastUnits > 0
             })
+        // Nothing was known of any day before: the level is the package's.
+        let package = Crypto.sha256(try TestPackage.model(release: 1).encode())
+        let inputs = ForecastInputs.digest(
+            package: package, level: 10,
+            recentDays: [DemandDay](repeating: .unknown, count: 14))
+        #expect(hub.forecasts.allSatisfy { $0.levelUnits == 10 && $0.inputsDigest == inputs })
         guard case .close(let last)? = hub.records.last else {
             Issue.record("the close must come last")
             return
@@ -261,6 +267,7 @@ struct LevelEcho: SeriesPredictor {
         form: .profile, window: 14, levelRate: 0.25, inputs: [], output: .logResidual)
     var asOf: BusinessDay
     var starts: [SeriesStart]
+    var packageDigest = [UInt8](repeating: 7, count: 32)
 
     func profile(_ index: UInt16) -> SeasonalProfile { .flat }
     func predict(

@@ -265,6 +265,32 @@ struct SurvivalTests {
         #expect(service.running?.release == 1)
     }
 
+    @Test("a database of an agent before it: what waits is sent, without what was not noted then")
+    func older() throws {
+        do {
+            let service = try AgentService.start(folder)
+            try hub.offer(try TestPackage.model(release: 1).encode(), release: 1)
+            try hub.visit(service)
+            try service.sell(3, of: "1", on: TestPackage.day(1))
+            _ = try service.close(TestPackage.day(1), isClosedAllDay: false)
+            for table in ["outbox", "forecast"] {
+                for column in ["level", "inputsDigest"] {
+                    try service.store.database.execute(
+                        "ALTER TABLE \(table) DROP COLUMN \(column)")
+                }
+            }
+            try service.store.database.execute("PRAGMA user_version = 1")
+        }
+        let service = try AgentService.start(folder)
+        try hub.visit(service)
+        #expect(hub.forecasts.count == 3 && hub.forecasts.allSatisfy { $0.inputsDigest == 0 })
+        _ = try service.close(TestPackage.day(2), isClosedAllDay: false)
+        // Day 3 is the first that was forecast after the update.
+        _ = try service.close(TestPackage.day(3), isClosedAllDay: false)
+        try hub.visit(service)
+        #expect(hub.forecasts.suffix(3).allSatisfy { $0.inputsDigest != 0 && $0.levelUnits > 0 })
+    }
+
     @Test("a database of a newer agent: it is left alone")
     func newer() throws {
         do {

@@ -109,6 +109,41 @@ import Testing
                 Figures(counted.filter { $0.cell.store == store }, ledger: ledger), table)
         }
         try compare(report["chain"], name: "chain", Figures(counted, ledger: ledger), table)
+        try replay(on: hub, forecasts: promises.count)
+    }
+
+    /// The hub makes every uploaded forecast again and gets the same integer; of one that was changed it says so.
+    private static func replay(on hub: HubUnderTest, forecasts: Int) throws {
+        let honest = try hub.json("replay")
+        let told = try hub.command("replay")
+        #expect(try Int(honest["same"].number) == forecasts, "\(told)")
+        #expect(try honest["different"].number == 0 && honest["impossible"].number == 0)
+        for forecast in try honest["forecasts"].list {
+            #expect(try forecast["result"].string == "same")
+            #expect(try forecast["levelFollows"].number == 1, "of \(forecast.value)")
+        }
+        let changed = try honest["forecasts"].list[7]
+        try Program(path: "/usr/bin/python3").run([
+            "-c",
+            """
+            import sqlite3, sys
+            hub = sqlite3.connect(sys.argv[1])
+            hub.execute(\"""
+                UPDATE forecast SET networkOutput = networkOutput + 1
+                WHERE deviceID = (SELECT id FROM device WHERE name = ?)
+                    AND itemID = (SELECT id FROM item WHERE name = ?)
+                    AND day = unixepoch(?) / 86400\""", sys.argv[2:])
+            assert hub.total_changes == 1
+            hub.commit()
+            """, hub.data + "/hub.sqlite", try changed["device"].string,
+            try changed["item"].string, try changed["day"].string,
+        ])
+        let table = try hub.command("replay", expecting: 1)
+        let line = try #require(table.split(separator: "\n").dropFirst().first)
+        let found = try "\(Int(changed["networkOutput"].number)) here"
+        #expect(line.hasPrefix(try changed["device"].string) && line.contains(" different "))
+        #expect(line.contains(found))
+        #expect(table.contains("\(forecasts) forecasts: \(forecasts - 1) the same, 1 different"))
     }
 
     /// - Parameter table: the report as a person reads it; its line for `name` shows the same figures.

@@ -51,6 +51,41 @@ struct UploadContractTests {
     }
 
     @Test(
+        "A forecast comes back to the last bit, with what it was made from",
+        arguments: StoreUnderTest.allCases)
+    func uploadedForecasts(implementation: StoreUnderTest) async throws {
+        try await implementation.run { store in
+            let id = try await Sample.join(store, device: "d")
+            func forecast(_ offset: Int, level: Float, digest: UInt32) throws -> DeviceForecast {
+                DeviceForecast(
+                    day: Sample.day(offset), item: try ItemID("a"), units: 0.1,
+                    networkOutput: .min, release: .max, actualUnits: 3, inputsComplete: offset > 0,
+                    level: level, inputsDigest: digest)
+            }
+            let sent = [
+                try forecast(0, level: 0, digest: 0), try forecast(1, level: 0.3, digest: .max),
+            ]
+            try await Sample.upload(store, id, from: 1, sent.map { .forecast($0) })
+            func stored(_ from: Int?, _ to: Int?) async throws -> [UploadedForecast] {
+                try await store.uploadedForecasts(
+                    store: try StoreID("1"), from: from.map { Sample.day($0) },
+                    through: to.map { Sample.day($0) })
+            }
+            #expect(
+                try await stored(nil, nil)
+                    == sent.map { UploadedForecast(device: id, forecast: $0) }
+            )
+            #expect(try await stored(1, nil).map(\.forecast) == [sent[1]])
+            #expect(try await stored(nil, 0).map(\.forecast) == [sent[0]])
+            var broken = sent[0]
+            broken.level = .nan
+            #expect(
+                try await Sample.upload(store, id, from: 3, [.forecast(broken)])
+                    == .invalid(index: 0, reason: "a level is not a number from 0 up"))
+        }
+    }
+
+    @Test(
         "Random resends, overlaps and interleaved devices end at exactly what was sold",
         arguments: StoreUnderTest.allCases, [UInt64(1), 2, 3, 4])
     func randomResends(implementation: StoreUnderTest, seed: UInt64) async throws {

@@ -50,6 +50,13 @@ def golden():
         flash_free_bytes=1 << 40, runtime_features=["lstm-int8-v2"], int8_microseconds=85,
         power_source=enums.POWER_BATTERY, contact=enums.CONTACT_VISIT, agent_version="0.1.0",
         running=running, labels=["aisle=3", "pilot=yes", ""])
+    yield "register-measured", m.Register(
+        architecture="aarch64", measured=m.Measurement(
+            kernels="neon-dot", small_nanoseconds=3_200, small_batch_nanoseconds=3_100,
+            large_nanoseconds=21_400, large_batch_nanoseconds=20_000, package_digest=DIGEST,
+            package_nanoseconds=5_150, package_batch_nanoseconds=5_000, arena_bytes=1_872,
+            peak_memory_bytes=5_662_310, package_nanojoules=9_800))
+    yield "register-measured-nothing", m.Register(measured=m.Measurement())
     yield "register-empty", m.Register()
     yield "register-most", m.Register(
         cores=UINT32, memory_total_bytes=UINT64, memory_available_bytes=UINT64,
@@ -86,13 +93,17 @@ def golden():
         m.Record(forecast=m.ForecastRecord(
             day=20_778, item="10", forecast_units=12.625, network_output=-4_711, release=7,
             actual_units=13, inputs_complete=True)),
+        m.Record(forecast=m.ForecastRecord(
+            day=20_778, item="11", forecast_units=0.5, network_output=12, release=7,
+            inputs_complete=True, level_units=10.25, inputs_digest=0xDEAD_BEEF)),
         m.Record(forecast=m.ForecastRecord(item="x", network_output=-2**31)),
     ])
     yield "upload-most", m.Upload(first_sequence=2**63 - 1, records=[
         m.Record(sale=m.SaleRecord(day=84_005, item="~" * 32, units=1_000_000)),
         m.Record(forecast=m.ForecastRecord(
             day=84_005, item="~" * 32, forecast_units=3.4028234663852886e38, network_output=2**31 - 1,
-            release=UINT64, actual_units=UINT32)),
+            release=UINT64, actual_units=UINT32, inputs_complete=True,
+            level_units=3.4028234663852886e38, inputs_digest=UINT32)),
     ])
     yield "upload-500", m.Upload(first_sequence=300, records=[sale] * 500)
     yield "upload-ack", m.UploadAck(through_sequence=4_294_967_296)
@@ -132,7 +143,8 @@ BYTES_MAX = {
     "device_id": 32, "architecture": 64, "cpu_features": 64, "runtime_features": 64, "family": 64,
     "variant": 64, "time_zone": 64, "labels": 128, "statement": 1_024, "csr_der": 2_048,
     "certificate_der": 4_096, "ca_der": 4_096, "content": 49_152, "digest": 32, "signature": 64,
-    "package_key": 65, "secret": 16}
+    "package_key": 65, "secret": 16,
+    "kernels": 64, "package_digest": 32}
 COUNT_MAX = {
     "cpu_features": 64, "runtime_features": 64, "labels": 64, "records": 500, "days": 400,
     "Context.items": 4_096, "levels": 4_096, "sold": 4_096}
@@ -148,7 +160,7 @@ def varint(value):
 
 
 def type_name(field):
-    return {3: "int64", 4: "uint64", 8: "bool", 13: "uint32", 14: "enum", 17: "sint32", 2: "float",
+    return {3: "int64", 4: "uint64", 7: "fixed32", 8: "bool", 13: "uint32", 14: "enum", 17: "sint32", 2: "float",
             9: "string", 11: "message", 12: "bytes"}[field.type]
 
 
@@ -157,7 +169,7 @@ def spoil(descriptor):
     for field in descriptor.fields:
         kind, number = type_name(field), field.number
         tag = {wire: varint(number << 3 | wire).hex() for wire in range(8)}
-        right = 0 if kind in VARINTS else 5 if kind == "float" else 2
+        right = 0 if kind in VARINTS else 5 if kind in ("float", "fixed32") else 2
         for wire, value in ((0, "00"), (1, "00*8"), (2, "00"), (5, "00*4")):
             if wire != right:
                 yield f"wrong-type-{wire}", number, [tag[wire], value]

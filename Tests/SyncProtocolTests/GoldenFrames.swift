@@ -50,6 +50,16 @@ enum GoldenFrames {
                 flashFreeBytes: 1 << 40, runtimeFeatures: ["lstm-int8-v2"], int8Microseconds: 85,
                 powerSource: .battery, contact: .visit, agentVersion: "0.1.0", running: running,
                 labels: ["aisle=3", "pilot=yes", ""])),
+        "register-measured": .register(
+            Register(
+                architecture: "aarch64",
+                measured: Measurement(
+                    kernels: "neon-dot", smallNanoseconds: 3_200, smallBatchNanoseconds: 3_100,
+                    largeNanoseconds: 21_400, largeBatchNanoseconds: 20_000,
+                    packageDigest: digest, packageNanoseconds: 5_150,
+                    packageBatchNanoseconds: 5_000, arenaBytes: 1_872, peakMemoryBytes: 5_662_310,
+                    packageNanojoules: 9_800))),
+        "register-measured-nothing": .register(Register(measured: Measurement())),
         "register-empty": .register(Register()),
         "register-most": .register(
             Register(
@@ -101,6 +111,11 @@ enum GoldenFrames {
                             day: 20_778, item: "10", forecastUnits: 12.625,
                             networkOutput: -4_711, release: 7, actualUnits: 13,
                             inputsComplete: true)),
+                    .forecast(
+                        ForecastRecord(
+                            day: 20_778, item: "11", forecastUnits: 0.5, networkOutput: 12,
+                            release: 7, inputsComplete: true, levelUnits: 10.25,
+                            inputsDigest: 0xDEAD_BEEF)),
                     .forecast(ForecastRecord(item: "x", networkOutput: .min)),
                 ])),
         "upload-most": .upload(
@@ -115,7 +130,8 @@ enum GoldenFrames {
                         ForecastRecord(
                             day: 84_005, item: String(repeating: "~", count: 32),
                             forecastUnits: .greatestFiniteMagnitude, networkOutput: .max,
-                            release: .max, actualUnits: .max)),
+                            release: .max, actualUnits: .max, inputsComplete: true,
+                            levelUnits: .greatestFiniteMagnitude, inputsDigest: .max)),
                 ])),
         "upload-500": .upload(
             Upload(firstSequence: 300, records: [Record](repeating: sale, count: 500))),

@@ -78,7 +78,15 @@ struct RandomMessages {
             modelMemoryBudgetSetByOperator: bool(), flashFreeBytes: u64(),
             runtimeFeatures: list(5) { $0.text() }, int8Microseconds: u32(), powerSource: choice(),
             contact: choice(), agentVersion: text(), running: bool() ? running() : nil,
-            labels: list(5) { $0.text() })
+            labels: list(5) { $0.text() }, measured: bool() ? measured() : nil)
+    }
+
+    private mutating func measured() -> Measurement {
+        Measurement(
+            kernels: text(), smallNanoseconds: u32(), smallBatchNanoseconds: u32(),
+            largeNanoseconds: u32(), largeBatchNanoseconds: u32(), packageDigest: bytes(32),
+            packageNanoseconds: u32(), packageBatchNanoseconds: u32(), arenaBytes: u64(),
+            peakMemoryBytes: u64(), packageNanojoules: u32())
     }
 
     private mutating func running() -> RunningPackage {
@@ -93,7 +101,8 @@ struct RandomMessages {
             .forecast(
                 ForecastRecord(
                     day: i32(), item: text(), forecastUnits: float(), networkOutput: i32(),
-                    release: u64(), actualUnits: u32(), inputsComplete: bool()))
+                    release: u64(), actualUnits: u32(), inputsComplete: bool(),
+                    levelUnits: float(), inputsDigest: u32()))
         default: .unknown
         }
     }

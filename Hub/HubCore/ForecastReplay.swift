@@ -1,0 +1,167 @@
+package import Forecasting
+package import ModelPackage
+
+/// A forecast as a device sent it up.
+package struct UploadedForecast: Hashable, Sendable {
+    package var device: DeviceID
+    package var forecast: DeviceForecast
+
+    package init(device: DeviceID, forecast: DeviceForecast) {
+        self.device = device
+        self.forecast = forecast
+    }
+}
+
+/// What came of making an uploaded forecast again.
+package enum ReplayVerdict: Equatable, Sendable {
+    /// The same integer and the same units, to the last bit. `levelFollows`: the level that the device says it started
+    /// from is also what the hub's own totals since the package's as-of day give.
+    case same(levelFollows: Bool)
+    /// From what the device says it had, this hub gets something else.
+    case different(networkOutput: Int32, units: Float)
+    case impossible(ReplayObstacle)
+}
+
+/// Why a forecast cannot be made again.
+package enum ReplayObstacle: Hashable, Sendable {
+    /// The agent was too old to say what it forecast from.
+    case inputsNotStated
+    /// No package of that release that the device's store could have is here.
+    case packageUnknown(release: UInt64)
+    /// Its file is missing or damaged.
+    case packageUnreadable(digest: [UInt8])
+    /// It was made before the whole store's totals of the days before were there; what stood in for them is not known here.
+    case inputsIncomplete
+    /// The hub has no total of a day that the forecast looks back on.
+    case dayUnknown(BusinessDay)
+    /// The store's totals of the days before are not those it was made from any more.
+    case inputsChanged
+
+    package var text: String {
+        switch self {
+        case .inputsNotStated: "the device's agent does not say what it forecast from: update it"
+        case .packageUnknown(let release):
+            "no package of release \(release) for its store is here any more"
+        case .packageUnreadable(let digest):
+            "the file of package \(digest.prefix(6).map { Self.hexadecimal($0) }.joined()) is missing or damaged"
+        case .inputsIncomplete:
+            "the device forecast before it knew the whole store's totals of the days before"
+        case .dayUnknown(let day): "the hub has no total of \(day.iso8601)"
+        case .inputsChanged:
+            "the store's totals of the days before have changed since the device forecast"
+        }
+    }
+
+    private static func hexadecimal(_ byte: UInt8) -> String {
+        (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }
+}
+
+/// A package at work on the hub, to make its devices' forecasts again.
+package final class ReplayPackage {
+    package let digest: [UInt8]
+    fileprivate let engine: Engine
+    fileprivate let package: ModelPackage
+
+    package init(_ package: ModelPackage, digest: [UInt8]) throws(EngineError) {
+        self.digest = digest
+        self.package = package
+        engine = try Engine(package, budgetBytes: .max)
+    }
+
+    package var asOf: BusinessDay { package.manifest.asOf }
+    package var window: Int { package.manifest.spec.window }
+
+    /// The level that the store's totals since the package's as-of day give, as a device computes it that was told all
+    /// of them; nil for an item the package does not know, whose level begins on the device.
+    fileprivate func level(
+        of item: ItemID, before target: BusinessDay, days: StoreDays
+    ) -> Float? {
+        guard let index = engine.index(of: item) else { return nil }
+        let start = package.starts[index]
+        var state = SeriesState(level: start.level, scale: start.scale)
+        var day = asOf.advanced(by: 1)
+        while day < target {
+            state.close(
+                day: day, demand: days.demand(for: item, on: day),
+                profile: package.profiles[Int(start.profile)], spec: package.manifest.spec)
+            day = day.advanced(by: 1)
+        }
+        return state.level
+    }
+
+    fileprivate func recentDays(
+        of item: ItemID, before target: BusinessDay, days: StoreDays
+    ) -> [DemandDay] {
+        (0..<window).map { days.demand(for: item, on: target.advanced(by: $0 - window)) }
+    }
+}
+
+/// A store's day totals as its devices are told them.
+package struct StoreDays: Sendable {
+    private var indexes: [ItemID: Int] = [:]
+    private var days: [BusinessDay: (isClosed: Bool, units: [Int: UInt32])] = [:]
+
+    /// - Parameter context: of all days that are to be known (`StoreContext.decide` with revision 0).
+    package init(_ context: StoreContext) {
+        for (index, item) in context.items.enumerated() { indexes[item] = index }
+        for day in context.days {
+            days[day.day] = (
+                day.closedAllDay,
+                Dictionary(
+                    day.sold.map { ($0.itemIndex, $0.units) }, uniquingKeysWith: { $1 })
+            )
+        }
+    }
+
+    package func isKnown(_ day: BusinessDay) -> Bool { days[day] != nil }
+
+    package func demand(for item: ItemID, on day: BusinessDay) -> DemandDay {
+        guard let known = days[day] else { return .unknown }
+        guard !known.isClosed else { return .closed }
+        let units = indexes[item].flatMap { known.units[$0] } ?? 0
+        return DemandDay(units: Int32(clamping: units))
+    }
+}
+
+/// Makes the forecasts of one store's devices again (SPEC 9.6).
+package struct ForecastReplay {
+    private let days: StoreDays
+
+    package init(days: StoreDays) { self.days = days }
+
+    /// - Parameter candidates: the packages of the forecast's release that the device can have had.
+    package func verdict(
+        _ forecast: DeviceForecast, candidates: [ReplayPackage]
+    ) -> ReplayVerdict {
+        guard forecast.inputsDigest != 0 else { return .impossible(.inputsNotStated) }
+        guard !candidates.isEmpty else {
+            return .impossible(.packageUnknown(release: forecast.release))
+        }
+        for candidate in candidates {
+            let recent = candidate.recentDays(
+                of: forecast.item, before: forecast.day, days: days)
+            let digest = ForecastInputs.digest(
+                package: candidate.digest, level: forecast.level, recentDays: recent)
+            guard digest == forecast.inputsDigest else { continue }
+            let found = candidate.engine.forecast(
+                item: forecast.item, level: forecast.level, recentDays: recent,
+                target: forecast.day)
+            guard found.networkOutput == forecast.networkOutput,
+                found.units.bitPattern == forecast.units.bitPattern
+            else {
+                return .different(networkOutput: found.networkOutput, units: found.units)
+            }
+            let level = candidate.level(of: forecast.item, before: forecast.day, days: days)
+            return .same(levelFollows: level?.bitPattern == forecast.level.bitPattern)
+        }
+        return .impossible(obstacle(forecast, window: candidates.map(\.window).max() ?? 0))
+    }
+
+    private func obstacle(_ forecast: DeviceForecast, window: Int) -> ReplayObstacle {
+        guard forecast.inputsComplete else { return .inputsIncomplete }
+        let unknown = (1...max(1, window)).map { forecast.day.advanced(by: -$0) }
+            .last { !days.isKnown($0) }
+        return unknown.map { .dayUnknown($0) } ?? .inputsChanged
+    }
+}

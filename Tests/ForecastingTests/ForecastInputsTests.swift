@@ -1,0 +1,44 @@
+import Forecasting
+import Testing
+
+@Suite("What a forecast was made from, in 32 bits")
+struct ForecastInputsTests {
+    /// From SPEC 9.6 alone, by another program.
+    @Test("is what the protocol says")
+    func golden() {
+        let days: [DemandDay] = [
+            DemandDay(units: 3), .closed, .unknown, DemandDay(units: 1_000_000),
+        ]
+        #expect(
+            ForecastInputs.digest(package: [UInt8](0..<32), level: 10.25, recentDays: days)
+                == 0x2F0B_EC2D)
+        #expect(
+            ForecastInputs.digest(
+                package: [UInt8](repeating: 0, count: 32), level: 1.0 / 64, recentDays: [])
+                == 0xED1F_12D1)
+    }
+
+    @Test("changes with any part of it")
+    func sensitivity() {
+        let package = [UInt8](0..<32)
+        let days = [DemandDay(units: 3), .closed, DemandDay(units: 0)]
+        func digest(_ package: [UInt8], _ level: Float, _ days: [DemandDay]) -> UInt32 {
+            ForecastInputs.digest(package: package, level: level, recentDays: days)
+        }
+        let whole = digest(package, 10, days)
+        for at in package.indices {
+            var other = package
+            other[at] ^= 1
+            #expect(digest(other, 10, days) != whole)
+        }
+        #expect(digest(package, (10 as Float).nextUp, days) != whole)
+        for at in days.indices {
+            for day in [DemandDay(units: 4), .unknown] {
+                var other = days
+                other[at] = day
+                #expect(digest(package, 10, other) != whole)
+            }
+        }
+        #expect(digest(package, 10, days.reversed()) != whole)
+    }
+}

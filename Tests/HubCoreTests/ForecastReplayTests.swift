@@ -1,0 +1,150 @@
+import Forecasting
+import HubCore
+import ModelPackage
+import Testing
+
+@Suite("A forecast made again by the hub")
+struct ForecastReplayTests {
+    private static let asOf = BusinessDay(daysSince1970: 17_000)
+    private static let digest = [UInt8](repeating: 9, count: 32)
+    private static func day(_ offset: Int) -> BusinessDay { asOf.advanced(by: offset) }
+
+    /// The network's weights depend on `seed`.
+    private static func package(seed: Int = 0) throws -> ModelPackage {
+        let spec = FeatureSpec(
+            form: .profile, window: 7, levelRate: 0.25, inputs: [], output: .logResidual)
+        var network = IntegerNetwork(shape: NetworkShape(inputWidth: 1, units: 2))
+        for i in network.inputKernel.indices { network.inputKernel[i] = Int8((i + seed) * 7 % 100) }
+        for i in network.denseKernel.indices { network.denseKernel[i] = Int8(10 + i + seed) }
+        network.outputScale = 1.0 / 65_536
+        var package = ModelPackage(
+            manifest: Manifest(
+                family: "f", variant: "v",
+                requiredFeatures: Engine.requiredFeatures(for: network), spec: spec,
+                store: try StoreID("1"), asOf: asOf, release: 3),
+            network: network, profiles: [.flat],
+            starts: [SeriesStart(item: try ItemID("a"), level: 10, scale: 1, profile: 0)])
+        package.manifest.arenaBytes = Engine.arenaBytes(for: package)
+        return package
+    }
+
+    /// 20 days before the as-of day and 10 after it; `a` sells its day's number, `b` nothing.
+    private static func ledger(
+        changed: (Int, Int64)? = nil, without missing: Int? = nil, closed: Int? = nil
+    ) throws -> StoreLedger {
+        let days = (-20...10).filter { $0 != missing }.map { offset in
+            let units = changed?.0 == offset ? changed?.1 : Int64(20 + offset)
+            let sold = LedgerDay.Sold(itemIndex: 0, importedUnits: units, uploadedUnits: nil)
+            return LedgerDay(
+                day: day(offset), revision: 1, isImported: true,
+                sold: offset == closed ? [] : [sold])
+        }
+        return StoreLedger(
+            store: StoreRecord(id: try StoreID("1"), timeZone: "UTC", revision: 1),
+            items: [try ItemID("a"), try ItemID("b")], days: days, deviceDays: [], devices: [])
+    }
+
+    private static func replay(_ ledger: StoreLedger) throws -> ForecastReplay {
+        ForecastReplay(
+            days: StoreDays(
+                StoreContext.decide(ledger, device: try DeviceID("d"), knownRevision: 0)))
+    }
+
+    /// The forecast for day 6 of a device that knew everything, computed without the replay's help.
+    private static func forecast(
+        of item: String = "a", level: Float? = nil, closed: Int? = nil
+    ) throws -> DeviceForecast {
+        let package = try package()
+        let engine = try Engine(package, budgetBytes: .max)
+        func demand(_ offset: Int) -> DemandDay {
+            offset == closed ? .closed : DemandDay(units: item == "a" ? 20 + Int32(offset) : 0)
+        }
+        var state = SeriesState(package.starts[0])
+        for offset in 1...5 {
+            state.close(
+                day: day(offset), demand: demand(offset), profile: .flat,
+                spec: package.manifest.spec)
+        }
+        let level = level ?? state.level
+        let recent = (-1...5).map(demand)
+        let made = engine.forecast(
+            item: try ItemID(item), level: level, recentDays: recent, target: day(6))
+        return DeviceForecast(
+            day: day(6), item: try ItemID(item), units: made.units,
+            networkOutput: made.networkOutput, release: 3, actualUnits: 5, inputsComplete: true,
+            level: level,
+            inputsDigest: ForecastInputs.digest(
+                package: digest, level: level, recentDays: recent))
+    }
+
+    private static func verdict(
+        _ forecast: DeviceForecast, _ ledger: StoreLedger? = nil
+    ) throws -> ReplayVerdict {
+        let candidates = [
+            try ReplayPackage(try package(seed: 1), digest: [UInt8](repeating: 8, count: 32)),
+            try ReplayPackage(try package(), digest: digest),
+        ]
+        return try replay(try ledger ?? Self.ledger()).verdict(forecast, candidates: candidates)
+    }
+
+    @Test("is the same from the same package, level and days, whichever variant ran")
+    func same() throws {
+        #expect(try Self.verdict(try Self.forecast()) == .same(levelFollows: true))
+    }
+
+    @Test("counts a day without business as the device does")
+    func closedDay() throws {
+        let forecast = try Self.forecast(closed: 4)
+        #expect(
+            try Self.verdict(forecast, try Self.ledger(closed: 4)) == .same(levelFollows: true))
+        #expect(try Self.verdict(forecast) == .impossible(.inputsChanged))
+    }
+
+    @Test("starts from the level the device had, and says that the hub has another")
+    func otherLevel() throws {
+        #expect(try Self.verdict(try Self.forecast(level: 12)) == .same(levelFollows: false))
+        // Its level begins on the device: the package knows only `a`.
+        #expect(
+            try Self.verdict(try Self.forecast(of: "b", level: 3)) == .same(levelFollows: false))
+        // A total long before the window moves the level and nothing else.
+        let long = try Self.ledger(changed: (-2, 99))
+        #expect(try Self.verdict(try Self.forecast(), long) == .same(levelFollows: true))
+    }
+
+    @Test("is different when the integer or the units are others by the least that can be")
+    func different() throws {
+        let honest = try Self.forecast()
+        let truth = ReplayVerdict.different(
+            networkOutput: honest.networkOutput, units: honest.units)
+        var changed = honest
+        changed.networkOutput += 1
+        #expect(try Self.verdict(changed) == truth)
+        changed = honest
+        changed.units = honest.units.nextUp
+        #expect(try Self.verdict(changed) == truth)
+    }
+
+    @Test("cannot be made from what the hub does not have, and says what that is")
+    func impossible() throws {
+        var forecast = try Self.forecast()
+        #expect(
+            try Self.verdict(forecast, try Self.ledger(changed: (0, 21)))
+                == .impossible(.inputsChanged))
+        #expect(
+            try Self.verdict(forecast, try Self.ledger(without: 2))
+                == .impossible(.dayUnknown(Self.day(2))))
+        #expect(
+            try Self.replay(try Self.ledger()).verdict(forecast, candidates: [])
+                == .impossible(.packageUnknown(release: 3)))
+        let other = try ReplayPackage(
+            try Self.package(seed: 1), digest: [UInt8](repeating: 8, count: 32))
+        #expect(
+            try Self.replay(try Self.ledger()).verdict(forecast, candidates: [other])
+                == .impossible(.inputsChanged))
+        forecast.inputsComplete = false
+        forecast.inputsDigest ^= 1
+        #expect(try Self.verdict(forecast) == .impossible(.inputsIncomplete))
+        forecast.inputsDigest = 0
+        #expect(try Self.verdict(forecast) == .impossible(.inputsNotStated))
+    }
+}
