@@ -44,6 +44,13 @@ INLINE void rows8_store_two(int16_t *p, rows8 first, rows8 second) {
     rows8_store(p + 8, second);
 }
 
+// A quad of the vector in each lane.
+INLINE int8x16_t quad_at(const int8_t *vector, int32_t quad) {
+    int32_t four;
+    __builtin_memcpy(&four, vector + 4 * quad, 4);
+    return vreinterpretq_s8_s32(vdupq_n_s32(four));
+}
+
 // Products of `count` blocks of eight rows from `first` on with a vector of 4 · quads bytes.
 INLINE void row_products(
     const int8_t *tiles, int32_t quads, int32_t first, const int count, const int8_t *vector,
@@ -53,15 +60,62 @@ INLINE void row_products(
     partial sums[ROW_BLOCKS];
     for (int i = 0; i < count; i++) sums[i] = partial_zero();
     for (int32_t q = 0; q < quads; q++) {
-        int32_t four;
-        __builtin_memcpy(&four, vector + 4 * q, 4);
-        int8x16_t bytes = vreinterpretq_s8_s32(vdupq_n_s32(four));
+        int8x16_t bytes = quad_at(vector, q);
         for (int i = 0; i < count; i++) {
             const int8_t *tile = block + (size_t)i * stride + 32 * (size_t)q;
             sums[i] = dot(sums[i], vld1q_s8(tile), vld1q_s8(tile + 16), bytes);
         }
     }
     for (int i = 0; i < count; i++) products[i] = partial_rows(sums[i]);
+}
+
+INLINE int8x16_t low_nibbles(uint8x16_t pair) {
+    return vreinterpretq_s8_u8(vandq_u8(pair, vdupq_n_u8(15)));
+}
+INLINE int8x16_t high_nibbles(uint8x16_t pair) { return vreinterpretq_s8_u8(vshrq_n_u8(pair, 4)); }
+
+// The same of a kernel in nibbles. They are multiplied as they are stored, 0...15; what eight of each add is the same for
+// all rows, and subtracted at the end.
+INLINE void nibble_products(
+    const int8_t *tiles, int32_t quads, int32_t first, const int count, const int8_t *vector,
+    rows8 *products) {
+    size_t stride = (size_t)((quads + 1) / 2) * 32;
+    const uint8_t *block = (const uint8_t *)tiles + (size_t)first * stride;
+    partial sums[ROW_BLOCKS];
+    int16x8_t bytes = vdupq_n_s16(0); // added up: 32 times ±127 in each lane at most
+    for (int i = 0; i < count; i++) sums[i] = partial_zero();
+    do {
+        nibble_partial parts[ROW_BLOCKS];
+        for (int i = 0; i < count; i++) parts[i] = nibble_partial_zero();
+        int32_t left = NIBBLE_QUADS < 32 && quads > NIBBLE_QUADS ? NIBBLE_QUADS : quads;
+        quads -= left;
+        for (; left >= 2; left -= 2, vector += 8, block += 32) {
+            int8x16_t a = quad_at(vector, 0), b = quad_at(vector, 1);
+            bytes = vaddw_s8(vaddw_s8(bytes, vget_low_s8(a)), vget_low_s8(b));
+            for (int i = 0; i < count; i++) {
+                uint8x16_t upper = vld1q_u8(block + (size_t)i * stride);
+                uint8x16_t lower = vld1q_u8(block + (size_t)i * stride + 16);
+                parts[i] = nibble_dot(parts[i], low_nibbles(upper), low_nibbles(lower), a);
+                parts[i] = nibble_dot(parts[i], high_nibbles(upper), high_nibbles(lower), b);
+            }
+        }
+        if (left) {
+            int8x16_t a = quad_at(vector, 0);
+            bytes = vaddw_s8(bytes, vget_low_s8(a));
+            for (int i = 0; i < count; i++) {
+                uint8x16_t upper = vld1q_u8(block + (size_t)i * stride);
+                uint8x16_t lower = vld1q_u8(block + (size_t)i * stride + 16);
+                parts[i] = nibble_dot(parts[i], low_nibbles(upper), low_nibbles(lower), a);
+            }
+        }
+        for (int i = 0; i < count; i++) sums[i] = nibble_partial_add(sums[i], parts[i]);
+    } while (quads > 0);
+    // A quad lies twice in the eight lanes.
+    int32x4_t eights = vdupq_n_s32(4 * vaddlvq_s16(bytes));
+    for (int i = 0; i < count; i++) {
+        rows8 rows = partial_rows(sums[i]);
+        products[i] = (rows8){vsubq_s32(rows.first, eights), vsubq_s32(rows.last, eights)};
+    }
 }
 
 // MARK: Eight numbers of 16 bits

@@ -8,6 +8,11 @@ static inline __attribute__((always_inline)) __m256i dot(__m256i sums, __m256i s
     return _mm256_dpbusd_avx_epi32(sums, sizes, weights);
 }
 
+// The 32 bits hold the products of all there are.
+#define NIBBLE_QUADS 32
+#define nibble_dot dot
+#define nibble_rows(sums) (sums)
+
 #include "x86.h"
 #include "recurrence.h"
 #pragma clang attribute pop

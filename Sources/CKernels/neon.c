@@ -24,6 +24,33 @@ static inline __attribute__((always_inline)) partial dot(
     return sums;
 }
 
+// With a nibble a product is at most 15 * 127: 16 bits hold a sum of sixteen, one from each of as many tiles.
+#define NIBBLE_QUADS 16
+
+typedef struct {
+    int16x8_t rows[4];
+} nibble_partial;
+
+static inline __attribute__((always_inline)) nibble_partial nibble_partial_zero(void) {
+    int16x8_t zero = vdupq_n_s16(0);
+    return (nibble_partial){{zero, zero, zero, zero}};
+}
+
+static inline __attribute__((always_inline)) nibble_partial nibble_dot(
+    nibble_partial sums, int8x16_t first, int8x16_t last, int8x16_t bytes) {
+    sums.rows[0] = vmlal_s8(sums.rows[0], vget_low_s8(first), vget_low_s8(bytes));
+    sums.rows[1] = vmlal_high_s8(sums.rows[1], first, bytes);
+    sums.rows[2] = vmlal_s8(sums.rows[2], vget_low_s8(last), vget_low_s8(bytes));
+    sums.rows[3] = vmlal_high_s8(sums.rows[3], last, bytes);
+    return sums;
+}
+
+static inline __attribute__((always_inline)) partial nibble_partial_add(
+    partial sums, nibble_partial part) {
+    for (int i = 0; i < 4; i++) sums.rows[i] = vpadalq_s16(sums.rows[i], part.rows[i]);
+    return sums;
+}
+
 #define partial_rows(sums)                                                                             \
     ((rows8){vpaddq_s32((sums).rows[0], (sums).rows[1]), vpaddq_s32((sums).rows[2], (sums).rows[3])})
 

@@ -18,6 +18,16 @@ static inline __attribute__((always_inline)) partial dot(
     return (partial){vdotq_s32(sums.first, first, bytes), vdotq_s32(sums.last, last, bytes)};
 }
 
+// The 32 bits hold the products of all there are.
+#define NIBBLE_QUADS 32
+#define nibble_partial partial
+#define nibble_partial_zero partial_zero
+#define nibble_dot dot
+
+static inline __attribute__((always_inline)) partial nibble_partial_add(partial sums, partial part) {
+    return (partial){vaddq_s32(sums.first, part.first), vaddq_s32(sums.last, part.last)};
+}
+
 #define partial_rows(sums) ((rows8){(sums).first, (sums).last})
 
 #include "arm.h"

@@ -1,7 +1,8 @@
 // The recurrence in terms of a set's vectors, included once by each set. A set defines
 //
 //   rows8                     eight int32, one of each row of a tile
-//   row_products(...)         below: the products of several blocks of eight rows with a vector
+//   row_products(...)         the products of several blocks of eight rows with a vector
+//   nibble_products(...)      the same of a kernel in nibbles
 //   rows8_* functions         rescale, add, load; store and store_two, saturated to int16
 //   lanes                     LANES int16, 8 or 16
 //   lanes_* functions         16-bit arithmetic, lane by lane
@@ -29,6 +30,15 @@ struct sum {
     int16_t *second_sums;
 };
 
+INLINE void kernel_products(
+    const struct shelfcast_kernel *kernel, int32_t first, const int count, const int8_t *vector,
+    rows8 *products) {
+    if (kernel->form == SHELFCAST_NIBBLES)
+        nibble_products(kernel->tiles, kernel->quads, first, count, vector, products);
+    else
+        row_products(kernel->tiles, kernel->quads, first, count, vector, products);
+}
+
 INLINE void store_sums(const int32_t *bias, const rows8 *total, const int count, int16_t *sums) {
     if (count == 1) rows8_store(sums, rows8_add(total[0], rows8_load(bias)));
     // Two at once, so that what reads them as one register need not wait for the memory.
@@ -44,13 +54,13 @@ INLINE void sum_blocks(const struct sum *s, int32_t block, const int count) {
     int32_t first = s->first + block;
     for (int i = 0; i < count; i++) total[i] = rows8_zero();
     if (s->x_kernel) {
-        row_products(s->x_kernel->tiles, s->x_kernel->quads, first, count, s->x, products);
+        kernel_products(s->x_kernel, first, count, s->x, products);
         for (int i = 0; i < count; i++)
             total[i] = rows8_add(
                 total[i], rows8_rescale(products[i], s->x_kernel->multipliers + 8 * (first + i)));
     }
     if (s->u_kernel) {
-        row_products(s->u_kernel->tiles, s->u_kernel->quads, first, count, s->u, products);
+        kernel_products(s->u_kernel, first, count, s->u, products);
         for (int i = 0; i < count; i++)
             total[i] = rows8_add(
                 total[i], rows8_rescale(products[i], s->u_kernel->multipliers + 8 * (first + i)));
@@ -224,7 +234,7 @@ INLINE void days_of_few(
     lanes state = lanes_all(0), hidden = lanes_all(0);
     for (int32_t t = 0; t < days; t++) {
         const int8_t *input = window + (size_t)t * 4 * (size_t)n->input.quads;
-        row_products(n->input.tiles, n->input.quads, 0, blocks, input, x);
+        kernel_products(&n->input, 0, blocks, input, x);
         rows8 four = four_broadcast(hidden);
         for (int i = 0; i < blocks; i++) {
             rows8 u = quad_products(rows8_zero(), n->recurrent.tiles + 32 * i, four);

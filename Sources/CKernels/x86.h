@@ -47,6 +47,13 @@ INLINE rows8 quad_products(rows8 products, const int8_t *tile, __m256i four) {
     return dot(products, _mm256_abs_epi8(four), _mm256_sign_epi8(weights, four));
 }
 
+// A quad of the vector in each lane.
+INLINE __m256i quad_at(const int8_t *vector, int32_t quad) {
+    int32_t four;
+    __builtin_memcpy(&four, vector + 4 * quad, 4);
+    return _mm256_set1_epi32(four);
+}
+
 // Products of `count` blocks of eight rows from `first` on with a vector of 4 · quads bytes.
 INLINE void row_products(
     const int8_t *tiles, int32_t quads, int32_t first, const int count, const int8_t *vector,
@@ -55,12 +62,52 @@ INLINE void row_products(
     size_t stride = (size_t)quads * 32;
     for (int i = 0; i < count; i++) products[i] = rows8_zero();
     for (int32_t q = 0; q < quads; q++) {
-        int32_t four;
-        __builtin_memcpy(&four, vector + 4 * q, 4);
+        __m256i four = quad_at(vector, q);
         for (int i = 0; i < count; i++)
-            products[i] = quad_products(
-                products[i], block + (size_t)i * stride + 32 * (size_t)q, _mm256_set1_epi32(four));
+            products[i] =
+                quad_products(products[i], block + (size_t)i * stride + 32 * (size_t)q, four);
     }
+}
+
+// The same of a kernel in nibbles. They are multiplied as they are stored, 0...15 and so unsigned; what eight of each add is
+// the same for all rows, and subtracted at the end.
+INLINE void nibble_products(
+    const int8_t *tiles, int32_t quads, int32_t first, const int count, const int8_t *vector,
+    rows8 *products) {
+    size_t stride = (size_t)((quads + 1) / 2) * 32;
+    const int8_t *block = tiles + (size_t)first * stride;
+    const __m256i low = _mm256_set1_epi8(15), eight = _mm256_set1_epi8(8);
+    for (int i = 0; i < count; i++) products[i] = rows8_zero();
+    do {
+        __m256i sums[ROW_BLOCKS], first_eights = _mm256_setzero_si256(), last_eights = first_eights;
+        for (int i = 0; i < count; i++) sums[i] = _mm256_setzero_si256();
+        int32_t left = NIBBLE_QUADS < 32 && quads > NIBBLE_QUADS ? NIBBLE_QUADS : quads;
+        quads -= left;
+#pragma clang loop unroll(disable)
+        for (; left >= 2; left -= 2, vector += 8, block += 32) {
+            __m256i a = quad_at(vector, 0), b = quad_at(vector, 1);
+            first_eights = nibble_dot(first_eights, eight, a);
+            last_eights = nibble_dot(last_eights, eight, b);
+            for (int i = 0; i < count; i++) {
+                __m256i pair = _mm256_loadu_si256((const __m256i *)(block + (size_t)i * stride));
+                __m256i high = _mm256_and_si256(_mm256_srli_epi16(pair, 4), low);
+                sums[i] = nibble_dot(sums[i], _mm256_and_si256(pair, low), a);
+                sums[i] = nibble_dot(sums[i], high, b);
+            }
+        }
+        if (left) {
+            __m256i a = quad_at(vector, 0);
+            first_eights = nibble_dot(first_eights, eight, a);
+            for (int i = 0; i < count; i++) {
+                __m256i pair = _mm256_loadu_si256((const __m256i *)(block + (size_t)i * stride));
+                sums[i] = nibble_dot(sums[i], _mm256_and_si256(pair, low), a);
+            }
+        }
+        rows8 eights = rows8_add(nibble_rows(first_eights), nibble_rows(last_eights));
+        for (int i = 0; i < count; i++)
+            products[i] =
+                rows8_add(products[i], _mm256_sub_epi32(nibble_rows(sums[i]), eights));
+    } while (quads > 0);
 }
 
 // MARK: Sixteen numbers of 16 bits

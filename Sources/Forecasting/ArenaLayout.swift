@@ -25,6 +25,9 @@ package struct ArenaLayout: Equatable, Sendable {
         package var persistences: Int
         /// The kernels run where they lie in the package's file and take nothing of the arena.
         package var kernelsInPlace: Bool
+        /// How the kernels' weights lie.
+        package var inputForm = KernelForm.tiles
+        package var recurrentForm = KernelForm.tiles
 
         package init(
             shape: NetworkShape, window: Int, profiles: Int, starts: Int, identifierBytes: Int,
@@ -47,10 +50,10 @@ package struct ArenaLayout: Equatable, Sendable {
     /// What the base of an arena is a multiple of, in bytes.
     package static let alignment = 64
 
-    // Tiles of 32 bytes: `WeightTiles`.
-    /// `[paddedKernelRows, I]` int8
+    // Tiles of 32 bytes: `WeightTiles`, or pairs of them.
+    /// `[paddedKernelRows, I]` in `inputForm`
     package let inputKernel: Region
-    /// `[paddedKernelRows, H]` int8
+    /// `[paddedKernelRows, H]` in `recurrentForm`
     package let recurrentKernel: Region
     // Elements of four bytes.
     /// `[I]` float
@@ -111,9 +114,11 @@ package struct ArenaLayout: Equatable, Sendable {
             return region
         }
         inputKernel = region(
-            counts.kernelsInPlace ? 0 : rows * WeightTiles.padded(columns: I), elementBytes: 1)
+            counts.kernelsInPlace ? 0 : counts.inputForm.bytes(rows: rows, columns: I),
+            elementBytes: 1)
         recurrentKernel = region(
-            counts.kernelsInPlace ? 0 : rows * WeightTiles.padded(columns: shape.units),
+            counts.kernelsInPlace
+                ? 0 : counts.recurrentForm.bytes(rows: rows, columns: shape.units),
             elementBytes: 1)
 
         inputSteps = region(I, elementBytes: 4)

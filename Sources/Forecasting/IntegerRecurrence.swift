@@ -17,7 +17,7 @@ package struct IntegerRecurrence {
     package let kernels: KernelSet
 
     /// Puts the network's tensors into the arena.
-    /// - Precondition: `network.validate()` passed, and the arena was laid out for its shape.
+    /// - Precondition: `network.validate()` passed, and the arena was laid out for its shape, in forms that hold its weights.
     package init(
         _ network: IntegerNetwork, in arena: Arena, kernels: KernelSet = .best
     ) {
@@ -36,20 +36,31 @@ package struct IntegerRecurrence {
         for i in network.bias.indices { bias[shape.padded(index: i)] = network.bias[i] }
         let dense = arena.elements(layout.denseKernel, as: Int8.self)
         for h in network.denseKernel.indices { dense[h] = network.denseKernel[h] }
-        fill(layout.inputKernel, network.inputKernel, columns: shape.inputWidth)
-        fill(layout.recurrentKernel, network.recurrentKernel, columns: shape.units)
+        let counts = layout.counts
+        precondition(
+            counts.inputForm.suits(columns: shape.inputWidth)
+                && counts.recurrentForm.suits(columns: shape.units))
+        fill(
+            layout.inputKernel, counts.inputForm, network.inputKernel, columns: shape.inputWidth)
+        fill(
+            layout.recurrentKernel, counts.recurrentForm, network.recurrentKernel,
+            columns: shape.units)
         fill(layout.inputMultipliers, network.inputMultipliers)
         fill(layout.recurrentMultipliers, network.recurrentMultipliers)
     }
 
-    private func fill(_ region: ArenaLayout.Region, _ kernel: [Int8], columns: Int) {
-        let tiles = arena.elements(region, as: Int8.self)
+    private func fill(
+        _ region: ArenaLayout.Region, _ form: KernelForm, _ kernel: [Int8], columns: Int
+    ) {
+        let memory = arena.elements(region, as: Int8.self)
         let shape = layout.counts.shape
+        form.clear(memory)
         for row in 0..<shape.kernelRows {
             let padded = shape.padded(index: row)
             for column in 0..<columns {
-                tiles[WeightTiles.index(row: padded, column: column, columns: columns)] =
-                    kernel[row * columns + column]
+                form.place(
+                    kernel[row * columns + column], row: padded, column: column,
+                    columns: columns, in: memory)
             }
         }
     }
@@ -143,19 +154,24 @@ package struct IntegerRecurrence {
     private var vectors: shelfcast_network {
         let shape = layout.counts.shape
         func kernel(
-            _ tiles: ArenaLayout.Region, _ multipliers: ArenaLayout.Region, columns: Int
+            _ tiles: ArenaLayout.Region, _ form: KernelForm, _ multipliers: ArenaLayout.Region,
+            columns: Int
         ) -> shelfcast_kernel {
             shelfcast_kernel(
                 tiles: arena.elements(tiles, as: Int8.self).baseAddress!,
                 multipliers: arena.elements(multipliers, as: UInt16.self).baseAddress!,
-                quads: Int32(WeightTiles.padded(columns: columns) / WeightTiles.columns))
+                quads: Int32(WeightTiles.padded(columns: columns) / WeightTiles.columns),
+                form: Int32(form.rawValue))
         }
         return shelfcast_network(
             cell: Int32(shape.cell.rawValue), units: Int32(shape.units),
             cell_bits: cellFractionBits, hidden_bits: hiddenFractionBits, zeta: zeta, nu: nu,
-            input: kernel(layout.inputKernel, layout.inputMultipliers, columns: shape.inputWidth),
+            input: kernel(
+                layout.inputKernel, layout.counts.inputForm, layout.inputMultipliers,
+                columns: shape.inputWidth),
             recurrent: kernel(
-                layout.recurrentKernel, layout.recurrentMultipliers, columns: shape.units),
+                layout.recurrentKernel, layout.counts.recurrentForm, layout.recurrentMultipliers,
+                columns: shape.units),
             bias: arena.elements(layout.bias, as: Int32.self).baseAddress!,
             dense: arena.elements(layout.denseKernel, as: Int8.self).baseAddress!,
             dense_bias: denseBias,
@@ -201,9 +217,11 @@ package struct IntegerRecurrence {
         let joined = shape.cell.joinedBlocks * units
         for block in 0..<shape.paddedKernelRows / WeightTiles.rows {
             let fromInput = products(
-                layout.inputKernel, layout.inputMultipliers, block, input, shape.inputWidth)
+                layout.inputKernel, layout.counts.inputForm, layout.inputMultipliers, block, input,
+                shape.inputWidth)
             let fromState = products(
-                layout.recurrentKernel, layout.recurrentMultipliers, block, hidden, units)
+                layout.recurrentKernel, layout.counts.recurrentForm, layout.recurrentMultipliers,
+                block, hidden, units)
             for lane in 0..<WeightTiles.rows {
                 let padded = block * WeightTiles.rows + lane
                 let start = WeightTiles.padded(rows: joined)
@@ -230,15 +248,19 @@ package struct IntegerRecurrence {
     /// Eight rows' products, each rescaled to Q3.12 with headroom: below 2^29 in size, so that two and a bias fit.
     /// - Parameter columns: of the kernel; `vector` is filled up to a multiple of four.
     private func products(
-        _ kernel: ArenaLayout.Region, _ multipliers: ArenaLayout.Region, _ block: Int,
-        _ vector: UnsafePointer<Int8>, _ columns: Int
+        _ kernel: ArenaLayout.Region, _ form: KernelForm, _ multipliers: ArenaLayout.Region,
+        _ block: Int, _ vector: UnsafePointer<Int8>, _ columns: Int
     ) -> InlineArray<8, Int32> {
         let quads = WeightTiles.padded(columns: columns) / WeightTiles.columns
-        let tiles = arena.elements(kernel, as: Int8.self)
+        let weights = arena.elements(kernel, as: Int8.self)
         let codes = arena.elements(multipliers, as: UInt16.self)
-        var products = GateKernels.products(
-            block: UnsafePointer(tiles.baseAddress! + block * quads * WeightTiles.bytes),
-            vector: vector, quads: quads)
+        let start = form.bytes(rows: block * WeightTiles.rows, columns: columns)
+        let rows = UnsafePointer(weights.baseAddress! + start)
+        var products =
+            switch form {
+            case .tiles: GateKernels.products(block: rows, vector: vector, quads: quads)
+            case .nibbles: GateKernels.products(nibbles: rows, vector: vector, quads: quads)
+            }
         for lane in products.indices {
             let code = codes[block * WeightTiles.rows + lane]
             products[lane] = RowMultiplier(packed: code).rescale(products[lane])

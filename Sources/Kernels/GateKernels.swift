@@ -31,6 +31,28 @@ package enum GateKernels {
         return sums
     }
 
+    /// The same of rows in nibbles.
+    /// - Parameter block: the eight rows' pairs of tiles, `[⌈quads / 2⌉, 8, 4]` bytes (`WeightTiles.pairedIndex`).
+    @inline(__always)
+    package static func products(
+        nibbles block: UnsafePointer<Int8>, vector: UnsafePointer<Int8>, quads: Int
+    ) -> InlineArray<8, Int32> {
+        precondition(quads * WeightTiles.columns <= rowWidthMax)
+        var sums = InlineArray<8, Int32>(repeating: 0)
+        for column in 0..<quads &* WeightTiles.columns {
+            let value = Int32(vector[column])
+            let shift = WeightTiles.pairedShift(column: column)
+            let start = WeightTiles.pairedIndex(
+                row: 0, column: column, columns: quads &* WeightTiles.columns)
+            for row in 0..<WeightTiles.rows {
+                let byte = UInt8(bitPattern: block[start &+ row &* WeightTiles.columns])
+                let weight = Int32((byte &>> shift) & 0xF) &- 8
+                sums[row] = sums[row] &+ weight &* value
+            }
+        }
+        return sums
+    }
+
     /// `Σᵢ a[i] · b[i]` over two equally long vectors of at most `rowWidthMax` int8 in -127...127.
     /// - Returns: at most ±2,064,512.
     @inline(__always)
@@ -66,4 +88,20 @@ package enum WeightTiles {
         let tile = (row &>> 3) &* quads &+ (column &>> 2)
         return tile &* bytes &+ (row & 7) &* 4 &+ (column & 3)
     }
+
+    /// Pairs of tiles side by side, two weights to a byte: `[⌈rows / 8⌉, pairs, 8, 4]`.
+    @inline(__always)
+    package static func pairs(columns: Int) -> Int { (columns &+ 7) &>> 3 }
+
+    /// The byte in which a weight has four bits.
+    /// - Parameter columns: of the kernel, not padded.
+    @inline(__always)
+    package static func pairedIndex(row: Int, column: Int, columns: Int) -> Int {
+        let pair = (row &>> 3) &* pairs(columns: columns) &+ (column &>> 3)
+        return pair &* bytes &+ (row & 7) &* 4 &+ (column & 3)
+    }
+
+    /// Which bits those are: the low ones for a pair's first tile, the high ones for its second.
+    @inline(__always)
+    package static func pairedShift(column: Int) -> UInt8 { column & 4 == 0 ? 0 : 4 }
 }

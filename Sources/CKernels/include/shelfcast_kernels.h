@@ -19,11 +19,21 @@ int shelfcast_kernel_set_available(int set);
 
 enum shelfcast_cell { SHELFCAST_LSTM = 1, SHELFCAST_GRU = 2, SHELFCAST_FASTGRNN = 3 };
 
+// How a kernel's weights lie in memory (`KernelForm`). The products are the same, bit for bit.
+enum shelfcast_form {
+    // [rows / 8, quads, 8, 4] int8 within -127...127
+    SHELFCAST_TILES = 0,
+    // [rows / 8, quads / 2 rounded up, 8, 4] bytes, `quads` being at least 2: a weight of -8...7 and 8, of the first tile
+    // of a pair in the low four bits, of the second in the high ones. The tile that an odd number lacks is zeros: 8.
+    SHELFCAST_NIBBLES = 1,
+};
+
 // A kernel's weights and the multipliers of its rows, padded as `WeightTiles` and `NetworkShape.padded(index:)` say.
 struct shelfcast_kernel {
-    const int8_t *tiles;         // [rows / 8, quads, 8, 4]
+    const int8_t *tiles;         // as `form` says
     const uint16_t *multipliers; // [rows], `RowMultiplier.packed`
-    int32_t quads;               // columns / 4, rounded up
+    int32_t quads;               // columns / 4, rounded up: at most 32
+    int32_t form;                // shelfcast_form
 };
 
 // A network and where its state lies. `H8` is the units rounded up to a multiple of 8.
