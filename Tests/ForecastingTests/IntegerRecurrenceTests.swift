@@ -53,10 +53,13 @@ struct IntegerRecurrenceTests {
             }
             reference.step(day)
             window += day.map { Float($0) / 127 }
-            let integer = Self.recurrence(network, window: days)
-            integer.load(window: window)
-            try #require(Int(integer.run()) == reference.output, "\(days) days")
-            try #require(integer.cell.map { Int($0) } == reference.cell, "\(days) days")
+            for kernels in KernelSet.available {
+                let integer = Self.recurrence(network, window: days, kernels: kernels)
+                integer.load(window: window)
+                let what = "\(days) days, \(kernels.name)"
+                try #require(Int(integer.run()) == reference.output, "\(what)")
+                try #require(integer.cell.map { Int($0) } == reference.cell, "\(what)")
+            }
         }
     }
 
@@ -163,15 +166,16 @@ struct IntegerRecurrenceTests {
     }
 
     @Test(
-        "Cell and hidden state saturate at both ends and come back", arguments: [1, -1] as [Int8])
-    func saturation(sign: Int8) {
+        "Cell and hidden state saturate at both ends and come back", arguments: [1, -1] as [Int8],
+        KernelSet.available)
+    func saturation(sign: Int8, kernels: KernelSet) {
         var network = IntegerNetwork(shape: NetworkShape(inputWidth: 1, units: 1))
         network.bias = [32_767, 32_767, 0, 32_767]  // input, forget and output gates open
         network.inputKernel = [0, 0, 127, 0]
         network.inputMultipliers = [RowMultiplier](repeating: .init(code: 1 << 8), count: 4)
         network.cellFractionBits = 14
         network.hiddenFractionBits = 11
-        let integer = Self.recurrence(network)
+        let integer = Self.recurrence(network, kernels: kernels)
         for _ in 0..<3 { integer.step([127 * sign]) }
         #expect(integer.cell[0] == (sign > 0 ? 32_767 : -32_768))
         #expect(integer.hidden[0] == 127 * sign)
@@ -180,12 +184,14 @@ struct IntegerRecurrenceTests {
         #expect(integer.hidden[0] == -127 * sign)
     }
 
-    @Test("A run starts from nothing, whatever ran before", arguments: CellKind.allCases)
-    func reset(cell: CellKind) throws {
+    @Test(
+        "A run starts from nothing, whatever ran before", arguments: CellKind.allCases,
+        KernelSet.available)
+    func reset(cell: CellKind, kernels: KernelSet) throws {
         var numbers = SeededGenerator(seed: 9)
         let network = Self.network(
             NetworkShape(cell: cell, inputWidth: 3, units: 5), shifts: 5...12, &numbers)
-        let integer = Self.recurrence(network, window: 4)
+        let integer = Self.recurrence(network, window: 4, kernels: kernels)
         let window = (0..<12).map { _ in Float.random(in: -1...1, using: &numbers) }
         func run(_ values: [Float]) -> Int32 {
             integer.load(window: values)
@@ -424,16 +430,19 @@ struct IntegerRecurrenceTests {
     }
 
     static func compare(_ network: IntegerNetwork, days: Int, input: (Int) -> Int8) throws {
-        let integer = recurrence(network)
+        let all = KernelSet.available.map { recurrence(network, kernels: $0) }
         var reference = IntegerReference(network)
         for t in 0..<days {
             let row = (0..<network.shape.inputWidth).map(input)
-            integer.step(row)
             reference.step(row)
-            try #require(integer.cell.map { Int($0) } == reference.cell, "cell, step \(t)")
-            try #require(integer.hidden.map { Int($0) } == reference.hidden, "hidden, step \(t)")
+            for integer in all {
+                integer.step(row)
+                let what = "step \(t), \(integer.kernels.name)"
+                try #require(integer.cell.map { Int($0) } == reference.cell, "cell, \(what)")
+                try #require(integer.hidden.map { Int($0) } == reference.hidden, "hidden, \(what)")
+            }
         }
-        #expect(Int(integer.denseSum()) == reference.output)
+        for integer in all { #expect(Int(integer.denseSum()) == reference.output) }
     }
 }
 
