@@ -6,6 +6,7 @@
 #include "tanh_segments.h"
 
 #define INLINE static inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
 #define LANES 8
 
 typedef struct {

@@ -4,6 +4,7 @@
 #include "tanh_segments.h"
 
 #define INLINE static inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
 #define LANES 16
 // Blocks of eight rows summed at once: their sums and products stay in registers.
 #define ROW_BLOCKS 8
