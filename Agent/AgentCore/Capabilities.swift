@@ -27,11 +27,17 @@ package enum Capabilities {
 
     /// `MemAvailable` of `/proc/meminfo` in bytes; 0 when it is not there.
     package static func memoryAvailable(meminfo: [UInt8]) -> UInt64 {
-        for line in meminfo.split(separator: UInt8(ascii: "\n"))
-        where line.starts(with: "MemAvailable:".utf8) {
-            for word in line.split(separator: UInt8(ascii: " ")).dropFirst() {
-                return (decimal(word) ?? 0) * 1024
+        bytes(of: "MemAvailable:", in: meminfo)
+    }
+
+    /// A line of `/proc/meminfo` or `/proc/self/status` that counts kilobytes, in bytes; 0 when it is not there.
+    /// - Parameter name: with its colon.
+    package static func bytes(of name: String, in file: [UInt8]) -> UInt64 {
+        for line in file.split(separator: UInt8(ascii: "\n")) where line.starts(with: name.utf8) {
+            let value = line.dropFirst(name.utf8.count).drop {
+                $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t")
             }
+            return (decimal(value.prefix { $0 != UInt8(ascii: " ") }) ?? 0) * 1024
         }
         return 0
     }

@@ -17,6 +17,13 @@ package enum EngineTrial {
         /// Whether sums and states are driven to their ends.
         package var isExtreme: Bool
 
+        package init(seed: UInt64, shape: NetworkShape, window: Int, isExtreme: Bool) {
+            self.seed = seed
+            self.shape = shape
+            self.window = window
+            self.isExtreme = isExtreme
+        }
+
         /// "lstm-17, 5 inputs, 14 days, extreme".
         package var name: String {
             "\(shape.cell.name)-\(shape.units), \(shape.inputWidth) inputs, \(window) days"

@@ -14,6 +14,8 @@ package enum LocalRequest: Equatable, Sendable {
     case sync
     /// Run the self-test with these kernel sets.
     case selfTest([KernelSet])
+    /// Time forecasts.
+    case benchmark
 
     /// - Throws: what is wrong, for whoever wrote the line.
     package init(line: [UInt8]) throws(LocalRequestError) {
@@ -46,12 +48,15 @@ package enum LocalRequest: Equatable, Sendable {
             self = .sync
         } else if verb.elementsEqual("selftest".utf8) {
             self = .selfTest(try Self.kernels(value["kernels"]))
+        } else if verb.elementsEqual("benchmark".utf8) {
+            self = .benchmark
         } else {
             throw LocalRequestError("'\(printable(verb))' is not something to do: \(Self.verbs)")
         }
     }
 
-    private static let verbs = "sale, sales, close-day, forecast, status, sync or selftest"
+    private static let verbs =
+        "sale, sales, close-day, forecast, status, sync, selftest or benchmark"
 
     /// - Parameter text: the name of a kernel set that this CPU has, "all" for each of those, nil for the best one.
     package static func kernels(named text: [UInt8]?) throws(LocalRequestError) -> [KernelSet] {

@@ -30,6 +30,8 @@ extension AgentService {
                 return try status()
             case .sync:
                 return Self.failure(.usage("sync needs a connection to the hub"))
+            case .benchmark:
+                return benchmark()
             case .selfTest(let sets):
                 return SelfTest.run(sets, content: try activeContent())
             }
@@ -133,6 +135,17 @@ extension AgentService {
             throw .failed("no forecast for item \(item.text): nothing is known of it yet")
         }
         return Self.ok([.init("forecasts", .array(list))])
+    }
+
+    /// Timed anew, and told to the hub at the next occasion.
+    private func benchmark() -> JSONValue {
+        forgetMeasurement()
+        let stated = predictor?.candidate.stated
+        return Benchmark.answer(
+            measured(),
+            package: stated.map {
+                [.init("family", .string($0.family)), .init("variant", .string($0.variant))]
+            } ?? [])
     }
 
     /// The file of the package at work; nil while there is none.

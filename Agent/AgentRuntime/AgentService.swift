@@ -53,7 +53,9 @@ package final class AgentService {
     package internal(set) var predictor: EnginePredictor?
     /// Of `machine`, refreshed at every registration.
     private var machine: Register
-    private lazy var int8Microseconds = Machine.measureMicroseconds()
+    /// What was timed since the start: the reference networks, and the same with a package.
+    private var references: Measurement?
+    private var measurement: Measurement?
     /// What was last registered, for telling that something changed.
     var registered: Register?
 
@@ -316,12 +318,34 @@ package final class AgentService {
         var register = machine
         register.modelMemoryBudgetBytes = budgetBytes
         register.modelMemoryBudgetSetByOperator = configuration.budgetBytes != nil
-        register.int8Microseconds = int8Microseconds
+        let measured = measured()
+        register.measured = measured
+        register.int8Microseconds = max(1, measured.smallNanoseconds / 1000)
         register.contact = contact == .stay ? .stay : .visit
         register.running = running
         register.labels = configuration.labels
         return register
     }
+
+    /// Timed once after a start, and the package once after each that was activated.
+    func measured() -> Measurement {
+        let references = references ?? EngineTiming.references()
+        self.references = references
+        let digest = predictor?.candidate.stated.digest ?? []
+        var measured = measurement ?? references
+        if measured.packageDigest != digest {
+            measured = references
+            if let predictor {
+                EngineTiming.add(
+                    predictor.engine, digest: digest, asOf: predictor.asOf, to: &measured)
+            }
+        }
+        measurement = measured
+        measured.peakMemoryBytes = EngineTiming.peakMemoryBytes()
+        return measured
+    }
+
+    func forgetMeasurement() { (references, measurement) = (nil, nil) }
 
     package var running: RunningPackage? {
         predictor.map {
@@ -332,13 +356,15 @@ package final class AgentService {
     }
 
     /// Whether Register would say something else than last time. What changes by itself all the time
-    /// (free memory, free flash) is no change, and neither is the package, which has its own report.
+    /// (free memory, free flash, the peak of this process) is no change, and neither is the package, which has its own report.
     package var registrationChanged: Bool {
         guard var last = registered else { return false }
         var now = registration()
         (last.memoryAvailableBytes, now.memoryAvailableBytes) = (0, 0)
         (last.flashFreeBytes, now.flashFreeBytes) = (0, 0)
         (last.running, now.running) = (nil, nil)
+        last.measured?.peakMemoryBytes = 0
+        now.measured?.peakMemoryBytes = 0
         return last != now
     }
 

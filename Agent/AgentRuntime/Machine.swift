@@ -44,21 +44,4 @@ package struct Machine: Sendable {
         }
         return source
     }
-
-    /// How long one forecast of a 16-unit network over 14 days takes here: the best of a few, so that
-    /// whatever else the machine does counts little.
-    package static func measureMicroseconds() -> UInt32 {
-        let shape = NetworkShape(inputWidth: 1, units: 16)
-        let layout = ArenaLayout(
-            ArenaLayout.Counts(
-                shape: shape, window: 14, profiles: 1, starts: 0, identifierBytes: 0))
-        let recurrence = IntegerRecurrence(IntegerNetwork(shape: shape), in: Arena(layout))
-        var best = Int64.max
-        for _ in 0..<8 {
-            let start = shelfcast_steady_microseconds()
-            for _ in 0..<8 { _ = recurrence.run() }
-            best = min(best, shelfcast_steady_microseconds() - start)
-        }
-        return UInt32(clamping: max(1, best / 8))
-    }
 }

@@ -135,7 +135,7 @@ package final class Runner {
                 client.answer(service.reply(to: request))
                 if case .closeDay = request { noteNews(isUrgent: true) }
                 noteNews(isUrgent: false)
-            case .forecast, .status, .selfTest:
+            case .forecast, .status, .selfTest, .benchmark:
                 record(&waiting, for: client)
                 client.answer(withConnection(service.reply(to: request), for: request))
             case .sync:

@@ -30,6 +30,21 @@ extension Commands {
         return 0
     }
 
+    func benchmark(_ words: [String]) throws(AgentError) -> Int32 {
+        let arguments = try Arguments(
+            words, options: ["--state", "--package"], flags: ["--json"], positionalMax: 0)
+        let reply: JSONValue
+        switch try subject(arguments) {
+        case .file(let content):
+            guard Crypto.setUp() else { throw .failed("mbedTLS cannot be set up") }
+            reply = Benchmark.run(content: content)
+        case .device: reply = try ask(arguments, "benchmark", [])
+        }
+        try Self.check(reply)
+        if arguments.has("--json") { Self.print(reply) } else { Report.benchmark(reply) }
+        return 0
+    }
+
     private enum Subject {
         /// What the state directory's agent runs.
         case device

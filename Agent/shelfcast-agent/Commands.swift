@@ -34,6 +34,7 @@ struct Commands {
         case "forecast": return try forecast(rest)
         case "status": return try status(rest)
         case "selftest": return try selfTest(rest)
+        case "benchmark": return try benchmark(rest)
         default: throw unknown(command)
         }
     }
@@ -52,6 +53,7 @@ struct Commands {
         case "forecast": Help.forecast
         case "status": Help.status
         case "selftest": Help.selfTest
+        case "benchmark": Help.benchmark
         default: nil
         }
     }

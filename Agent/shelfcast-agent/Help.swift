@@ -15,6 +15,7 @@ enum Help {
           forecast       show the forecasts
           status         show what runs, why, and what waits
           selftest       prove that this CPU computes what every other does
+          benchmark      time forecasts on this device
 
         OPTIONS OF EVERY COMMAND
           --state DIR    where the device keeps everything
@@ -151,6 +152,25 @@ enum Help {
 
         EXAMPLE
           shelfcast-agent selftest --kernels all
+
+        """
+
+    static let benchmark = """
+        Times forecasts on this device: of two reference networks (LSTM-16 and LSTM-64, 14 days of one input)
+        and of the active package, alone and in a batch of 50 series; and shows the memory they take, at its
+        peak that of the whole process, and the energy where the system shows it: RAPL (mostly to root
+        alone), or a battery in use; all of the machine counts in it. Each time is a median of rounds and
+        takes up to some tens of milliseconds. With a running agent, that one does it.
+        An agent does the same after each start and each new package, and tells the hub.
+
+        USAGE
+          shelfcast-agent benchmark [--package FILE] [--json]
+
+        OPTIONS
+          --package FILE  this file, signed or not, instead of the active package
+
+        EXAMPLE
+          shelfcast-agent benchmark --json
 
         """
 }

@@ -22,6 +22,7 @@ enum Output {
 
 extension JSONValue {
     /// A member as text for people: numbers and texts as they are, "-" for what is missing.
+    @inline(never)
     func shown(_ name: String) -> String {
         switch self[name] {
         case .text(let bytes)?, .number(let bytes)?: String(decoding: bytes, as: UTF8.self)

@@ -61,69 +61,107 @@ enum Report {
             Output.line("not joined: " + AgentError.notJoined.text)
             return
         }
-        row("device", "\(reply.shown("device")) of store \(reply.shown("store"))")
-        let connection = reply["connection"] == nil ? "" : ", \(reply.shown("connection"))"
-        row("hub", "\(reply.shown("hub"))\(connection)")
-        row("last contact", "\(contact(reply.integer("lastContactMilliseconds")))")
+        row("device", reply.shown("device"), " of store ", reply.shown("store"))
+        let isConnected = reply["connection"] != nil
+        row(
+            "hub", reply.shown("hub"), isConnected ? ", " : "",
+            isConnected ? reply.shown("connection") : "")
+        row("last contact", contact(reply.integer("lastContactMilliseconds")))
         runningPackage(reply)
         let source = reply.isTrue("memoryBudgetSetByOperator") ? "set" : "derived"
-        row("budget", "\(reply.shown("memoryBudgetBytes")) bytes (\(source))")
-        row("unsent", "\(reply.shown("unsent")) records")
+        row("budget", reply.shown("memoryBudgetBytes"), " bytes (", source, ")")
+        row("unsent", reply.shown("unsent"), " records")
         row(
-            "days",
-            "closed through \(reply.shown("lastClosedDay")), store known through "
-                + "\(reply.shown("lastStoreDay")), forecast for \(reply.shown("forecastDay"))")
+            "days", "closed through ", reply.shown("lastClosedDay"), ", store known through ",
+            reply.shown("lastStoreDay"), ", forecast for ", reply.shown("forecastDay"))
         if reply.isTrue("clockIsBehind") {
             row("clock", "wrong: it stands before the hub's last time; name days explicitly")
         }
         for refused in reply.list("refused") {
-            row("refused", short(refused.shown("digest")) + ": " + refused.shown("reason"))
+            row("refused", short(refused.shown("digest")), ": ", refused.shown("reason"))
         }
-        if reply["lastError"] != .null { row("last error", "\(reply.shown("lastError"))") }
-        if reply["notice"] != .null { row("notice", "\(reply.shown("notice"))") }
+        if reply["lastError"] != .null { row("last error", reply.shown("lastError")) }
+        if reply["notice"] != .null { row("notice", reply.shown("notice")) }
     }
 
     /// What runs, why, and why not.
     static func runningPackage(_ reply: JSONValue) {
         if let running = reply["running"], running != .null {
             row(
-                "running",
-                "\(running.shown("family"))/\(running.shown("variant")), release "
-                    + "\(running.shown("release")), \(running.shown("arenaBytes")) bytes of memory, "
-                    + "\(running.shown("items")) items (\(short(running.shown("digest"))))")
+                "running", running.shown("family"), "/", running.shown("variant"), ", release ",
+                running.shown("release"), ", ", running.shown("arenaBytes"), " bytes of memory, ",
+                running.shown("items"), " items (", short(running.shown("digest")), ")")
         } else {
             row("running", "no package")
         }
         let reason = reply.shown("desireReason")
-        row("hub wants", reply.shown("desire") + (reason.utf8.isEmpty ? "" : ": " + reason))
+        row("hub wants", reply.shown("desire"), reason.utf8.isEmpty ? "" : ": ", reason)
         if reply.shown("update") != "idle" {
-            row("update", reply.shown("update") + " " + short(reply.shown("updateDigest")))
+            row("update", reply.shown("update"), " ", short(reply.shown("updateDigest")))
         }
     }
 
     static func selfTest(_ reply: JSONValue) {
         row("architecture", reply.shown("architecture"))
-        row("expected", reply.shown("expected") + " (\(reply.shown("networks")) networks)")
+        row("expected", reply.shown("expected"), " (", reply.shown("networks"), " networks)")
         for kernels in reply.list("kernels") {
-            row(kernels.shown("name"), kernels.shown("digest") + rightOrWrong(kernels))
+            row(kernels.shown("name"), kernels.shown("digest"), rightOrWrong(kernels))
         }
         guard let package = reply["package"], package != .null else {
             row("package", "none")
             return
         }
         row(
-            "package",
-            "\(package.shown("family"))/\(package.shown("variant")), "
-                + "\(package.shown("goldenVectors")) golden vectors (\(short(package.shown("digest"))))"
-                + rightOrWrong(package))
+            "package", package.shown("family"), "/", package.shown("variant"), ", ",
+            package.shown("goldenVectors"), " golden vectors (", short(package.shown("digest")),
+            ")", rightOrWrong(package))
+    }
+
+    static func benchmark(_ reply: JSONValue) {
+        row("machine", reply.shown("architecture"), ", ", reply.shown("kernels"))
+        for name in ["lstm16", "lstm64", "package"] {
+            guard let timed = reply[name], timed != .null else {
+                row(name, "none")
+                continue
+            }
+            row(
+                name, time(timed.integer("singleNanoseconds")), " a forecast, ",
+                time(timed.integer("batchNanoseconds")), " in a batch of ", reply.shown("batch"))
+        }
+        let source = reply["energy"] == .null ? "not exposed" : reply.shown("energy")
+        if let package = reply["package"], package != .null {
+            row("", package.shown("family"), "/", package.shown("variant"))
+            row("arena", package.shown("arenaBytes"), " bytes")
+        }
+        row("peak memory", reply.shown("peakMemoryBytes"), " bytes of the process")
+        let nanojoules = reply["package"]?.integer("nanojoules") ?? 0
+        if nanojoules > 0 {
+            row("energy", "\(nanojoules)", " nJ a forecast (", source, ")")
+        } else {
+            row("energy", source)
+        }
+    }
+
+    /// "850 ns", "4.37 µs", "12.00 ms".
+    private static func time(_ nanoseconds: Int64) -> String {
+        guard nanoseconds >= 1000 else { return "\(nanoseconds) ns" }
+        let isLong = nanoseconds >= 1_000_000
+        let hundredths = nanoseconds / (isLong ? 10_000 : 10)
+        let rest = hundredths % 100
+        return "\(hundredths / 100)." + (rest < 10 ? "0" : "") + "\(rest)"
+            + (isLong ? " ms" : " µs")
     }
 
     private static func rightOrWrong(_ part: JSONValue) -> String {
         part.isTrue("right") ? "  right" : "  WRONG"
     }
 
-    private static func row(_ name: String, _ text: String) {
-        Output.line(padded(name, 13) + " " + text)
+    /// The parts one after the other: far less code than interpolation, in the Embedded build.
+    @inline(never)
+    private static func row(_ name: String, _ parts: String...) {
+        var text = padded(name, 13) + " "
+        for part in parts { text += part }
+        Output.line(text)
     }
 
     private static func short(_ digest: String) -> String {

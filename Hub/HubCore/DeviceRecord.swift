@@ -28,6 +28,8 @@ package struct DeviceCapabilities: Hashable, Sendable, Codable {
     package var powerSource = PowerSource.unknown
     package var contact = Contact.unspecified
     package var agentVersion: String = ""
+    /// nil: its agent does not measure.
+    package var measured: DeviceMeasurement?
 
     package init() {}
 }

@@ -134,11 +134,16 @@ extension SQLiteHubStore {
     ) async throws -> DeviceRecord? {
         try await write { db in
             guard let row = try Self.deviceRow(db, device) else { return nil }
+            let before = try String.fetchOne(
+                db, sql: "SELECT capabilities FROM device WHERE id = ?", arguments: [row.id])
+            let previous = try before.map {
+                try JSONDecoder().decode(DeviceCapabilities.self, from: Data($0.utf8))
+            }
+            var capabilities = capabilities
+            capabilities.measured?.remember(previous?.measured)
             let encoder = JSONEncoder()
             encoder.outputFormatting = .sortedKeys
             let json = String(decoding: try encoder.encode(capabilities), as: UTF8.self)
-            let before = try String.fetchOne(
-                db, sql: "SELECT capabilities FROM device WHERE id = ?", arguments: [row.id])
             try db.execute(
                 sql: """
                     UPDATE device SET capabilities = ?, reportedLabels = ?, lastSeenAt = ?
@@ -148,9 +153,6 @@ extension SQLiteHubStore {
                     json, labels.columnText, at.millisecondsSince1970, row.id,
                 ])
             try Self.setRunning(db, device: row.id, running, at: at)
-            let previous = try before.map {
-                try JSONDecoder().decode(DeviceCapabilities.self, from: Data($0.utf8))
-            }
             if previous?.modelMemoryBudgetBytes != capabilities.modelMemoryBudgetBytes {
                 // The one capability that changes what the device can run from one day to the next.
                 try Self.addEvent(

@@ -28,6 +28,7 @@ extension DeviceCapabilities {
             case .unspecified, .unrecognized: .unspecified
             }
         agentVersion = register.agentVersion
+        measured = register.measured.map(DeviceMeasurement.init)
     }
 
     /// The device's own labels; those that are none come back as texts, with the reason.
@@ -71,7 +72,29 @@ extension DeviceCapabilities {
         compare("power source") { $0.powerSource.rawValue }
         compare("contact") { $0.contact.rawValue }
         compare("agent") { $0.agentVersion }
+        compare("kernels") { $0.measured?.kernels ?? "unknown" }
         return changes
+    }
+}
+
+extension DeviceMeasurement {
+    init(_ measured: Measurement) {
+        self.init()
+        kernels = measured.kernels
+        smallNanoseconds = Int(measured.smallNanoseconds)
+        smallBatchNanoseconds = Int(measured.smallBatchNanoseconds)
+        largeNanoseconds = Int(measured.largeNanoseconds)
+        largeBatchNanoseconds = Int(measured.largeBatchNanoseconds)
+        peakMemoryBytes = measured.peakMemoryBytes
+        guard !measured.packageDigest.isEmpty else { return }
+        packages = [
+            Package(
+                digest: Self.text(digest: measured.packageDigest),
+                nanoseconds: Int(measured.packageNanoseconds),
+                batchNanoseconds: Int(measured.packageBatchNanoseconds),
+                arenaBytes: measured.arenaBytes,
+                nanojoules: measured.packageNanojoules == 0 ? nil : Int(measured.packageNanojoules))
+        ]
     }
 }
 

@@ -89,18 +89,28 @@ struct DeviceListCommand: HubCommand {
         let now = Timestamp(Date())
         var table = TextTable([
             ("DEVICE", .left), ("STORE", .left), ("STATUS", .left), ("BUDGET", .right),
-            ("RUNS", .left), ("CONTACT", .left), ("LAST", .left), ("LABELS", .left),
+            ("RUNS", .left), ("TIME", .right), ("CONTACT", .left), ("LAST", .left),
+            ("LABELS", .left),
         ])
         for device in devices {
             table.add([
                 device.id.text, device.store.text, device.status.rawValue,
                 device.capabilities.map { "\($0.modelMemoryBudgetBytes)" } ?? "",
-                packages.name(on: device), device.capabilities?.contact.rawValue ?? "",
+                packages.name(on: device), Self.time(of: device),
+                device.capabilities?.contact.rawValue ?? "",
                 FleetText.age(device.lastSeenAt, now: now),
                 FleetText.labels(device.effectiveLabels),
             ])
         }
         Console.print(table.text)
+    }
+
+    /// Of one forecast of what it runs, as it measured it.
+    private static func time(of device: DeviceRecord) -> String {
+        guard let running = device.running,
+            let package = device.capabilities?.measured?.package(running.digest)
+        else { return "" }
+        return LatencyText(nanoseconds: package.nanoseconds).description
     }
 }
 
@@ -218,6 +228,7 @@ struct DeviceShowCommand: HubCommand {
                 ("runtime features", can.runtimeFeatures.joined(separator: " ")),
                 ("contact", can.contact.rawValue), ("agent", can.agentVersion),
             ]
+            if let measured = can.measured { lines += Self.lines(of: measured, record) }
         } else {
             lines.append(("machine", "it has not registered yet"))
         }
@@ -231,6 +242,32 @@ struct DeviceShowCommand: HubCommand {
         for event in history {
             Console.print("\(FleetText.moment(event.at))  \(event.kind)  \(event.text)")
         }
+    }
+
+    /// What it timed on itself; of packages the one it runs.
+    private static func lines(
+        of measured: DeviceMeasurement, _ device: DeviceRecord
+    ) -> [(String, String)] {
+        func times(_ single: Int, _ batch: Int) -> String {
+            "\(LatencyText(nanoseconds: single)) a forecast,"
+                + " \(LatencyText(nanoseconds: batch)) in a batch of 50"
+        }
+        var lines = [
+            ("kernels", measured.kernels),
+            ("LSTM-16", times(measured.smallNanoseconds, measured.smallBatchNanoseconds)),
+            ("LSTM-64", times(measured.largeNanoseconds, measured.largeBatchNanoseconds)),
+            ("agent's peak", "\(measured.peakMemoryBytes) bytes"),
+        ]
+        if let package = device.running.flatMap({ measured.package($0.digest) }) {
+            let energy = package.nanojoules.map { ", \($0) nJ" } ?? ""
+            lines.append(
+                (
+                    "its package",
+                    times(package.nanoseconds, package.batchNanoseconds)
+                        + ", arena \(package.arenaBytes) bytes" + energy
+                ))
+        }
+        return lines
     }
 
     private static func running(_ device: DeviceRecord, _ packages: PackageNames) -> String {

@@ -43,6 +43,8 @@ import Testing
         try hub.command("push", "e2e", "--all")
         for device in devices { try device.command(["sync"]) }
 
+        try proof(of: devices[0], on: hub)
+
         let smallBudget = try devices[1].status()
         #expect(try smallBudget["running"]["arenaBytes"].number <= 900)
         let starved = try devices[2].status()
@@ -110,6 +112,31 @@ import Testing
         }
         try compare(report["chain"], name: "chain", Figures(counted, ledger: ledger), table)
         try replay(on: hub, forecasts: promises.count)
+    }
+
+    /// The package at work is proved and timed on demand, and the hub knows what it takes there.
+    private static func proof(of device: DeviceUnderTest, on hub: HubUnderTest) throws {
+        let running = try device.status()["running"]
+        let proved = try JSON(
+            try device.command(["selftest", "--kernels", "all", "--json"]).output)
+        #expect(try proved["package"]["digest"].string == running["digest"].string)
+        #expect(try proved["package"]["goldenVectors"].number > 0)
+        #expect(try device.command(["selftest"]).output.contains("golden vectors"))
+
+        let timed = try JSON(try device.command(["benchmark", "--json"]).output)["package"]
+        #expect(try timed["digest"].string == running["digest"].string)
+        #expect(try timed["arenaBytes"].number == running["arenaBytes"].number)
+        #expect(try device.command(["benchmark"]).output.contains("a forecast, "))
+
+        let name = try device.status()["device"].string
+        let measured = try hub.json("device", "show", name)["device"]["capabilities"]["measured"]
+        let known = try #require(try measured["packages"].list.first)
+        #expect(try known["digest"].string == running["digest"].string)
+        #expect(try known["nanoseconds"].number > 0 && known["batchNanoseconds"].number > 0)
+        #expect(try known["arenaBytes"].number == running["arenaBytes"].number)
+        #expect(try measured["peakMemoryBytes"].number > 1_048_576)
+        let shown = try hub.command("device", "show", name)
+        #expect(shown.contains("LSTM-64") && shown.contains("its package"), "\(shown)")
     }
 
     /// The hub makes every uploaded forecast again and gets the same integer; of one that was changed it says so.

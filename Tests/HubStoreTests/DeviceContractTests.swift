@@ -156,6 +156,50 @@ struct DeviceContractTests {
         }
     }
 
+    @Test(
+        "What a device measured of packages it ran before is remembered with the same kernels",
+        arguments: StoreUnderTest.allCases)
+    func measurements(implementation: StoreUnderTest) async throws {
+        try await implementation.run { store in
+            let id = try await Sample.join(store, device: "d")
+            func register(_ kernels: String, _ package: UInt8, nanoseconds: Int) async throws
+                -> DeviceMeasurement
+            {
+                var capabilities = DeviceCapabilities()
+                var measured = DeviceMeasurement()
+                measured.kernels = kernels
+                measured.largeNanoseconds = nanoseconds
+                measured.packages = [
+                    .init(
+                        digest: DeviceMeasurement.text(
+                            digest: [UInt8](repeating: package, count: 32)),
+                        nanoseconds: nanoseconds, batchNanoseconds: 1, arenaBytes: 2,
+                        nanojoules: package == 1 ? nil : 3)
+                ]
+                capabilities.measured = measured
+                let device = try await store.registerDevice(
+                    id, capabilities: capabilities, labels: [], running: nil, at: Sample.now)
+                return try #require(device?.capabilities?.measured)
+            }
+            func times(_ measured: DeviceMeasurement) -> [Int] {
+                measured.packages.map(\.nanoseconds)
+            }
+            #expect(times(try await register("avx2", 1, nanoseconds: 100)) == [100])
+            #expect(times(try await register("avx2", 2, nanoseconds: 200)) == [200, 100])
+            let again = try await register("avx2", 1, nanoseconds: 150)
+            #expect(times(again) == [150, 200] && again.largeNanoseconds == 150)
+            #expect(again.package([UInt8](repeating: 2, count: 32))?.nanojoules == 3)
+            #expect(again.package([UInt8](repeating: 3, count: 32)) == nil)
+            for package in 3...40 as ClosedRange<UInt8> {
+                _ = try await register("avx2", package, nanoseconds: 1000)
+            }
+            let many = try await register("avx2", 41, nanoseconds: 7)
+            #expect(many.packages.count == DeviceMeasurement.packagesMax)
+            #expect(many.packages[0].nanoseconds == 7)
+            #expect(times(try await register("neon", 2, nanoseconds: 300)) == [300])
+        }
+    }
+
     @Test("A device's log is bounded, newest first", arguments: StoreUnderTest.allCases)
     func events(implementation: StoreUnderTest) async throws {
         try await implementation.run { store in
