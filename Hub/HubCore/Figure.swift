@@ -7,6 +7,13 @@ package enum Figure {
         return digits == "n/a" ? digits : digits + " %"
     }
 
+    /// `850 ns`, `4.37 µs`, `12.00 ms`.
+    package static func time(_ nanoseconds: Int) -> String {
+        guard nanoseconds >= 1000 else { return "\(nanoseconds) ns" }
+        let (unit, name) = nanoseconds < 1_000_000 ? (1e3, "µs") : (1e6, "ms")
+        return fixed(Double(nanoseconds) / unit, decimals: 2) + " " + name
+    }
+
     /// `value` with exactly `decimals` (0 to 6) digits after the point; "n/a" for nil and for what
     /// is no finite number below 10¹².
     package static func fixed(_ value: Double?, decimals: Int) -> String {

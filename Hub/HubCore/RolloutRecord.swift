@@ -6,11 +6,16 @@ package struct RolloutRecord: Hashable, Sendable {
     package var id: UInt64 = 0
     package var family: String
     package var selector: Selector
+    /// What one forecast may take on a device; nil: anything.
+    package var nanosecondsMax: Int?
     package var createdAt: Timestamp
 
-    package init(family: String, selector: Selector, createdAt: Timestamp) {
+    package init(
+        family: String, selector: Selector, nanosecondsMax: Int? = nil, createdAt: Timestamp
+    ) {
         self.family = family
         self.selector = selector
+        self.nanosecondsMax = nanosecondsMax
         self.createdAt = createdAt
     }
 }

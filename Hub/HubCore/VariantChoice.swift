@@ -23,11 +23,13 @@ package enum VariantChoice: Hashable, Sendable {
     ///
     /// Considered are, of the family's newest release, the packages for the device's own store;
     /// where the family has none for that store, those for any store. Of these count the ones whose
-    /// features the device has and whose arena fits its budget; among them the least evaluation
-    /// WAPE, then the smaller arena, then the lower digest.
+    /// features the device has, whose arena fits its budget and which are fast enough there, as far as
+    /// that is known (`ForecastTime`); among them the least evaluation WAPE, then the smaller arena, then
+    /// the lower digest.
+    /// - Parameter nanosecondsMax: of one forecast; nil: any.
     package static func choose(
         family: String, store: StoreID, capabilities: DeviceCapabilities?,
-        among packages: some Sequence<PackageRecord>
+        nanosecondsMax: Int? = nil, among packages: some Sequence<PackageRecord>
     ) -> VariantChoice {
         guard let capabilities else {
             return .noFit(reason: "the device has not registered yet: its memory budget is unknown")
@@ -49,21 +51,33 @@ package enum VariantChoice: Hashable, Sendable {
         }
         let budget = capabilities.modelMemoryBudgetBytes
         let fitting = runnable.filter { UInt64($0.arenaBytes) <= budget }
-        let best = fitting.min { a, b in
-            if a.wape != b.wape { return a.wape < b.wape }
-            if a.arenaBytes != b.arenaBytes { return a.arenaBytes < b.arenaBytes }
-            return a.digest.lexicographicallyPrecedes(b.digest)
-        }
-        guard let best else {
+        guard !fitting.isEmpty else {
             return .noFit(
                 reason: "no package of \(family) fits: the smallest arena is \(smallest) bytes, "
                     + "the device's model memory budget is \(budget) bytes")
         }
+        let timed = fitting.map { ($0, ForecastTime(of: $0, on: capabilities)) }
+        let fast = timed.filter { $0.1.isWithin(nanosecondsMax: nanosecondsMax) }
+        let best = fast.min { one, other in
+            let (a, b) = (one.0, other.0)
+            if a.wape != b.wape { return a.wape < b.wape }
+            if a.arenaBytes != b.arenaBytes { return a.arenaBytes < b.arenaBytes }
+            return a.digest.lexicographicallyPrecedes(b.digest)
+        }
+        guard let (best, time) = best else {
+            let least = timed.min { ($0.1.nanoseconds ?? 0) < ($1.1.nanoseconds ?? 0) }
+            return .noFit(
+                reason: "no package of \(family) that fits is fast enough: "
+                    + (least.map { "\($0.0.variant) takes \($0.1.text); " } ?? "")
+                    + "at most \(Figure.time(nanosecondsMax ?? 0)) a forecast is allowed")
+        }
         return .run(
             best,
             reason: "\(best.variant) is the most accurate (WAPE \(Figure.percent(best.wape))) of "
-                + "\(fitting.count) of \(candidates.count) packages that fit: "
-                + "arena \(best.arenaBytes) of \(budget) bytes")
+                + "\(fast.count) of \(candidates.count) packages that fit: "
+                + "arena \(best.arenaBytes) of \(budget) bytes"
+                + (nanosecondsMax.map { "; at most \(Figure.time($0)) a forecast: \(time.basis)" }
+                    ?? ""))
     }
 
     /// Rollout and package in one: what `serve` evaluates for one device when it reports.
@@ -76,7 +90,7 @@ package enum VariantChoice: Hashable, Sendable {
             rollout,
             choose(
                 family: rollout.family, store: device.store, capabilities: device.capabilities,
-                among: try packages(rollout.family))
+                nanosecondsMax: rollout.nanosecondsMax, among: try packages(rollout.family))
         )
     }
 }

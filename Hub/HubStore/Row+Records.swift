@@ -156,7 +156,9 @@ extension RolloutRecord {
         } catch {
             throw HubStoreError.corrupt(reason: "selector '\(text)'")
         }
-        self.init(family: row["family"], selector: selector, createdAt: row.timestamp("createdAt"))
+        self.init(
+            family: row["family"], selector: selector, nanosecondsMax: row["nanosecondsMax"],
+            createdAt: row.timestamp("createdAt"))
         id = row.unsigned("id")
     }
 }

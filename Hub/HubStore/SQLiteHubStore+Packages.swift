@@ -148,9 +148,13 @@ extension SQLiteHubStore {
                 throw HubStoreError.notFound(what: "package of family \(rollout.family)")
             }
             try db.execute(
-                sql: "INSERT INTO rollout (family, selector, createdAt) VALUES (?, ?, ?)",
+                sql: """
+                    INSERT INTO rollout (family, selector, nanosecondsMax, createdAt)
+                    VALUES (?, ?, ?, ?)
+                    """,
                 arguments: [
-                    rollout.family, rollout.selector.text, rollout.createdAt.millisecondsSince1970,
+                    rollout.family, rollout.selector.text, rollout.nanosecondsMax,
+                    rollout.createdAt.millisecondsSince1970,
                 ])
             var stored = rollout
             stored.id = UInt64(db.lastInsertedRowID)

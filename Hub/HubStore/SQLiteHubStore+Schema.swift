@@ -11,6 +11,7 @@ extension SQLiteHubStore {
         migrator.registerMigration("002 devices and uploads", migrate: createDevices)
         migrator.registerMigration("003 families, packages and rollouts", migrate: createPackages)
         migrator.registerMigration("004 what forecasts were made from", migrate: addForecastInputs)
+        migrator.registerMigration("005 time limits of rollouts", migrate: addTimeLimits)
         return migrator
     }
 
@@ -141,6 +142,11 @@ extension SQLiteHubStore {
                 ALTER TABLE forecast ADD COLUMN level REAL NOT NULL DEFAULT 0 CHECK (level >= 0);
                 ALTER TABLE forecast ADD COLUMN inputsDigest INTEGER NOT NULL DEFAULT 0;
                 """)
+    }
+
+    private static func addTimeLimits(_ db: Database) throws {
+        try db.execute(
+            sql: "ALTER TABLE rollout ADD COLUMN nanosecondsMax INTEGER CHECK (nanosecondsMax > 0)")
     }
 
     private static func createPackages(_ db: Database) throws {

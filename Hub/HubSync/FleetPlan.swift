@@ -25,6 +25,7 @@ actor FleetPlan {
         }
         let choice = VariantChoice.choose(
             family: rollout.family, store: device.store, capabilities: device.capabilities,
+            nanosecondsMax: rollout.nanosecondsMax,
             among: try await packages(of: rollout.family))
         return (rollout, choice)
     }

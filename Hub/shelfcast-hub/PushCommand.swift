@@ -15,12 +15,17 @@ struct PushCommand: HubCommand {
             visiting ones at their next visit; devices that join later get it too. Where several \
             rollouts select a device, the newest counts.
 
+            With --max-latency a package that takes longer on the device is passed over. What the device \
+            has measured of the very package counts before what is assumed from the reference networks it \
+            timed; what turns out slower than assumed is replaced by the next best.
+
             A selector is 'key=value[,value...]', several of them separated by spaces, all of which \
             must hold. 'store' and 'device' are a device's own; every other key is a label.
 
             Examples:
               shelfcast-hub push first --all --dry-run
               shelfcast-hub push first --to 'store=1,2 kind=scanner'
+              shelfcast-hub push first --to kind=sensor --max-latency 2ms
             """)
 
     @Argument(help: "The family, as 'train' named it.")
@@ -29,6 +34,10 @@ struct PushCommand: HubCommand {
     var selector: String?
     @Flag(name: .customLong("all"), help: "Every device.")
     var isForAll = false
+    @Option(
+        help: ArgumentHelp(
+            "What one forecast may take on a device: 50us, 2ms.", valueName: "time"))
+    var maxLatency: LatencyText?
     @Flag(name: .customLong("dry-run"), help: "Show what would happen and change nothing.")
     var isDryRun = false
     @OptionGroup var json: JSONOption
@@ -48,6 +57,8 @@ struct PushCommand: HubCommand {
         var rollout: UInt64?
         var family: String
         var selector: String
+        /// Of one forecast; left out: any.
+        var nanosecondsMax: Int?
         var devices: [Device]
     }
 
@@ -75,18 +86,21 @@ struct PushCommand: HubCommand {
                 device,
                 VariantChoice.choose(
                     family: family, store: device.store, capabilities: device.capabilities,
-                    among: packages)
+                    nanosecondsMax: maxLatency?.nanoseconds, among: packages)
             )
         }
         var rollout: RolloutRecord?
         if !isDryRun {
             rollout = try await hub.createRollout(
-                RolloutRecord(family: family, selector: selector, createdAt: Timestamp(Date())))
+                RolloutRecord(
+                    family: family, selector: selector, nanosecondsMax: maxLatency?.nanoseconds,
+                    createdAt: Timestamp(Date())))
         }
         if json.isOn {
             return try Console.printJSON(
                 Result(
                     rollout: rollout?.id, family: family, selector: selector.text,
+                    nanosecondsMax: maxLatency?.nanoseconds,
                     devices: choices.map { Self.line($0, $1) }))
         }
         if choices.isEmpty {

@@ -33,8 +33,9 @@ private struct RolloutView {
     }
 
     var title: String {
-        "rollout \(rollout.id): \(rollout.family) to \(rollout.selector.text), pushed"
-            + " \(FleetText.moment(rollout.createdAt))"
+        "rollout \(rollout.id): \(rollout.family) to \(rollout.selector.text)"
+            + (rollout.nanosecondsMax.map { ", at most \(Figure.time($0)) a forecast" } ?? "")
+            + ", pushed \(FleetText.moment(rollout.createdAt))"
     }
 
     /// `3 active, 1 no-fit`.
@@ -73,6 +74,8 @@ struct RolloutShowCommand: HubCommand {
         var rollout: UInt64
         var family: String
         var selector: String
+        /// Of one forecast; left out: any.
+        var nanosecondsMax: Int?
         var createdAt: String
         var isSettled: Bool
         var devices: [Device]
@@ -85,6 +88,7 @@ struct RolloutShowCommand: HubCommand {
                 Result(
                     rollout: view.rollout.id, family: view.rollout.family,
                     selector: view.rollout.selector.text,
+                    nanosecondsMax: view.rollout.nanosecondsMax,
                     createdAt: FleetText.moment(view.rollout.createdAt),
                     isSettled: view.progress.isSettled,
                     devices: view.progress.lines.map {

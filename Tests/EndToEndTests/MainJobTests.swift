@@ -135,6 +135,18 @@ import Testing
         #expect(try known["nanoseconds"].number > 0 && known["batchNanoseconds"].number > 0)
         #expect(try known["arenaBytes"].number == running["arenaBytes"].number)
         #expect(try measured["peakMemoryBytes"].number > 1_048_576)
+        // What it measured counts when time is limited.
+        func push(_ limit: String) throws -> JSON {
+            try #require(
+                try hub.json(
+                    "push", "e2e", "--to", "device=\(name)", "--max-latency", limit, "--dry-run")[
+                        "devices"
+                    ].list.first)
+        }
+        let enough = try push("\(Int(try known["nanoseconds"].number))ns")
+        #expect(try enough["digest"].string == running["digest"].string)
+        #expect(try enough["reason"].string.hasSuffix("a forecast: measured on the device"))
+        #expect(try push("1ns")["reason"].string.hasSuffix("at most 1 ns a forecast is allowed"))
         let shown = try hub.command("device", "show", name)
         #expect(shown.contains("LSTM-64") && shown.contains("its package"), "\(shown)")
     }

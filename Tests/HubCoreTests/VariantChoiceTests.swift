@@ -6,12 +6,13 @@ import Testing
 struct VariantChoiceTests {
     private static func package(
         _ variant: String, store: String? = nil, release: UInt64 = 1, arena: Int, wape: Double,
-        features: [String] = ["lstm-int8-v2"], family: String = "f"
+        features: [String] = ["lstm-int8-v2"], family: String = "f", parameters: Int = 10
     ) throws -> PackageRecord {
         PackageRecord(
             digest: Array(repeating: UInt8(truncatingIfNeeded: arena), count: 32), family: family,
             variant: variant, store: try store.map { try StoreID($0) }, release: release,
-            packageBytes: 1000, arenaBytes: arena, parameterCount: 10, requiredFeatures: features,
+            packageBytes: 1000, arenaBytes: arena, parameterCount: parameters,
+            requiredFeatures: features,
             wape: wape, mape: wape, bias: 0, floatWAPE: wape, floatMAPE: wape, statement: [],
             signature: [], createdAt: Timestamp(millisecondsSince1970: 0))
     }
@@ -150,6 +151,93 @@ struct VariantChoiceTests {
                 family: "f", store: try StoreID("1"), capabilities: nil, among: try Self.sizes())
                 == .noFit(reason: "the device has not registered yet: its memory budget is unknown")
         )
+    }
+
+    /// "big" of 16,961 parameters and "small" of 1,169, as the reference networks.
+    private static func timed(
+        measured: DeviceMeasurement?, int8Microseconds: Int = 0, nanosecondsMax: Int?
+    ) throws -> VariantChoice {
+        var capabilities = capabilities(budget: 20_000)
+        capabilities.measured = measured
+        capabilities.int8Microseconds = int8Microseconds
+        return VariantChoice.choose(
+            family: "f", store: try StoreID("1"), capabilities: capabilities,
+            nanosecondsMax: nanosecondsMax,
+            among: [
+                try package("big", arena: 9000, wape: 10, parameters: 16_961),
+                try package("small", arena: 1001, wape: 12, parameters: 1_169),
+            ])
+    }
+
+    private static func variant(_ choice: VariantChoice) -> String {
+        guard case .run(let package, _) = choice else { return choice.reason }
+        return package.variant
+    }
+
+    private static func measurement(_ packages: [(arena: Int, nanoseconds: Int)])
+        -> DeviceMeasurement
+    {
+        var measured = DeviceMeasurement()
+        measured.smallNanoseconds = 2_000
+        measured.largeNanoseconds = 20_000
+        measured.packages = packages.map { one in
+            let digest = [UInt8](repeating: UInt8(truncatingIfNeeded: one.arena), count: 32)
+            return .init(
+                digest: DeviceMeasurement.text(digest: digest), nanoseconds: one.nanoseconds,
+                batchNanoseconds: 0, arenaBytes: 0, nanojoules: nil)
+        }
+        return measured
+    }
+
+    @Test(
+        "A package that takes too long is passed over, and what was measured counts before what is assumed",
+        arguments: [
+            (nil, [], "big"), (20_000, [], "big"), (19_999, [], "small"), (2_000, [], "small"),
+            // Faster, and slower, than the reference networks make believe.
+            (19_999, [(9000, 15_000)], "big"), (14_999, [(9000, 15_000)], "small"),
+            (20_000, [(9000, 20_001)], "small"),
+            (20_000, [(9000, 30_000), (1001, 9_000)], "small"),
+        ] as [(Int?, [(arena: Int, nanoseconds: Int)], String)])
+    func time(
+        nanosecondsMax: Int?, measured: [(arena: Int, nanoseconds: Int)], expected: String
+    ) throws {
+        let choice = try Self.timed(
+            measured: Self.measurement(measured), nanosecondsMax: nanosecondsMax)
+        #expect(Self.variant(choice) == expected)
+    }
+
+    @Test("The reason says how long it takes, and how that is known")
+    func timeReasons() throws {
+        #expect(
+            try Self.timed(measured: Self.measurement([]), nanosecondsMax: 50_000).reason
+                == "big is the most accurate (WAPE 10.00 %) of 2 of 2 packages that fit: arena 9000 of "
+                + "20000 bytes; at most 50.00 µs a forecast: assumed, not measured yet")
+        let both = Self.measurement([(9000, 3_070), (1001, 850)])
+        #expect(
+            try Self.timed(measured: both, nanosecondsMax: 50_000).reason.hasSuffix(
+                "; at most 50.00 µs a forecast: measured on the device"))
+        #expect(
+            try Self.timed(measured: both, nanosecondsMax: 849)
+                == .noFit(
+                    reason: "no package of f that fits is fast enough: small takes 850 ns, as the "
+                        + "device measured; at most 849 ns a forecast is allowed"))
+    }
+
+    @Test(
+        "An older agent's one figure is enough to assume; without any nothing is held against a package"
+    )
+    func timeOfOldAgents() throws {
+        #expect(
+            Self.variant(
+                try Self.timed(measured: nil, int8Microseconds: 85, nanosecondsMax: 85_000))
+                == "small")
+        #expect(
+            Self.variant(
+                try Self.timed(measured: nil, int8Microseconds: 85, nanosecondsMax: 84_999)
+            ).hasPrefix("no package of f that fits is fast enough"))
+        let unknown = try Self.timed(measured: nil, nanosecondsMax: 1)
+        #expect(Self.variant(unknown) == "big")
+        #expect(unknown.reason.hasSuffix("not known, the device has measured nothing"))
     }
 
     @Test("The newest rollout that selects the device decides")

@@ -101,7 +101,8 @@ struct RolloutContractTests {
             ])
             let first = try await store.createRollout(rollout)
             let second = try await store.createRollout(
-                RolloutRecord(family: "f", selector: .all, createdAt: Sample.now))
+                RolloutRecord(
+                    family: "f", selector: .all, nanosecondsMax: 50_000, createdAt: Sample.now))
             #expect(first.id == 1 && second.id == 2)
             #expect(try await store.rollouts() == [second, first])
         }
