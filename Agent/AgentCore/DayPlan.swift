@@ -5,12 +5,17 @@ package import Forecasting
 package protocol SeriesPredictor {
     var spec: FeatureSpec { get }
     var asOf: BusinessDay { get }
-    var starts: [SeriesStart] { get }
     /// SHA-256 of the package file.
     var packageDigest: [UInt8] { get }
-    func profile(_ index: UInt16) -> SeasonalProfile
+    /// Every item with a start, ascending; its place is its index.
+    var items: [ItemID] { get }
+    /// As of `asOf`.
+    func startLevel(index: Int) -> Float
+    /// The season's share of a day's demand; 1 in forms without one.
+    /// - Parameter index: nil for an item without a start.
+    func factor(on day: BusinessDay, index: Int?) -> Float
     /// - Parameters:
-    ///   - index: into `starts`; nil for an item without a start.
+    ///   - index: into `items`; nil for an item without a start.
     ///   - level: as of the day before `target`.
     ///   - recentDays: the `spec.window` days before `target`, oldest first.
     func predict(
@@ -129,13 +134,12 @@ package struct DayPlan: Sendable {
         }
         var forecasts: [DayForecast] = []
         for series in series(for: predictor) {
-            let start = series.start
             let level = level(of: series, on: target.advanced(by: -1), predictor: predictor)
             guard let level else { continue }
-            let days = recent.map { book.demand(for: start.item, on: $0) }
+            let days = recent.map { book.demand(for: series.item, on: $0) }
             forecasts.append(
                 DayForecast(
-                    day: target, item: start.item,
+                    day: target, item: series.item,
                     prediction: predictor.predict(
                         index: series.index, level: level, recentDays: days, target: target),
                     inputsAreComplete: complete,
@@ -158,30 +162,28 @@ package struct DayPlan: Sendable {
         var points: [ItemID: LevelPoint] = [:]
         for series in series(for: predictor) {
             guard let level = level(of: series, on: at, predictor: predictor) else { continue }
-            points[series.start.item] = LevelPoint(level: level, day: at)
+            points[series.item] = LevelPoint(level: level, day: at)
         }
         return points
     }
 
     private struct Series {
-        var start: SeriesStart
+        var item: ItemID
         /// Nil: not one the package knows, its level comes from elsewhere.
         var index: Int?
     }
 
-    /// The package's items, then those it does not know, with profile 0.
+    /// The package's items, then those it does not know.
     private func series(for predictor: some SeriesPredictor) -> [Series] {
         var all: [Series] = []
         var known: [ItemID: Bool] = [:]
-        for (index, start) in predictor.starts.enumerated() {
-            known[start.item] = true
-            all.append(Series(start: start, index: index))
+        for item in predictor.items {
+            known[item] = true
+            all.append(Series(item: item, index: all.count))
         }
         for item in book.items + [ItemID](hubLevels.keys) where known[item] == nil {
             known[item] = true
-            all.append(
-                Series(
-                    start: SeriesStart(item: item, level: 0, scale: 1, profile: 0), index: nil))
+            all.append(Series(item: item, index: nil))
         }
         return all
     }
@@ -190,35 +192,35 @@ package struct DayPlan: Sendable {
     private func level(
         of series: Series, on day: BusinessDay, predictor: some SeriesPredictor
     ) -> Float? {
-        let start = series.start
+        let item = series.item
         var origin: LevelPoint
-        if series.index != nil {
-            origin = LevelPoint(level: start.level, day: predictor.asOf)
-        } else if let hub = hubLevels[start.item] {
+        if let index = series.index {
+            origin = LevelPoint(level: predictor.startLevel(index: index), day: predictor.asOf)
+        } else if let hub = hubLevels[item] {
             origin = hub
-        } else if let first = book.firstSale(of: start.item), first <= day,
-            let units = book.demand(for: start.item, on: first).observedUnits
+        } else if let first = book.firstSale(of: item), first <= day,
+            let units = book.demand(for: item, on: first).observedUnits
         {
-            let factor =
-                predictor.spec.output == .logResidual
-                ? predictor.profile(start.profile).factor(on: first) : 1
+            let factor = predictor.factor(on: first, index: nil)
             // A day on which shops are closed every year says nothing of a usual one.
             origin = LevelPoint(level: factor > 0 ? units / factor : units, day: first)
         } else {
             return nil
         }
-        if let checkpoint = checkpoints[start.item], checkpoint.day > origin.day,
+        if let checkpoint = checkpoints[item], checkpoint.day > origin.day,
             checkpoint.day <= day
         {
             origin = checkpoint
         }
-        let profile = predictor.profile(start.profile)
-        var state = SeriesState(level: origin.level, scale: start.scale)
+        var state = SeriesState(level: origin.level)
         var at = max(origin.day.advanced(by: 1), book.first)
         while at <= day {
-            state.close(
-                day: at, demand: book.demand(for: start.item, on: at), profile: profile,
-                spec: predictor.spec)
+            let demand = book.demand(for: item, on: at)
+            if demand.observedUnits != nil {
+                state.close(
+                    demand: demand, factor: predictor.factor(on: at, index: series.index),
+                    spec: predictor.spec)
+            }
             at = at.advanced(by: 1)
         }
         return state.level

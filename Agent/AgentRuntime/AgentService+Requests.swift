@@ -245,7 +245,7 @@ extension AgentService {
             .init("arenaBytes", .integer(predictor.engine.arenaBytes)),
             .init("packageBytes", .integer(stated.packageBytes)),
             .init("asOf", .string(predictor.asOf.iso8601)),
-            .init("items", .integer(predictor.starts.count)),
+            .init("items", .integer(predictor.engine.itemCount)),
         ])
     }
 

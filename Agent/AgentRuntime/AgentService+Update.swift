@@ -182,7 +182,7 @@ extension AgentService {
     private func check(_ candidate: Candidate) throws(AgentError) {
         let content = try stored { () throws(StoreError) in try store.fetchedContent() }
         do throws(UnusablePackage) {
-            _ = try EnginePredictor.decode(candidate, content: content)
+            try EnginePredictor.check(candidate, content: content)
         } catch {
             try step(.failed(error.reason))
             return

@@ -3,27 +3,31 @@ package import Forecasting
 package import ModelPackage
 import UpdateTrust
 
-/// A package at work, with what the level recursion needs of it.
+/// A package at work on this device.
 package final class EnginePredictor: SeriesPredictor {
     package let engine: Engine
     package let candidate: Candidate
-    package let spec: FeatureSpec
-    package let asOf: BusinessDay
-    package let starts: [SeriesStart]
-    private let profiles: [SeasonalProfile]
-    package var packageDigest: [UInt8] { candidate.stated.digest }
 
-    package init(_ engine: Engine, _ package: ModelPackage, _ candidate: Candidate) {
+    private init(_ engine: consuming Engine, _ candidate: Candidate) {
         self.engine = engine
         self.candidate = candidate
-        spec = package.manifest.spec
-        asOf = package.manifest.asOf
-        starts = package.starts
-        profiles = package.profiles
     }
 
-    package func profile(_ index: UInt16) -> SeasonalProfile {
-        Int(index) < profiles.count ? profiles[Int(index)] : profiles[0]
+    package var spec: FeatureSpec { engine.spec }
+    package var asOf: BusinessDay { engine.asOf }
+    package var packageDigest: [UInt8] { candidate.stated.digest }
+
+    package var items: [ItemID] {
+        var items: [ItemID] = []
+        items.reserveCapacity(engine.itemCount)
+        engine.forEachItem { _, item in items.append(item) }
+        return items
+    }
+
+    package func startLevel(index: Int) -> Float { engine.startLevel(index: index) }
+
+    package func factor(on day: BusinessDay, index: Int?) -> Float {
+        engine.factor(on: day, index: index)
     }
 
     package func predict(
@@ -39,38 +43,38 @@ package final class EnginePredictor: SeriesPredictor {
     package static func load(
         _ candidate: Candidate, content: [UInt8], budgetBytes: Int
     ) throws(UnusablePackage) -> EnginePredictor {
-        let package = try decode(candidate, content: content)
-        let engine: Engine
+        try check(candidate, content: content)
         do {
-            engine = try Engine(package, budgetBytes: budgetBytes)
-            try engine.proveGoldenVectors(of: package)
+            let engine = try Engine(content, budgetBytes: budgetBytes)
+            try engine.proveGoldenVectors(of: content)
+            return EnginePredictor(engine, candidate)
         } catch {
             if case .overBudget = error { throw UnusablePackage(.budget(error.message)) }
             throw UnusablePackage(.package(error.message))
         }
-        return EnginePredictor(engine, package, candidate)
     }
 
-    /// The package of a file that is what its statement says.
-    package static func decode(
+    /// Whether a file is what its statement says.
+    /// - Returns: its manifest.
+    @discardableResult
+    package static func check(
         _ candidate: Candidate, content: [UInt8]
-    ) throws(UnusablePackage) -> ModelPackage {
+    ) throws(UnusablePackage) -> Manifest {
         let stated = candidate.stated
         do {
             try stated.checkContent(
                 bytes: UInt64(content.count), digest: Crypto.sha256(content))
         } catch { throw UnusablePackage(.download(error.explanation)) }
-        let package: ModelPackage
-        do { package = try ModelPackage.decode(content) } catch {
+        let manifest: Manifest
+        do { manifest = try Manifest(of: content) } catch {
             throw UnusablePackage(.package(error.message))
         }
         do {
             try stated.checkManifest(
-                arenaBytes: UInt64(Engine.arenaBytes(for: package)),
-                release: package.manifest.release, family: package.manifest.family,
-                variant: package.manifest.variant, store: package.manifest.store?.text)
+                arenaBytes: UInt64(manifest.arenaBytes), release: manifest.release,
+                family: manifest.family, variant: manifest.variant, store: manifest.store?.text)
         } catch { throw UnusablePackage(.package(error.explanation)) }
-        return package
+        return manifest
     }
 }
 

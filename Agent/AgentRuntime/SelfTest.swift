@@ -71,13 +71,15 @@ package enum SelfTest {
         ]
         var failure: String?
         do throws(PackageError) {
-            let package = try ModelPackage.decode(content)
+            let manifest = try Manifest(of: content)
             members += [
-                .init("family", .string(package.manifest.family)),
-                .init("variant", .string(package.manifest.variant)),
-                .init("goldenVectors", .integer(package.goldenVectors.count)),
+                .init("family", .string(manifest.family)),
+                .init("variant", .string(manifest.variant)),
             ]
-            do throws(GoldenFailure) { try GoldenProof.prove(package, with: sets) } catch {
+            do throws(GoldenFailure) {
+                let count = try GoldenProof.prove(content, with: sets)
+                members.append(.init("goldenVectors", .integer(count)))
+            } catch {
                 failure =
                     "the package fails with the kernel set \(error.kernels.name): \(error.error.message)"
             }

@@ -10,7 +10,9 @@ extension ModelPackage {
     package func accuracyByClass(
         _ replay: EvaluationReplay
     ) throws(EngineError) -> [DemandClass: Accuracy] {
-        let engine = try Engine(self, budgetBytes: .max)
+        var stated = self
+        let engine = try Engine(
+            stated.encodeStatingArena(coding: .plain), budgetBytes: .max)
         var accuracies: [DemandClass: Accuracy] = [:]
         for series in 0..<replay.seriesCount {
             let days = replay.evaluatedDays(series: series)

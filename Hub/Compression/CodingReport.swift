@@ -6,11 +6,11 @@ package struct CodingReport: Sendable {
         package var coding: TensorCoding
         /// Of the whole file.
         package var fileBytes: Int
-        /// Of the network section alone, its head included.
+        /// Of the network section and the kernels' own, heads included.
         package var networkBytes: Int
         /// Of reading the whole file on this machine, unpacking and checks included: least of repeats.
         package var decodeNanoseconds: Int
-        /// What reading takes at most beside the file; see `PackageBytes.decoding`.
+        /// What reading and running take beside the file; see `PackageBytes.arena`.
         package var decodeBytes: Int
     }
 
@@ -19,16 +19,18 @@ package struct CodingReport: Sendable {
 
     /// Encodes and decodes the package with every coding: takes some tenths of a second.
     /// - Precondition: the package validates.
-    package init(of package: ModelPackage) throws(PackageError) {
+    package init(of package: ModelPackage) throws(EngineError) {
         var rows: [Row] = []
+        var package = package
         for coding in TensorCoding.allCases {
-            let file = package.encode(coding: coding)
-            let bytes = try PackageBytes(of: file)
+            let file = package.encodeStatingArena(coding: coding)
+            let bytes: PackageBytes
+            do { bytes = try PackageBytes(of: file) } catch { throw .invalid(error) }
             rows.append(
                 Row(
-                    coding: coding, fileBytes: file.count, networkBytes: bytes[.network],
+                    coding: coding, fileBytes: file.count, networkBytes: bytes[.network] + bytes[.kernels],
                     decodeNanoseconds: try PackageTimer.decodeNanoseconds(of: file),
-                    decodeBytes: bytes.decoding))
+                    decodeBytes: bytes.arena))
         }
         self.rows = rows
     }

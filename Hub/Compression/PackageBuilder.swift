@@ -85,13 +85,14 @@ package final class PackageBuilder {
                 newItemScale: newItemScale),
             network: network, profiles: profiles, starts: starts)
         do { try package.validate() } catch { throw .notPackable(error) }
-        package.manifest.arenaBytes = Engine.arenaBytes(for: package)
         do throws(EngineError) {
-            let engine = try Engine(package, budgetBytes: .max)
+            // Any coding forecasts alike, and this one is quickly written.
+            let engine = try Engine(
+                package.encodeStatingArena(coding: .plain), budgetBytes: .max)
             let accuracy = evaluate(engine, store: store)
             package.manifest.evaluation = PackageEvaluation(accuracy)
             package.goldenVectors = goldenVectors(engine, package: package)
-            let bytes = package.encode(
+            let bytes = package.encodeStatingArena(
                 coding: family.variants[variant].coding.flatMap { TensorCoding(name: $0) }
                     ?? .smallest)
             // A device gets exactly these bytes: what it will make of them is tried here first.
@@ -101,8 +102,9 @@ package final class PackageBuilder {
             } catch {
                 throw EngineError.invalid(error)
             }
-            let proof = try Engine(delivered, budgetBytes: package.manifest.arenaBytes)
-            try proof.proveGoldenVectors(of: delivered)
+            let proof = try Engine(
+                bytes, budgetBytes: package.manifest.arenaBytes + bytes.count)
+            try proof.proveGoldenVectors(of: bytes)
             return BuiltPackage(
                 package: delivered, bytes: bytes, accuracy: accuracy,
                 floatAccuracy: floatAccuracy(variant: variant, store: store))
@@ -190,7 +192,7 @@ package final class PackageBuilder {
 
     /// Forecasts the evaluated days with the device's engine. Levels start where the replay has them and are moved on
     /// by the engine, day by day.
-    private func evaluate(_ engine: Engine, store: StoreID?) -> Accuracy {
+    private func evaluate(_ engine: borrowing Engine, store: StoreID?) -> Accuracy {
         var accuracy = Accuracy()
         for series in 0..<replay.seriesCount {
             let days = replay.evaluatedDays(series: series)
@@ -210,7 +212,7 @@ package final class PackageBuilder {
     }
 
     /// Two ordinary days, and one with everything odd in it, of an item the package does not know.
-    private func goldenVectors(_ engine: Engine, package: ModelPackage) -> [GoldenVector] {
+    private func goldenVectors(_ engine: borrowing Engine, package: ModelPackage) -> [GoldenVector] {
         let store = package.manifest.store
         let days = calibrationDays.filter { store == nil || $0.store == store }
         var chosen: [(item: Int?, level: Float, target: BusinessDay, days: [DemandDay])] = []

@@ -34,7 +34,7 @@ extension Workbench {
             arenaBytes: largest.package.manifest.arenaBytes,
             nanoseconds: try PackageTimer.forecastNanoseconds(of: largest.package),
             decodeNanoseconds: try PackageTimer.decodeNanoseconds(of: largest.bytes),
-            decodeBytes: try PackageBytes(of: largest.bytes).decoding,
+            decodeBytes: try PackageBytes(of: largest.bytes).arena,
             float: family.variants[0].evaluation, integer: integer)
     }
 }

@@ -61,16 +61,17 @@ package enum ReplayObstacle: Hashable, Sendable {
 package final class ReplayPackage {
     package let digest: [UInt8]
     fileprivate let engine: Engine
-    fileprivate let package: ModelPackage
 
-    package init(_ package: ModelPackage, digest: [UInt8]) throws(EngineError) {
+    /// - Parameters:
+    ///   - file: the package as its devices got it.
+    ///   - digest: SHA-256 of it.
+    package init(file: [UInt8], digest: [UInt8]) throws(EngineError) {
         self.digest = digest
-        self.package = package
-        engine = try Engine(package, budgetBytes: .max)
+        engine = try Engine(file, budgetBytes: .max)
     }
 
-    package var asOf: BusinessDay { package.manifest.asOf }
-    package var window: Int { package.manifest.spec.window }
+    package var asOf: BusinessDay { engine.asOf }
+    package var window: Int { engine.spec.window }
 
     /// The level that the store's totals since the package's as-of day give, as a device computes it that was told all
     /// of them; nil for an item the package does not know, whose level begins on the device.
@@ -78,16 +79,14 @@ package final class ReplayPackage {
         of item: ItemID, before target: BusinessDay, days: StoreDays
     ) -> Float? {
         guard let index = engine.index(of: item) else { return nil }
-        let start = package.starts[index]
-        var state = SeriesState(level: start.level, scale: start.scale)
+        var level = engine.startLevel(index: index)
         var day = asOf.advanced(by: 1)
         while day < target {
-            state.close(
-                day: day, demand: days.demand(for: item, on: day),
-                profile: package.profiles[Int(start.profile)], spec: package.manifest.spec)
+            level = engine.level(
+                level, index: index, after: days.demand(for: item, on: day), on: day)
             day = day.advanced(by: 1)
         }
-        return state.level
+        return level
     }
 
     fileprivate func recentDays(

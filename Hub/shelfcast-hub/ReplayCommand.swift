@@ -231,11 +231,10 @@ private struct ReplayLibrary {
         guard
             let content = files.read(
                 digest: digest, offset: 0, bytesMax: ModelPackage.fileBytesMax + 1),
-            [UInt8](SHA256.hash(data: content)) == digest,
-            // Whatever is wrong with it: it cannot be what a device ran.
-            let package = try? ModelPackage.decode(content)
+            [UInt8](SHA256.hash(data: content)) == digest
         else { return nil }
-        return try? ReplayPackage(package, digest: digest)
+        // Whatever is wrong with it: it cannot be what a device ran.
+        return try? ReplayPackage(file: content, digest: digest)
     }
 
     mutating func verdict(

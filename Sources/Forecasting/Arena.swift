@@ -3,16 +3,56 @@
 /// Not to be shared between threads: its owner is the device's one thread, or one worker of the hub.
 package final class Arena {
     package let layout: ArenaLayout
-    private let base: UnsafeMutableRawPointer
+    private let memory: ArenaMemory
 
     /// Zeroed memory of exactly `layout.bytes`.
     package init(_ layout: ArenaLayout) {
         self.layout = layout
-        base = .allocate(byteCount: layout.bytes, alignment: ArenaLayout.alignment)
-        base.initializeMemory(as: UInt8.self, repeating: 0, count: layout.bytes)
+        memory = ArenaMemory(bytes: layout.bytes)
     }
 
-    deinit { base.deallocate() }
+    package var view: ArenaView { ArenaView(layout: layout, base: memory.base) }
+}
+
+/// The block itself, zeroed, freed when its owner goes.
+package struct ArenaMemory: ~Copyable {
+    package let base: UnsafeMutableRawPointer
+    package let bytes: Int
+
+    /// - Parameter bytes: 0 takes nothing, and is nothing to read or write.
+    package init(bytes: Int) {
+        self.bytes = bytes
+        guard bytes > 0 else {
+            base = UnsafeMutableRawPointer(bitPattern: ArenaLayout.alignment)!
+            return
+        }
+        base = .allocate(byteCount: bytes, alignment: ArenaLayout.alignment)
+        base.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+    }
+
+    /// The same bytes, at a base that tiles may be counted from.
+    package init(copying content: [UInt8]) {
+        self.init(bytes: content.count)
+        base.copyMemory(from: content, byteCount: content.count)
+    }
+
+    package var contents: UnsafeBufferPointer<UInt8> {
+        UnsafeBufferPointer(start: base.assumingMemoryBound(to: UInt8.self), count: bytes)
+    }
+
+    deinit { if bytes > 0 { base.deallocate() } }
+}
+
+/// An arena's regions where they lie. Valid as long as the memory's owner lives.
+package struct ArenaView {
+    package let layout: ArenaLayout
+    package let base: UnsafeMutableRawPointer
+
+    /// - Parameter base: a multiple of `ArenaLayout.alignment`; of `layout.bytes` or more.
+    package init(layout: ArenaLayout, base: UnsafeMutableRawPointer) {
+        self.layout = layout
+        self.base = base
+    }
 
     /// The elements of one region. The caller names the region's own element type.
     @inline(__always)
@@ -22,18 +62,11 @@ package final class Arena {
         // Layout and type come from the same line of `ArenaLayout`; this catches a caller that mixes them up.
         let stride = MemoryLayout<Element>.stride
         precondition(
-            region.offset % stride == 0 && region.offset + region.count * stride <= layout.bytes)
+            region.count == 0
+                || region.offset % stride == 0
+                    && region.offset + region.count * stride <= layout.bytes)
         return UnsafeMutableBufferPointer(
             start: (base + region.offset).assumingMemoryBound(to: Element.self),
             count: region.count)
-    }
-
-    /// Copies `values` to where `region` lies.
-    package func fill<Element: BitwiseCopyable>(
-        _ region: ArenaLayout.Region, with values: [Element]
-    ) {
-        precondition(values.count == region.count)
-        let target = elements(region, as: Element.self)
-        for i in values.indices { target[i] = values[i] }
     }
 }

@@ -25,14 +25,27 @@ package struct DemandCalendar: Equatable, Sendable {
 
     /// 0 on a day on which the shops are closed every year.
     package func factor(on day: BusinessDay) -> Float {
-        if isFlat { return 1 }
-        var factor = dayOfMonth.isEmpty ? 1 : dayOfMonth[day.dayOfMonth - 1]
-        guard !specialDays.isEmpty else { return factor }
+        Self.factor(
+            on: day, dayOfMonth: dayOfMonth.isEmpty ? nil : dayOfMonth[day.dayOfMonth - 1],
+            specialDays: specialDays.count
+        ) { (specialDays[$0].rule.code, specialDays[$0].factor) }
+    }
+
+    /// The factor wherever a calendar lies.
+    /// - Parameters:
+    ///   - dayOfMonth: that day's; nil without such factors.
+    ///   - special: by index, in the calendar's order: products of floats depend on it.
+    package static func factor(
+        on day: BusinessDay, dayOfMonth: Float?, specialDays: Int,
+        special: (Int) -> (rule: UInt16, factor: Float)
+    ) -> Float {
+        var factor = dayOfMonth ?? 1
+        guard specialDays > 0 else { return factor }
         let rules = AnnualRule.matching(day)
-        for index in specialDays.indices {
-            let rule = specialDays[index].rule
-            if rule == rules.date || rule == rules.place || rule == rules.last {
-                factor *= specialDays[index].factor
+        for index in 0..<specialDays {
+            let (rule, own) = special(index)
+            if rule == rules.date.code || rule == rules.place.code || rule == rules.last?.code {
+                factor *= own
             }
         }
         return factor

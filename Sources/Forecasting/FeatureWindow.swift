@@ -26,17 +26,7 @@ package struct FeatureWindow {
     /// The demand column of one day. An unknown or closed day, or one whose factor
     /// is 0, enters as "as expected": 0.
     package func demandInput(_ demand: DemandDay, on day: BusinessDay) -> Float {
-        guard let units = demand.observedUnits else { return 0 }
-        var value: Float = 0
-        if spec.output == .zScore {
-            value = (units - state.level) / state.scale
-        } else {
-            let factor = factor(on: day)
-            guard factor > 0 else { return 0 }
-            value = units / factor / state.level - 1
-        }
-        let range = FeatureSpec.demandRange
-        return min(max(value, range.lowerBound), range.upperBound)
+        spec.demandInput(demand, state: state, factor: factor(on: day))
     }
 
     /// Writes the network's input, time-major: row `t` is `recentDays[t]`.
@@ -59,49 +49,67 @@ package struct FeatureWindow {
     ) {
         let day = target.advanced(by: t - spec.window)
         values[start] = demandInput(demand, on: day)
-        writeContext(of: day.advanced(by: 1), into: &values, from: start + 1)
+        var column = start + 1
+        spec.writeContext(of: day.advanced(by: 1)) { value in
+            values[column] = value
+            column += 1
+        }
+        if spec.inputs.contains(.levelLogarithm) {
+            values[column] = state.levelLogarithm
+            column += 1
+        }
+        if spec.inputs.contains(.persistence) { values[column] = state.persistence }
     }
 
     /// What the network's output means in units: finite, never negative.
     package func units(networkOutput y: Float) -> Float {
         spec.units(networkOutput: y, state: state, factor: factor(on: target))
     }
-
-    /// The columns after the demand column, in the order of `FeatureInputs`.
-    private func writeContext(
-        of day: BusinessDay, into values: inout MutableSpan<Float>, from start: Int
-    ) {
-        var column = start
-        func place(_ value: Float, _ values: inout MutableSpan<Float>) {
-            values[column] = value
-            column += 1
-        }
-        if spec.inputs.contains(.weekday) {
-            for weekday in 0..<7 { place(weekday == day.weekday ? 1 : 0, &values) }
-        }
-        if spec.inputs.contains(.month) {
-            for month in 1...12 { place(month == day.month ? 1 : 0, &values) }
-        }
-        if spec.inputs.contains(.yearCircle) {
-            let (sine, cosine) = circle(turns: Double(day.dayOfYear) / 366)
-            place(Float(sine), &values)
-            place(Float(cosine), &values)
-        }
-        if spec.inputs.contains(.monthCircle) {
-            let (sine, cosine) = circle(turns: Double(day.dayOfMonth - 1) / 31)
-            place(Float(sine), &values)
-            place(Float(cosine), &values)
-        }
-        if spec.inputs.contains(.levelLogarithm) {
-            place(0.25 * naturalLogarithm(state.level), &values)
-        }
-        if spec.inputs.contains(.persistence) { place(state.persistence, &values) }
-    }
 }
 
 extension FeatureSpec {
     /// No forecast exceeds this.
     package static let unitsMax: Float = 10_000_000
+
+    /// The demand column of one day; 0 for an unknown or closed day, or one whose factor is 0.
+    /// - Parameter factor: the season's, of that day; 1 in forms without a profile.
+    package func demandInput(_ demand: DemandDay, state: SeriesState, factor: Float) -> Float {
+        guard let units = demand.observedUnits else { return 0 }
+        var value: Float = 0
+        if output == .zScore {
+            value = (units - state.level) / state.scale
+        } else {
+            guard factor > 0 else { return 0 }
+            value = units / factor / state.level - 1
+        }
+        let range = Self.demandRange
+        return min(max(value, range.lowerBound), range.upperBound)
+    }
+
+    /// The columns after the demand column that every series has alike, in the order of `FeatureInputs`.
+    /// - Parameters:
+    ///   - day: the one that the row describes.
+    ///   - place: takes them from the first on.
+    package func writeContext(of day: BusinessDay, place: (Float) -> Void) {
+        if inputs.contains(.weekday) {
+            let today = day.weekday
+            for weekday in 0..<7 { place(weekday == today ? 1 : 0) }
+        }
+        if inputs.contains(.month) {
+            let current = day.month
+            for month in 1...12 { place(month == current ? 1 : 0) }
+        }
+        if inputs.contains(.yearCircle) {
+            let (sine, cosine) = circle(turns: Double(day.dayOfYear) / 366)
+            place(Float(sine))
+            place(Float(cosine))
+        }
+        if inputs.contains(.monthCircle) {
+            let (sine, cosine) = circle(turns: Double(day.dayOfMonth - 1) / 31)
+            place(Float(sine))
+            place(Float(cosine))
+        }
+    }
 
     /// What the network's output means in units: finite, never negative.
     /// - Parameter factor: the season's, of the day to forecast; 1 in forms without a profile.

@@ -15,6 +15,12 @@ package struct Identifier<Kind>: Hashable, Comparable, Sendable {
     package let utf8: [UInt8]
 
     package init(utf8: some Collection<UInt8>) throws(IdentifierError) {
+        try Self.check(utf8)
+        self.utf8 = [UInt8](utf8)
+    }
+
+    /// Whether these bytes are an identifier.
+    package static func check(_ utf8: some Collection<UInt8>) throws(IdentifierError) {
         guard utf8.count >= 1, utf8.count <= Self.bytesMax else {
             throw .length(bytes: utf8.count, bytesMax: Self.bytesMax)
         }
@@ -27,7 +33,6 @@ package struct Identifier<Kind>: Hashable, Comparable, Sendable {
             default: throw .character(byte: byte, at: position)
             }
         }
-        self.utf8 = [UInt8](utf8)
     }
 
     package init(_ text: String) throws(IdentifierError) {
@@ -38,23 +43,32 @@ package struct Identifier<Kind>: Hashable, Comparable, Sendable {
 
     /// Numbers first and by value (then by length: `7` before `07`), everything else by its bytes.
     package static func < (a: Identifier, b: Identifier) -> Bool {
-        switch (a.leadingZeros, b.leadingZeros) {
+        a.utf8.withUnsafeBufferPointer { a in
+            b.utf8.withUnsafeBufferPointer { b in precedes(a, b) }
+        }
+    }
+
+    /// `<` of two identifiers' bytes.
+    package static func precedes(
+        _ a: UnsafeBufferPointer<UInt8>, _ b: UnsafeBufferPointer<UInt8>
+    ) -> Bool {
+        switch (leadingZeros(a), leadingZeros(b)) {
         case (let zerosA?, let zerosB?):
-            let digitsA = a.utf8.count - zerosA
-            let digitsB = b.utf8.count - zerosB
+            let digitsA = a.count - zerosA
+            let digitsB = b.count - zerosB
             if digitsA != digitsB { return digitsA < digitsB }
-            for i in 0..<digitsA where a.utf8[zerosA + i] != b.utf8[zerosB + i] {
-                return a.utf8[zerosA + i] < b.utf8[zerosB + i]
+            for i in 0..<digitsA where a[zerosA + i] != b[zerosB + i] {
+                return a[zerosA + i] < b[zerosB + i]
             }
-            return a.utf8.count < b.utf8.count
+            return a.count < b.count
         case (.some, nil): return true
         case (nil, .some): return false
-        case (nil, nil): return a.utf8.lexicographicallyPrecedes(b.utf8)
+        case (nil, nil): return a.lexicographicallyPrecedes(b)
         }
     }
 
     /// How many zeros a number begins with; nil when this is no number.
-    private var leadingZeros: Int? {
+    private static func leadingZeros(_ utf8: UnsafeBufferPointer<UInt8>) -> Int? {
         var zeros = 0
         var onlyZeros = true
         for byte in utf8 {

@@ -6,72 +6,93 @@ import Kernels
 ///
 /// Allocates nothing after `init`. One thread at a time.
 package struct IntegerRecurrence {
-    private let arena: Arena
+    private let arena: ArenaView
+    /// Nil where another holds the memory.
+    private let owner: Arena?
     private let layout: ArenaLayout
-    private let cellFractionBits: Int32
-    private let hiddenFractionBits: Int32
-    private let denseBias: Int32
-    /// FastGRNN's.
-    private let zeta: Int16
-    private let nu: Int16
+    private let scales: IntegerScales
     package let kernels: KernelSet
+    /// Where everything lies, for CKernels.
+    private let vectors: shelfcast_network
 
     /// Puts the network's tensors into the arena.
     /// - Precondition: `network.validate()` passed, and the arena was laid out for its shape, in forms that hold its weights.
     package init(
         _ network: IntegerNetwork, in arena: Arena, kernels: KernelSet = .best
     ) {
-        let shape = network.shape
-        precondition(arena.layout.counts.shape == shape && !arena.layout.counts.kernelsInPlace)
+        let view = arena.view
+        precondition(
+            arena.layout.counts.shape == network.shape && !arena.layout.counts.kernelsInPlace)
+        view.clearNetwork()
+        for i in network.inputSteps.indices { view.setStep(i, network.inputSteps[i]) }
+        for i in network.inputKernel.indices {
+            view.setWeight(.inputKernel, i, network.inputKernel[i])
+        }
+        for i in network.recurrentKernel.indices {
+            view.setWeight(.recurrentKernel, i, network.recurrentKernel[i])
+        }
+        for i in network.inputMultipliers.indices {
+            view.setMultiplier(.inputMultipliers, i, network.inputMultipliers[i].packed)
+            view.setMultiplier(.recurrentMultipliers, i, network.recurrentMultipliers[i].packed)
+        }
+        for i in network.bias.indices { view.setBias(i, network.bias[i]) }
+        for i in network.denseKernel.indices {
+            view.setWeight(.denseKernel, i, network.denseKernel[i])
+        }
+        self.init(view, scales: IntegerScales(network), kernels: kernels, owner: arena)
+    }
+
+    /// A network whose tensors are in the arena.
+    /// - Parameters:
+    ///   - inputTiles: where the input kernel lies if not in the arena; valid as long as the recurrence.
+    ///   - recurrentTiles: the same of the recurrent one.
+    package init(
+        _ arena: ArenaView, scales: IntegerScales, kernels: KernelSet = .best,
+        inputTiles: UnsafePointer<Int8>? = nil, recurrentTiles: UnsafePointer<Int8>? = nil
+    ) {
+        self.init(
+            arena, scales: scales, kernels: kernels, owner: nil, inputTiles: inputTiles,
+            recurrentTiles: recurrentTiles)
+    }
+
+    private init(
+        _ arena: ArenaView, scales: IntegerScales, kernels: KernelSet, owner: Arena?,
+        inputTiles: UnsafePointer<Int8>? = nil, recurrentTiles: UnsafePointer<Int8>? = nil
+    ) {
         self.arena = arena
+        self.owner = owner
+        self.scales = scales
         self.kernels = kernels
         layout = arena.layout
-        cellFractionBits = Int32(network.cellFractionBits)
-        hiddenFractionBits = Int32(network.hiddenFractionBits)
-        denseBias = network.denseBias
-        zeta = network.scalars.isEmpty ? 0 : Int16(network.scalars[0])
-        nu = network.scalars.isEmpty ? 0 : Int16(network.scalars[1])
-        arena.fill(layout.inputSteps, with: network.inputSteps)
-        let bias = arena.elements(layout.bias, as: Int32.self)
-        for i in network.bias.indices { bias[shape.padded(index: i)] = network.bias[i] }
-        let dense = arena.elements(layout.denseKernel, as: Int8.self)
-        for h in network.denseKernel.indices { dense[h] = network.denseKernel[h] }
-        let counts = layout.counts
-        precondition(
-            counts.inputForm.suits(columns: shape.inputWidth)
-                && counts.recurrentForm.suits(columns: shape.units))
-        fill(
-            layout.inputKernel, counts.inputForm, network.inputKernel, columns: shape.inputWidth)
-        fill(
-            layout.recurrentKernel, counts.recurrentForm, network.recurrentKernel,
-            columns: shape.units)
-        fill(layout.inputMultipliers, network.inputMultipliers)
-        fill(layout.recurrentMultipliers, network.recurrentMultipliers)
-    }
-
-    private func fill(
-        _ region: ArenaLayout.Region, _ form: KernelForm, _ kernel: [Int8], columns: Int
-    ) {
-        let memory = arena.elements(region, as: Int8.self)
+        let layout = arena.layout
         let shape = layout.counts.shape
-        form.clear(memory)
-        for row in 0..<shape.kernelRows {
-            let padded = shape.padded(index: row)
-            for column in 0..<columns {
-                form.place(
-                    kernel[row * columns + column], row: padded, column: column,
-                    columns: columns, in: memory)
-            }
+        func kernel(
+            _ tiles: UnsafePointer<Int8>?, _ region: ArenaLayout.Region, _ form: KernelForm,
+            _ multipliers: ArenaLayout.Region, columns: Int
+        ) -> shelfcast_kernel {
+            precondition(form.suits(columns: columns))
+            return shelfcast_kernel(
+                tiles: tiles ?? UnsafePointer(arena.elements(region, as: Int8.self).baseAddress!),
+                multipliers: arena.elements(multipliers, as: UInt16.self).baseAddress!,
+                quads: Int32(WeightTiles.padded(columns: columns) / WeightTiles.columns),
+                form: Int32(form.rawValue))
         }
-    }
-
-    private func fill(_ region: ArenaLayout.Region, _ multipliers: [RowMultiplier]) {
-        let codes = arena.elements(region, as: UInt16.self)
-        // Rows that are only there to fill up give 0 with any valid multiplier.
-        codes.update(repeating: RowMultiplier.smallest.packed)
-        for row in multipliers.indices {
-            codes[layout.counts.shape.padded(index: row)] = multipliers[row].packed
-        }
+        vectors = shelfcast_network(
+            cell: Int32(shape.cell.rawValue), units: Int32(shape.units),
+            cell_bits: scales.cellFractionBits, hidden_bits: scales.hiddenFractionBits,
+            zeta: scales.zeta, nu: scales.nu,
+            input: kernel(
+                inputTiles, layout.inputKernel, layout.counts.inputForm, layout.inputMultipliers,
+                columns: shape.inputWidth),
+            recurrent: kernel(
+                recurrentTiles, layout.recurrentKernel, layout.counts.recurrentForm,
+                layout.recurrentMultipliers, columns: shape.units),
+            bias: arena.elements(layout.bias, as: Int32.self).baseAddress!,
+            dense: arena.elements(layout.denseKernel, as: Int8.self).baseAddress!,
+            dense_bias: scales.denseBias,
+            sums: arena.elements(layout.sums, as: Int16.self).baseAddress!,
+            state: arena.elements(layout.cell, as: Int16.self).baseAddress!,
+            hidden: arena.elements(layout.hidden, as: Int8.self).baseAddress!)
     }
 
     /// Quantises one day of the window.
@@ -97,7 +118,7 @@ package struct IntegerRecurrence {
     }
 
     /// `[I, padded]` int8 of one day.
-    private func input(day: Int) -> UnsafeMutableBufferPointer<Int8> {
+    package func input(day: Int) -> UnsafeMutableBufferPointer<Int8> {
         let window = arena.elements(layout.window, as: Int8.self)
         let width = WeightTiles.padded(columns: layout.counts.shape.inputWidth)
         return UnsafeMutableBufferPointer(rebasing: window[day * width..<(day + 1) * width])
@@ -150,36 +171,6 @@ package struct IntegerRecurrence {
         step(day: 0)
     }
 
-    /// Where everything lies, for CKernels.
-    private var vectors: shelfcast_network {
-        let shape = layout.counts.shape
-        func kernel(
-            _ tiles: ArenaLayout.Region, _ form: KernelForm, _ multipliers: ArenaLayout.Region,
-            columns: Int
-        ) -> shelfcast_kernel {
-            shelfcast_kernel(
-                tiles: arena.elements(tiles, as: Int8.self).baseAddress!,
-                multipliers: arena.elements(multipliers, as: UInt16.self).baseAddress!,
-                quads: Int32(WeightTiles.padded(columns: columns) / WeightTiles.columns),
-                form: Int32(form.rawValue))
-        }
-        return shelfcast_network(
-            cell: Int32(shape.cell.rawValue), units: Int32(shape.units),
-            cell_bits: cellFractionBits, hidden_bits: hiddenFractionBits, zeta: zeta, nu: nu,
-            input: kernel(
-                layout.inputKernel, layout.counts.inputForm, layout.inputMultipliers,
-                columns: shape.inputWidth),
-            recurrent: kernel(
-                layout.recurrentKernel, layout.counts.recurrentForm, layout.recurrentMultipliers,
-                columns: shape.units),
-            bias: arena.elements(layout.bias, as: Int32.self).baseAddress!,
-            dense: arena.elements(layout.denseKernel, as: Int8.self).baseAddress!,
-            dense_bias: denseBias,
-            sums: arena.elements(layout.sums, as: Int16.self).baseAddress!,
-            state: arena.elements(layout.cell, as: Int16.self).baseAddress!,
-            hidden: arena.elements(layout.hidden, as: Int8.self).baseAddress!)
-    }
-
     private func step(day: Int) {
         let shape = layout.counts.shape
         if kernels != .plain {
@@ -195,16 +186,16 @@ package struct IntegerRecurrence {
         switch shape.cell {
         case .lstm:
             GateKernels.stepLSTM(
-                sums: sums, cell: &cell, hidden: &hidden, cellFractionBits: cellFractionBits,
-                hiddenFractionBits: hiddenFractionBits)
+                sums: sums, cell: &cell, hidden: &hidden, cellFractionBits: scales.cellFractionBits,
+                hiddenFractionBits: scales.hiddenFractionBits)
         case .gru:
             GateKernels.stepGRU(
-                sums: sums, cell: &cell, hidden: &hidden, cellFractionBits: cellFractionBits,
-                hiddenFractionBits: hiddenFractionBits)
+                sums: sums, cell: &cell, hidden: &hidden, cellFractionBits: scales.cellFractionBits,
+                hiddenFractionBits: scales.hiddenFractionBits)
         case .fastGRNN:
             GateKernels.stepFastGRNN(
-                sums: sums, zeta: zeta, nu: nu, cell: &cell, hidden: &hidden,
-                cellFractionBits: cellFractionBits, hiddenFractionBits: hiddenFractionBits)
+                sums: sums, zeta: scales.zeta, nu: scales.nu, cell: &cell, hidden: &hidden,
+                cellFractionBits: scales.cellFractionBits, hiddenFractionBits: scales.hiddenFractionBits)
         }
     }
 
@@ -217,11 +208,9 @@ package struct IntegerRecurrence {
         let joined = shape.cell.joinedBlocks * units
         for block in 0..<shape.paddedKernelRows / WeightTiles.rows {
             let fromInput = products(
-                layout.inputKernel, layout.counts.inputForm, layout.inputMultipliers, block, input,
-                shape.inputWidth)
+                vectors.input, layout.counts.inputForm, block, input, shape.inputWidth)
             let fromState = products(
-                layout.recurrentKernel, layout.counts.recurrentForm, layout.recurrentMultipliers,
-                block, hidden, units)
+                vectors.recurrent, layout.counts.recurrentForm, block, hidden, units)
             for lane in 0..<WeightTiles.rows {
                 let padded = block * WeightTiles.rows + lane
                 let start = WeightTiles.padded(rows: joined)
@@ -248,29 +237,102 @@ package struct IntegerRecurrence {
     /// Eight rows' products, each rescaled to Q3.12 with headroom: below 2^29 in size, so that two and a bias fit.
     /// - Parameter columns: of the kernel; `vector` is filled up to a multiple of four.
     private func products(
-        _ kernel: ArenaLayout.Region, _ form: KernelForm, _ multipliers: ArenaLayout.Region,
-        _ block: Int, _ vector: UnsafePointer<Int8>, _ columns: Int
+        _ kernel: shelfcast_kernel, _ form: KernelForm, _ block: Int,
+        _ vector: UnsafePointer<Int8>, _ columns: Int
     ) -> InlineArray<8, Int32> {
-        let quads = WeightTiles.padded(columns: columns) / WeightTiles.columns
-        let weights = arena.elements(kernel, as: Int8.self)
-        let codes = arena.elements(multipliers, as: UInt16.self)
-        let start = form.bytes(rows: block * WeightTiles.rows, columns: columns)
-        let rows = UnsafePointer(weights.baseAddress! + start)
+        let quads = Int(kernel.quads)
+        let rows = kernel.tiles + form.bytes(rows: block * WeightTiles.rows, columns: columns)
         var products =
             switch form {
             case .tiles: GateKernels.products(block: rows, vector: vector, quads: quads)
             case .nibbles: GateKernels.products(nibbles: rows, vector: vector, quads: quads)
             }
         for lane in products.indices {
-            let code = codes[block * WeightTiles.rows + lane]
+            let code = kernel.multipliers[block * WeightTiles.rows + lane]
             products[lane] = RowMultiplier(packed: code).rescale(products[lane])
         }
         return products
     }
 
-    /// `denseBias + Σ denseKernel[h] · hidden[h]`: at most 2^30 + 2^21, so it cannot wrap.
+    /// `scales.denseBias + Σ denseKernel[h] · hidden[h]`: at most 2^30 + 2^21, so it cannot wrap.
     package func denseSum() -> Int32 {
         let dense = units(of: arena.elements(layout.denseKernel, as: Int8.self))
-        return denseBias &+ GateKernels.dot(dense.span, hidden.span)
+        return scales.denseBias &+ GateKernels.dot(dense.span, hidden.span)
+    }
+}
+
+/// What of a network stands in no tensor.
+package struct IntegerScales: Equatable, Sendable {
+    package var cellFractionBits: Int32
+    package var hiddenFractionBits: Int32
+    package var denseBias: Int32 = 0
+    /// FastGRNN's.
+    package var zeta: Int16 = 0
+    package var nu: Int16 = 0
+
+    package init(cellFractionBits: Int, hiddenFractionBits: Int) {
+        self.cellFractionBits = Int32(cellFractionBits)
+        self.hiddenFractionBits = Int32(hiddenFractionBits)
+    }
+
+    /// - Precondition: `network.validate()` passed.
+    package init(_ network: IntegerNetwork) {
+        self.init(
+            cellFractionBits: network.cellFractionBits,
+            hiddenFractionBits: network.hiddenFractionBits)
+        denseBias = network.denseBias
+        guard !network.scalars.isEmpty else { return }
+        zeta = Int16(network.scalars[0])
+        nu = Int16(network.scalars[1])
+    }
+}
+
+/// Tensors enter an arena element by element, wherever they come from.
+extension ArenaView {
+    /// To be called before tensors are set. What fills rows and columns up is 0, and its multipliers are valid ones.
+    package func clearNetwork() {
+        base.initializeMemory(as: UInt8.self, repeating: 0, count: layout.networkEnd)
+        layout.counts.inputForm.clear(elements(layout.inputKernel, as: Int8.self))
+        layout.counts.recurrentForm.clear(elements(layout.recurrentKernel, as: Int8.self))
+        let none = RowMultiplier.smallest.packed
+        elements(layout.inputMultipliers, as: UInt16.self).update(repeating: none)
+        elements(layout.recurrentMultipliers, as: UInt16.self).update(repeating: none)
+    }
+
+    /// - Parameters:
+    ///   - index: row-major within the tensor, unpadded.
+    ///   - weight: one that its kernel's form holds.
+    package func setWeight(_ tensor: IntegerTensor, _ index: Int, _ weight: Int8) {
+        let shape = layout.counts.shape
+        let (region, form, columns) =
+            switch tensor {
+            case .inputKernel: (layout.inputKernel, layout.counts.inputForm, shape.inputWidth)
+            case .recurrentKernel:
+                (layout.recurrentKernel, layout.counts.recurrentForm, shape.units)
+            default: (layout.denseKernel, .tiles, 0)
+            }
+        let weights = elements(region, as: Int8.self)
+        guard columns > 0 else {
+            weights[index] = weight
+            return
+        }
+        let (row, column) = index.quotientAndRemainder(dividingBy: columns)
+        form.place(
+            weight, row: shape.padded(index: row), column: column, columns: columns, in: weights)
+    }
+
+    /// - Parameter code: `RowMultiplier.packed`.
+    package func setMultiplier(_ tensor: IntegerTensor, _ row: Int, _ code: UInt16) {
+        let region =
+            tensor == .inputMultipliers ? layout.inputMultipliers : layout.recurrentMultipliers
+        elements(region, as: UInt16.self)[layout.counts.shape.padded(index: row)] = code
+    }
+
+    package func setBias(_ index: Int, _ bias: Int32) {
+        elements(layout.bias, as: Int32.self)[layout.counts.shape.padded(index: index)] = bias
+    }
+
+    package func setStep(_ column: Int, _ steps: Float) {
+        elements(layout.inputSteps, as: Float.self)[column] = steps
     }
 }

@@ -31,16 +31,30 @@ package struct KernelFactors: Equatable, Sendable {
         kernel.reserveCapacity(rows * columns)
         for row in 0..<rows {
             for column in 0..<columns {
-                var sum: Int32 = 0
-                // 128 · 127 · 127 < 2^21, and half a unit of the shift is at most 2^29.
-                for k in 0..<rank {
-                    sum &+= Int32(left[row * rank + k]) &* Int32(right[k * columns + column])
-                }
                 kernel.append(
-                    FixedPoint.saturateInt8(
-                        FixedPoint.roundingShiftRight(sum, by: Int32(shift))))
+                    left.withUnsafeBufferPointer { left in
+                        right.withUnsafeBufferPointer { right in
+                            Self.weight(
+                                left: left.baseAddress! + row * rank,
+                                right: right.baseAddress! + column, rank: rank, columns: columns,
+                                shift: shift)
+                        }
+                    })
             }
         }
         return kernel
+    }
+
+    /// One weight of the product.
+    /// - Parameters:
+    ///   - left: its row, `[rank]`.
+    ///   - right: its column, `[rank]`, one element in every `columns`.
+    package static func weight(
+        left: UnsafePointer<Int8>, right: UnsafePointer<Int8>, rank: Int, columns: Int, shift: Int
+    ) -> Int8 {
+        var sum: Int32 = 0
+        // 128 · 127 · 127 < 2^21, and half a unit of the shift is at most 2^29.
+        for k in 0..<rank { sum &+= Int32(left[k]) &* Int32(right[k * columns]) }
+        return FixedPoint.saturateInt8(FixedPoint.roundingShiftRight(sum, by: Int32(shift)))
     }
 }

@@ -53,6 +53,29 @@ package enum KernelForm: UInt8, CaseIterable, Sendable {
         }
     }
 
+    /// The weight that `place` put there; -128 where a tile has it.
+    @inline(__always)
+    package func weight(
+        row: Int, column: Int, columns: Int, in memory: UnsafeBufferPointer<Int8>
+    ) -> Int8 {
+        switch self {
+        case .tiles:
+            return memory[WeightTiles.index(row: row, column: column, columns: columns)]
+        case .nibbles:
+            let index = WeightTiles.pairedIndex(row: row, column: column, columns: columns)
+            let pair = UInt8(bitPattern: memory[index])
+            return Int8(pair >> WeightTiles.pairedShift(column: column) & 0xF) - 8
+        }
+    }
+
+    /// The columns that memory has room for: those that fill up as well.
+    package func paddedColumns(_ columns: Int) -> Int {
+        switch self {
+        case .tiles: WeightTiles.padded(columns: columns)
+        case .nibbles: 2 * WeightTiles.columns * WeightTiles.pairs(columns: columns)
+        }
+    }
+
     /// Puts one weight where the kernels look for it. Weights may arrive in any order.
     /// - Parameters:
     ///   - weight: one that the form `holds`.

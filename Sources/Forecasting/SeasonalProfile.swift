@@ -2,6 +2,8 @@
 package struct SeasonalProfile: Equatable, Sendable {
     package static let weekdays = 7
     package static let months = 12
+    /// A profile's numbers: its weekdays', then its months'.
+    package static let factors = weekdays + months
     /// Bounds of one factor: a slow item's empty weekday must not make a division explode.
     package static let factorRange: ClosedRange<Float> = 0.125...8
 

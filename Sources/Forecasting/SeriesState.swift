@@ -30,11 +30,20 @@ package struct SeriesState: Equatable, Sendable {
     package mutating func close(
         day: BusinessDay, demand: DemandDay, profile: SeasonalProfile, spec: FeatureSpec
     ) {
-        guard spec.output != .zScore, let units = demand.observedUnits else { return }
+        guard spec.output != .zScore, demand.observedUnits != nil else { return }
         let factor = spec.output == .logResidual ? profile.factor(on: day) : 1
-        guard factor > 0 else { return }
+        close(demand: demand, factor: factor, spec: spec)
+    }
+
+    /// Like `close(day:demand:profile:spec:)`.
+    /// - Parameter factor: the season's, of that day; 1 in forms without a profile.
+    package mutating func close(demand: DemandDay, factor: Float, spec: FeatureSpec) {
+        guard spec.output != .zScore, let units = demand.observedUnits, factor > 0 else { return }
         observe(units / factor, rate: spec.levelRate)
     }
+
+    /// How fast the item sells, as the network sees it: a quarter of the level's natural logarithm.
+    package var levelLogarithm: Float { 0.25 * naturalLogarithm(level) }
 
     /// One step of the recursion, with the day's season already divided out; a NaN changes nothing.
     package mutating func observe(_ deseasonalised: Float, rate: Float) {

@@ -1,10 +1,11 @@
-/// Reads one section's fields, checking every length against what is left before using it.
+/// Reads one section's fields, checking every length against what is left before using it. Copies nothing: the bytes must
+/// outlive it and what it gives out.
 package struct ByteReader {
-    private let bytes: [UInt8]
+    private let bytes: UnsafeBufferPointer<UInt8>
     private var position = 0
     private let section: PackageSection
 
-    package init(_ bytes: [UInt8], section: PackageSection) {
+    package init(_ bytes: UnsafeBufferPointer<UInt8>, section: PackageSection) {
         self.bytes = bytes
         self.section = section
     }
@@ -17,10 +18,12 @@ package struct ByteReader {
         return bytes[position]
     }
 
-    package mutating func raw(_ count: Int) throws(PackageError) -> ArraySlice<UInt8> {
+    package mutating func raw(
+        _ count: Int
+    ) throws(PackageError) -> UnsafeBufferPointer<UInt8> {
         guard count >= 0, count <= left else { throw .truncated(section) }
         defer { position += count }
-        return bytes[position..<position + count]
+        return UnsafeBufferPointer(rebasing: bytes[position..<position + count])
     }
 
     /// At most ten bytes, and no more than the value needs: one value has one encoding.
@@ -98,27 +101,13 @@ package struct ByteReader {
         return Float(bitPattern: bits & 0x7FFF_FFFF)
     }
 
-    /// Counts of elements, each with the value they all have, until there are `count` elements.
-    mutating func runs(
-        _ count: Int, value: (inout ByteReader) throws(PackageError) -> Float
-    ) throws(PackageError) -> [Float] {
-        var elements: [Float] = []
-        while elements.count < count {
-            let run = try self.count(1...count - elements.count, .stepRun)
-            let element = try value(&self)
-            for _ in 0..<run { elements.append(element) }
-        }
-        return elements
-    }
-
     /// Printable ASCII only.
     package mutating func text(
         _ lengths: ClosedRange<Int>, _ field: PackageField, index: Int = 0
-    ) throws(PackageError) -> String {
-        let length = try count(lengths, field, index: index)
-        let slice = try raw(length)
-        for byte in slice where !(0x20...0x7E).contains(byte) { throw .field(field, index: index) }
-        return String(decoding: slice, as: UTF8.self)
+    ) throws(PackageError) -> UnsafeBufferPointer<UInt8> {
+        let text = try raw(try count(lengths, field, index: index))
+        for byte in text where !(0x20...0x7E).contains(byte) { throw .field(field, index: index) }
+        return text
     }
 
     /// To be called when all fields have been read.

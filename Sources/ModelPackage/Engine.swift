@@ -1,4 +1,5 @@
 package import Forecasting
+import Kernels
 
 /// Why a package may not forecast on this device. The device stays as it is.
 package enum EngineError: Error, Equatable, Sendable {
@@ -60,9 +61,9 @@ extension CellKind {
     }
 }
 
-/// A package at work. All its memory is one arena of exactly `manifest.arenaBytes` and a fixed few hundred bytes
-/// beside it; after `init` nothing is allocated. For one thread at a time.
-package final class Engine {
+/// A package at work. All its memory is one arena of exactly the bytes that the file states, from its first byte read to its last
+/// forecast; nothing is allocated beside it, and nothing after `init`. For one thread at a time.
+package struct Engine: ~Copyable {
     /// What packages may require of this runtime.
     package static let runtimeFeatures = CellKind.allCases.map { $0.runtimeFeature }
 
@@ -71,109 +72,162 @@ package final class Engine {
         [network.shape.cell.runtimeFeature]
     }
 
-    package let arenaBytes: Int
     package let spec: FeatureSpec
-    package let itemCount: Int
-    private let arena: Arena
+    /// The last day the levels know of.
+    package let asOf: BusinessDay
+    private let memory: ArenaMemory
+    /// Where the kernels run in the file: the file. Else empty.
+    private let file: ArenaMemory
+    private let arena: ArenaView
     private let recurrence: IntegerRecurrence
     private let outputScale: Float
     private let newItemScale: Float
-    /// The profile in use, copied here from the arena.
-    private var profile = SeasonalProfile.flat
-    private let profileCount: Int
 
-    package static func arenaBytes(for package: ModelPackage) -> Int { package.arenaLayout.bytes }
+    package var itemCount: Int { arena.layout.counts.starts }
+    package var arenaBytes: Int { memory.bytes }
+    /// Of the package's file, where the kernels run in it; else 0.
+    package var fileBytes: Int { file.bytes }
+    package var kernels: KernelSet { recurrence.kernels }
 
-    /// Checks everything that can be checked without running, then takes the memory. The package may be let go
-    /// afterwards.
-    package init(_ package: ModelPackage, budgetBytes: Int) throws(EngineError) {
-        do { try package.validate() } catch { throw .invalid(error) }
-        for feature in package.manifest.requiredFeatures {
-            guard Self.runtimeFeatures.contains(where: { $0.utf8.elementsEqual(feature.utf8) })
-            else { throw .missingFeature(feature) }
+    /// Reads a package into its arena. Everything is checked but the golden vectors, which `proveGoldenVectors` is for.
+    /// The bytes may be let go afterwards.
+    /// - Parameter budgetBytes: for the arena, and for the file where kernels run in it. What does not fit is refused before any
+    ///   of it is taken.
+    package init(
+        _ bytes: [UInt8], budgetBytes: Int, kernels: KernelSet = .best
+    ) throws(EngineError) {
+        let head = try Self.with(bytes) { reading throws(PackageError) in
+            (arena: reading.arenaBytes, runsInFile: reading.hasKernelsInPlace)
         }
-        let layout = package.arenaLayout
-        guard layout.bytes == package.manifest.arenaBytes else {
+        let fileBytes = head.runsInFile ? bytes.count : 0
+        guard head.arena <= ArenaLayout.bytesMax else {
+            throw .invalid(.field(.arenaBytes, index: 0))
+        }
+        guard head.arena + fileBytes <= budgetBytes else {
+            throw .overBudget(arenaBytes: head.arena + fileBytes, budgetBytes: budgetBytes)
+        }
+        let memory = ArenaMemory(bytes: head.arena)
+        let file = head.runsInFile ? ArenaMemory(copying: bytes) : ArenaMemory(bytes: 0)
+        var loader = ArenaLoader(memory.base, bytes: head.arena)
+        try Self.with(bytes) { reading throws(PackageError) in
+            _ = try reading.readManifest(into: &loader)
+        }
+        if let feature = loader.missingFeature { throw .missingFeature(feature) }
+        let proofBytes: Int
+        do {
+            if head.runsInFile {
+                proofBytes = try loader.load(try PackageReading(file.contents))
+            } else {
+                proofBytes = try bytes.withBytes { bytes throws(PackageError) in
+                    try loader.load(try PackageReading(bytes))
+                }
+            }
+        } catch {
+            if case .arena(let stated, let needed) = error {
+                throw .arenaMisstated(statedBytes: stated, computedBytes: needed)
+            }
+            throw .invalid(error)
+        }
+        guard max(proofBytes, loader.reached) == head.arena else {
             throw .arenaMisstated(
-                statedBytes: package.manifest.arenaBytes, computedBytes: layout.bytes)
+                statedBytes: head.arena, computedBytes: max(proofBytes, loader.reached))
         }
-        guard layout.bytes <= budgetBytes else {
-            throw .overBudget(arenaBytes: layout.bytes, budgetBytes: budgetBytes)
-        }
-        arenaBytes = layout.bytes
-        spec = package.manifest.spec
-        itemCount = package.starts.count
-        profileCount = package.profiles.count
-        outputScale = package.network.outputScale
-        newItemScale = package.manifest.newItemScale
-        arena = Arena(layout)
-        recurrence = IntegerRecurrence(package.network, in: arena)
-        fill(from: package)
+        spec = loader.spec
+        asOf = loader.asOf
+        newItemScale = loader.newItemScale
+        outputScale = loader.outputScale
+        arena = loader.arena
+        recurrence = IntegerRecurrence(
+            loader.arena, scales: loader.networkScales, kernels: kernels,
+            inputTiles: loader.inputTiles, recurrentTiles: loader.recurrentTiles)
+        self.memory = memory
+        self.file = file
     }
 
-    private func fill(from package: ModelPackage) {
-        let layout = arena.layout
-        arena.fill(
-            layout.profileFactors, with: package.profiles.flatMap { $0.weekday + $0.month })
-        let calendar = package.calendar
-        arena.fill(layout.dayOfMonthFactors, with: calendar.dayOfMonth)
-        arena.fill(layout.specialFactors, with: calendar.specialDays.map { $0.factor })
-        arena.fill(layout.specialRules, with: calendar.specialDays.map { $0.rule.code })
-        if layout.startPersistences.count > 0 {
-            arena.fill(
-                layout.startPersistences,
-                with: package.starts.map { PackedNumbers.persistenceCode($0.persistence) })
-        }
-        profile.calendar = calendar
-        arena.fill(layout.startLevels, with: package.starts.map { $0.level })
-        arena.fill(layout.startScales, with: package.starts.map { $0.scale })
-        arena.fill(layout.startProfiles, with: package.starts.map { $0.profile })
-        var identifiers: [UInt8] = []
-        var ends: [UInt32] = []
-        for start in package.starts {
-            identifiers += start.item.utf8
-            ends.append(UInt32(identifiers.count))
-        }
-        arena.fill(layout.identifiers, with: identifiers)
-        arena.fill(layout.identifierEnds, with: ends)
+    /// A package that is not a file yet.
+    /// - Throws: also where its values cannot be a package.
+    package init(
+        _ package: ModelPackage, coding: TensorCoding = .smallest, budgetBytes: Int,
+        kernels: KernelSet = .best
+    ) throws(EngineError) {
+        do { try package.validate() } catch { throw .invalid(error) }
+        try self.init(package.encode(coding: coding), budgetBytes: budgetBytes, kernels: kernels)
     }
 
-    /// Forecasts every golden vector and compares to the last bit. To be called before the package may forecast.
-    package func proveGoldenVectors(of package: ModelPackage) throws(EngineError) {
-        guard !package.goldenVectors.isEmpty else { throw .noGoldenVectors }
-        for index in package.goldenVectors.indices {
-            let golden = package.goldenVectors[index]
-            let found = forecast(
-                index: golden.item, level: golden.level, recentDays: golden.recentDays,
-                target: golden.target)
-            guard found.networkOutput == golden.networkOutput else {
-                throw .goldenOutput(
-                    index: index, expected: golden.networkOutput, found: found.networkOutput)
+    private static func with<Result>(
+        _ bytes: [UInt8], _ body: (PackageReading) throws(PackageError) -> Result
+    ) throws(EngineError) -> Result {
+        do {
+            return try bytes.withBytes { bytes throws(PackageError) in
+                try body(try PackageReading(bytes))
             }
-            guard found.units.bitPattern == golden.units.bitPattern else {
-                throw .goldenUnits(
-                    index: index, expectedBits: golden.units.bitPattern,
-                    foundBits: found.units.bitPattern)
+        } catch { throw .invalid(error) }
+    }
+
+    // MARK: Proof
+
+    /// Forecasts every golden vector of the file and compares to the last bit. To be called before the package may forecast.
+    /// - Parameters:
+    ///   - bytes: those the engine was made of.
+    ///   - each: takes every output as it comes.
+    package func proveGoldenVectors(
+        of bytes: [UInt8], each: (Int32) -> Void = { _ in }
+    ) throws(EngineError) {
+        var failure: EngineError?
+        var loader = ArenaLoader(arena, bytes: memory.bytes)
+        let count = try Self.with(bytes) { reading throws(PackageError) in
+            try reading.readGoldenVectors(
+                window: spec.window, asOf: asOf, starts: itemCount, &loader
+            ) { _, index, golden throws(PackageError) in
+                let found = forecast(
+                    index: golden.item, level: golden.level,
+                    recentDays: golden.recentDays.span.extracting(first: spec.window),
+                    target: golden.target)
+                each(found.networkOutput)
+                guard failure == nil else { return }
+                if found.networkOutput != golden.networkOutput {
+                    failure = .goldenOutput(
+                        index: index, expected: golden.networkOutput, found: found.networkOutput)
+                } else if found.units.bitPattern != golden.units.bitPattern {
+                    failure = .goldenUnits(
+                        index: index, expectedBits: golden.units.bitPattern,
+                        foundBits: found.units.bitPattern)
+                }
             }
         }
+        if let failure { throw failure }
+        guard count > 0 else { throw .noGoldenVectors }
     }
+
+    // MARK: Items
 
     /// Where `item` stands among the package's items; nil for an item without a start.
     /// - Complexity: O(items).
     package func index(of item: ItemID) -> Int? {
-        let ends = arena.elements(arena.layout.identifierEnds, as: UInt32.self)
         let bytes = arena.elements(arena.layout.identifiers, as: UInt8.self)
         var begin = 0
         for index in 0..<itemCount {
-            let end = Int(ends[index])
-            if end - begin == item.utf8.count {
+            let length = Int(bytes[begin])
+            if length == item.utf8.count {
                 var same = 0
-                while same < item.utf8.count, bytes[begin + same] == item.utf8[same] { same += 1 }
-                if same == item.utf8.count { return index }
+                while same < length, bytes[begin + 1 + same] == item.utf8[same] { same += 1 }
+                if same == length { return index }
             }
-            begin = end
+            begin += 1 + length
         }
         return nil
+    }
+
+    /// Calls `each` with every item, in ascending order.
+    package func forEachItem(_ each: (Int, ItemID) -> Void) {
+        let bytes = arena.elements(arena.layout.identifiers, as: UInt8.self)
+        var begin = 0
+        for index in 0..<itemCount {
+            let end = begin + 1 + Int(bytes[begin])
+            // It was checked when it was read.
+            if let item = try? ItemID(utf8: bytes[begin + 1..<end]) { each(index, item) }
+            begin = end
+        }
     }
 
     /// The level an item starts from, as of the package's as-of day.
@@ -188,30 +242,66 @@ package final class Engine {
     package func level(
         _ level: Float, index: Int?, after demand: DemandDay, on day: BusinessDay
     ) -> Float {
-        var state = state(index: index, level: level)
-        state.close(day: day, demand: demand, profile: loadProfile(index: index), spec: spec)
+        guard spec.output != .zScore, demand.observedUnits != nil else {
+            return SeriesState(level: level).level
+        }
+        var state = SeriesState(level: level)
+        state.close(demand: demand, factor: factor(on: day, index: index), spec: spec)
         return state.level
     }
+
+    /// The season's share of a day's demand of one item; 1 in forms without a profile.
+    /// - Parameter index: of the item's start; nil uses the first profile.
+    package func factor(on day: BusinessDay, index: Int?) -> Float {
+        guard spec.output == .logResidual else { return 1 }
+        return factor(
+            weekday: day.weekday, month: day.month - 1, calendar: calendarFactor(on: day),
+            profile: profile(index: index))
+    }
+
+    // MARK: Forecasts
 
     /// - Parameters:
     ///   - index: of the item's start; nil for an item without one: it uses the first profile.
     ///   - level: the item's own, as of the day before `target`. Anything out of range is brought into it.
     ///   - recentDays: the `spec.window` calendar days before `target`, oldest first.
     package func forecast(
-        index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay
+        index: Int?, level: Float, recentDays: Span<DemandDay>, target: BusinessDay
     ) -> Forecast {
-        let features = FeatureWindow(
-            spec: spec, state: state(index: index, level: level),
-            profile: loadProfile(index: index), target: target)
-        var row = arena.elements(arena.layout.row, as: Float.self).mutableSpan
+        precondition(recentDays.count == spec.window)
+        prepare(for: target)
+        let layout = arena.layout
+        let state = state(index: index, level: level)
+        let profile = spec.output == .logResidual ? profile(index: index) : 0
+        let steps = arena.elements(layout.inputSteps, as: Float.self)
+        let window = arena.elements(layout.window, as: Int8.self)
+        let width = WeightTiles.padded(columns: spec.inputWidth)
         for t in 0..<spec.window {
-            features.writeDay(t, recentDays[t], into: &row)
-            recurrence.load(day: t, row.span)
+            let demand = spec.demandInput(
+                recentDays[t], state: state, factor: factor(ofDay: t, profile: profile))
+            window[t * width] = FixedPoint.quantize(demand, stepsPerUnit: steps[0])
         }
+        // The same in every row, the last of them.
+        var column = spec.inputWidth
+        func fill(_ value: Float) {
+            column -= 1
+            let code = FixedPoint.quantize(value, stepsPerUnit: steps[column])
+            for t in 0..<spec.window { window[t * width + column] = code }
+        }
+        if spec.inputs.contains(.persistence) { fill(state.persistence) }
+        if spec.inputs.contains(.levelLogarithm) { fill(state.levelLogarithm) }
         let output = recurrence.run()
         return Forecast(
-            units: features.units(networkOutput: Float(output) * outputScale),
+            units: spec.units(
+                networkOutput: Float(output) * outputScale, state: state,
+                factor: factor(ofDay: spec.window, profile: profile)),
             networkOutput: output)
+    }
+
+    package func forecast(
+        index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay
+    ) -> Forecast {
+        forecast(index: index, level: level, recentDays: recentDays.span, target: target)
     }
 
     /// Like `forecast(index:level:recentDays:target:)`, for an item by name.
@@ -221,40 +311,102 @@ package final class Engine {
         forecast(index: index(of: item), level: level, recentDays: recentDays, target: target)
     }
 
+    /// Forecasts one day of many series, in no more memory than one takes. What all series have alike, the calendar, is
+    /// computed once.
+    /// - Parameters:
+    ///   - series: writes the `spec.window` days before `target` of the series of this number, oldest first, and says its
+    ///     start's index and its level, as for one forecast.
+    ///   - each: takes them as they come.
+    package func forecast(
+        count: Int, target: BusinessDay,
+        series: (Int, inout MutableSpan<DemandDay>) -> (index: Int?, level: Float),
+        each: (Int, Forecast) -> Void
+    ) {
+        var days = InlineArray<64, DemandDay>(repeating: .unknown)
+        for number in 0..<count {
+            var span = days.mutableSpan
+            let (index, level) = series(number, &span)
+            each(
+                number,
+                forecast(
+                    index: index, level: level,
+                    recentDays: days.span.extracting(first: spec.window), target: target))
+        }
+    }
+
+    /// What depends on nothing but the day: the window's calendar columns, and the seasons of its days.
+    private func prepare(for target: BusinessDay) {
+        let layout = arena.layout
+        let prepared = arena.elements(layout.target, as: Int32.self)
+        guard prepared[0] != target.daysSince1970 else { return }
+        prepared[0] = target.daysSince1970
+        let steps = arena.elements(layout.inputSteps, as: Float.self)
+        let window = arena.elements(layout.window, as: Int8.self)
+        let width = WeightTiles.padded(columns: spec.inputWidth)
+        for t in 0..<spec.window {
+            // A row has the demand of its day and describes the day after it.
+            var column = 1
+            spec.writeContext(of: target.advanced(by: t + 1 - spec.window)) { value in
+                window[t * width + column] = FixedPoint.quantize(
+                    value, stepsPerUnit: steps[column])
+                column += 1
+            }
+        }
+        let seasons = arena.elements(layout.seasons, as: Float.self)
+        let dates = arena.elements(layout.weekdaysAndMonths, as: UInt8.self)
+        for t in seasons.indices {
+            let day = target.advanced(by: t - spec.window)
+            seasons[t] = calendarFactor(on: day)
+            dates[t] = UInt8(day.weekday | (day.month - 1) << 3)
+        }
+    }
+
+    /// - Parameters:
+    ///   - t: 0..<window, or the window's length for the target.
+    ///   - profile: where its factors begin.
+    private func factor(ofDay t: Int, profile: Int) -> Float {
+        guard spec.output == .logResidual else { return 1 }
+        let layout = arena.layout
+        let date = arena.elements(layout.weekdaysAndMonths, as: UInt8.self)[t]
+        return factor(
+            weekday: Int(date & 7), month: Int(date >> 3),
+            calendar: arena.elements(layout.seasons, as: Float.self)[t], profile: profile)
+    }
+
+    /// In this order the products are `SeasonalProfile.factor`'s, to the last bit.
+    private func factor(weekday: Int, month: Int, calendar: Float, profile: Int) -> Float {
+        let codes = arena.elements(arena.layout.profileFactors, as: UInt16.self)
+        return PackedNumbers.factor(code: codes[profile + weekday])
+            * PackedNumbers.factor(code: codes[profile + SeasonalProfile.weekdays + month])
+            * calendar
+    }
+
+    private func calendarFactor(on day: BusinessDay) -> Float {
+        let layout = arena.layout
+        let days = arena.elements(layout.dayOfMonthFactors, as: UInt16.self)
+        let factors = arena.elements(layout.specialFactors, as: UInt16.self)
+        let rules = arena.elements(layout.specialRules, as: UInt16.self)
+        return DemandCalendar.factor(
+            on: day,
+            dayOfMonth: days.isEmpty ? nil : PackedNumbers.factor(code: days[day.dayOfMonth - 1]),
+            specialDays: factors.count
+        ) { (rules[$0], PackedNumbers.factor(code: factors[$0])) }
+    }
+
     private func state(index: Int?, level: Float) -> SeriesState {
         guard let index else { return SeriesState(level: level, scale: level * newItemScale) }
         let scales = arena.elements(arena.layout.startScales, as: Float.self)
         let persistences = arena.elements(arena.layout.startPersistences, as: Int8.self)
-        let persistence =
-            persistences.isEmpty ? 0 : PackedNumbers.persistence(code: persistences[index])
-        return SeriesState(level: level, scale: scales[index], persistence: persistence)
+        return SeriesState(
+            level: level, scale: scales.isEmpty ? 1 : scales[index],
+            persistence: persistences.isEmpty
+                ? 0 : PackedNumbers.persistence(code: persistences[index]))
     }
 
-    /// Copies an item's profile out of the arena. In place: `profile` is never shared beyond one call.
-    private func loadProfile(index: Int?) -> SeasonalProfile {
-        var row = 0
-        if let index {
-            row = Int(arena.elements(arena.layout.startProfiles, as: UInt16.self)[index])
-        }
-        let factors = arena.elements(arena.layout.profileFactors, as: Float.self)
-        let (weekdays, months) = (SeasonalProfile.weekdays, SeasonalProfile.months)
-        let first = min(row, profileCount - 1) * (weekdays + months)
-        for i in 0..<weekdays { profile.weekday[i] = factors[first + i] }
-        for i in 0..<months { profile.month[i] = factors[first + weekdays + i] }
-        loadCalendar()
-        return profile
-    }
-
-    /// Copies what all profiles have in common, as `loadProfile` copies what they have not.
-    private func loadCalendar() {
-        let layout = arena.layout
-        let days = arena.elements(layout.dayOfMonthFactors, as: Float.self)
-        for i in days.indices { profile.calendar.dayOfMonth[i] = days[i] }
-        let factors = arena.elements(layout.specialFactors, as: Float.self)
-        let rules = arena.elements(layout.specialRules, as: UInt16.self)
-        for i in factors.indices {
-            guard let rule = AnnualRule(code: rules[i]) else { continue }
-            profile.calendar.specialDays[i] = SpecialDay(rule: rule, factor: factors[i])
-        }
+    /// Where the factors of an item's profile begin.
+    private func profile(index: Int?) -> Int {
+        let profiles = arena.elements(arena.layout.startProfiles, as: UInt16.self)
+        guard let index, !profiles.isEmpty else { return 0 }
+        return Int(profiles[index]) * SeasonalProfile.factors
     }
 }

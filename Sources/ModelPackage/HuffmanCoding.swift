@@ -3,8 +3,6 @@
 /// for Optimal Length-Limited Huffman Codes", Larmore and Hirschberg 1990). FORMAT.md, "Huffman".
 package enum HuffmanCoding {
     package static let lengthMax = 15
-    /// Of 256 lengths, as many symbols and the counts of the lengths, a byte or a word each.
-    static let workingBytesMax = 256 + 256 + 8 * (lengthMax + 1)
 
     /// Optimal code lengths of at most `lengthMax`.
     ///
@@ -109,83 +107,98 @@ package enum HuffmanCoding {
     ///   - count: of elements, from the network's shape.
     ///   - index: of the tensor, for errors.
     package static func decode(
-        count: Int, from reader: inout ByteReader, index: Int
-    ) throws(PackageError) -> [Int8] {
+        count: Int, from reader: inout ByteReader, index: Int, place: PlaceWeight
+    ) throws(PackageError) {
         let low = Int(Int8(bitPattern: try reader.byte()))
         let symbols = Int(try reader.byte()) + 1
         guard low + symbols <= 128 else { throw .field(.codeTable, index: index) }
         var bits = BitReader()
-        var lengths: [UInt8] = []
-        while lengths.count < symbols {
+        var lengths = InlineArray<256, UInt8>(repeating: 0)
+        var known = 0
+        while known < symbols {
             let length = try bits.bits(4, &reader)
             if length > 0 {
-                lengths.append(UInt8(length))
+                lengths[known] = UInt8(length)
+                known += 1
                 continue
             }
-            let run = try bits.bits(4, &reader) + 1
-            guard lengths.count + run <= symbols else {
-                throw .field(.codeLengths, index: index)
-            }
-            for _ in 0..<run { lengths.append(0) }
+            known += try bits.bits(4, &reader) + 1
+            guard known <= symbols else { throw .field(.codeLengths, index: index) }
         }
-        let code = CanonicalCode(lengths)
+        let code = CanonicalDecoder(lengths, count: symbols)
         // First and last value have codes, or the table would be shorter; and every string of bits is a code.
         guard lengths[0] > 0, lengths[symbols - 1] > 0, code.isComplete else {
             throw .field(.codeLengths, index: index)
         }
-        if code.symbols.count == 1 {
+        guard code.used > 1 else {
             guard bits.endsClean else { throw .field(.codeSymbol, index: index) }
-            return [Int8](repeating: Int8(low), count: count)
+            for element in 0..<count { try place(element, Int8(low)) }
+            return
         }
-        var weights: [Int8] = []
-        weights.reserveCapacity(count)
-        for _ in 0..<count {
+        for element in 0..<count {
             // `first` is the first code of its length, `before` how many shorter ones there are.
             var (value, first, before, length) = (0, 0, 0, 1)
             while true {
                 value |= try bits.bit(&reader)
-                if value - first < code.counts[length] { break }
-                before += code.counts[length]
-                first = (first + code.counts[length]) << 1
+                let ofLength = Int(code.counts[length])
+                if value - first < ofLength { break }
+                before += ofLength
+                first = (first + ofLength) << 1
                 value <<= 1
                 // A complete code ends within `lengthMax` bits.
                 length += 1
             }
-            weights.append(Int8(low + Int(code.symbols[before + value - first])))
+            try place(element, Int8(low + Int(code.symbols[before + value - first])))
         }
         guard bits.endsClean else { throw .field(.codeSymbol, index: index) }
-        return weights
     }
 }
 
-/// A code as its lengths give it (RFC 1951, 3.2.2): shorter codes first, equal ones in the symbols' order.
-private struct CanonicalCode {
-    private let lengths: [UInt8]
+/// A code as a device reads by it: on the stack.
+private struct CanonicalDecoder: ~Copyable {
     /// How many codes there are of each length; none of length 0.
-    private(set) var counts = [Int](repeating: 0, count: HuffmanCoding.lengthMax + 1)
+    private(set) var counts = InlineArray<16, UInt16>(repeating: 0)
     /// By code.
-    private(set) var symbols: [UInt8] = []
+    private(set) var symbols = InlineArray<256, UInt8>(repeating: 0)
+    private(set) var used = 0
 
-    /// - Parameter lengths: 0...`lengthMax`.
-    init(_ lengths: [UInt8]) {
-        self.lengths = lengths
-        for length in lengths where length > 0 { counts[Int(length)] += 1 }
+    /// - Parameter lengths: 0...`HuffmanCoding.lengthMax`, of `count` symbols.
+    init(_ lengths: InlineArray<256, UInt8>, count: Int) {
+        for i in 0..<count where lengths[i] > 0 { counts[Int(lengths[i])] += 1 }
         for length in 1...UInt8(HuffmanCoding.lengthMax) {
-            for symbol in lengths.indices where lengths[symbol] == length {
-                symbols.append(UInt8(symbol))
+            for i in 0..<count where lengths[i] == length {
+                symbols[used] = UInt8(i)
+                used += 1
             }
         }
     }
 
     /// No code begins another, and none is missing. A symbol alone has the length 1 and takes no bits.
     var isComplete: Bool {
-        if symbols.count == 1 { return counts[1] == 1 }
+        if used == 1 { return counts[1] == 1 }
         var free = 1
         for length in 1...HuffmanCoding.lengthMax {
-            free = free * 2 - counts[length]
+            free = free * 2 - Int(counts[length])
             guard free >= 0 else { return false }
         }
         return free == 0
+    }
+}
+
+/// A code as its lengths give it (RFC 1951, 3.2.2): shorter codes first, equal ones in the symbols' order.
+private struct CanonicalCode {
+    private let lengths: [UInt8]
+    /// By code.
+    private var symbols: [UInt8] = []
+
+    /// - Parameter lengths: 0...`lengthMax`.
+    init(_ lengths: [UInt8]) {
+        self.lengths = lengths
+        for length in 1...UInt8(HuffmanCoding.lengthMax) {
+            for symbol in lengths.indices where lengths[symbol] == length {
+                symbols.append(UInt8(symbol))
+            }
+        }
     }
 
     /// By symbol.

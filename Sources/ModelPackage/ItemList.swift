@@ -38,43 +38,59 @@ enum ItemList {
         }
     }
 
-    /// - Parameter count: bounded by the caller.
-    /// - Returns: exactly `count`; their order is still to be checked.
-    static func decode(
-        count: Int, from reader: inout ByteReader
-    ) throws(PackageError) -> [ItemID] {
-        var items: [ItemID] = []
-        items.reserveCapacity(count)
+    /// - Parameters:
+    ///   - count: bounded by the caller.
+    ///   - place: takes exactly `count` items, each after the one before it. The bytes are its to copy.
+    static func read(
+        count: Int, from reader: inout ByteReader,
+        place: (Int, UnsafeBufferPointer<UInt8>) throws(PackageError) -> Void
+    ) throws(PackageError) {
+        var last = ItemBytes()
+        var items = 0
         var next: UInt64 = 0
         for _ in 0..<(try reader.count(0...count, .itemRun)) {
             let gap = try reader.varint()
-            guard gap < limit, items.count < count else {
-                throw .field(.itemRun, index: items.count)
-            }
-            let length = try reader.count(0...count - items.count - 1, .itemRun, index: items.count)
+            guard gap < limit, items < count else { throw .field(.itemRun, index: items) }
+            let length = try reader.count(0...count - items - 1, .itemRun, index: items)
             for number in next + gap...next + gap + UInt64(length) {
-                guard number < limit else { throw .field(.itemRun, index: items.count) }
-                items.append(try item(digits(number), index: items.count))
+                guard number < limit else { throw .field(.itemRun, index: items) }
+                var item = ItemBytes()
+                item.append(digits: number)
+                try take(item, after: &last, &items, place)
             }
             next += gap + UInt64(length) + 1
         }
-        while items.count < count {
-            let index = items.count
-            let before = items.last?.utf8 ?? []
-            let shared = try reader.count(0...before.count, .item, index: index)
-            let length = try reader.count(1...ItemID.bytesMax, .item, index: index)
-            items.append(try item(before[..<shared] + (try reader.raw(length)), index: index))
+        while items < count {
+            let shared = try reader.count(0...last.count, .item, index: items)
+            let length = try reader.count(1...ItemID.bytesMax, .item, index: items)
+            guard shared + length <= ItemID.bytesMax else { throw .field(.item, index: items) }
+            var item = ItemBytes()
+            for i in 0..<shared { item.append(last[i]) }
+            for byte in try reader.raw(length) { item.append(byte) }
+            try take(item, after: &last, &items, place)
         }
-        return items
+    }
+
+    private static func take(
+        _ item: ItemBytes, after last: inout ItemBytes, _ items: inout Int,
+        _ place: (Int, UnsafeBufferPointer<UInt8>) throws(PackageError) -> Void
+    ) throws(PackageError) {
+        let index = items
+        let before = last
+        try item.withBytes { utf8 throws(PackageError) in
+            do { try ItemID.check(utf8) } catch { throw .field(.item, index: index) }
+            try before.withBytes { before throws(PackageError) in
+                guard index == 0 || ItemID.precedes(before, utf8) else {
+                    throw .field(.itemOrder, index: index)
+                }
+            }
+            try place(index, utf8)
+        }
+        last = item
+        items += 1
     }
 
     private static var limit: UInt64 { 1_000_000_000_000_000_000 }
-
-    private static func item(
-        _ utf8: some Collection<UInt8>, index: Int
-    ) throws(PackageError) -> ItemID {
-        do { return try ItemID(utf8: utf8) } catch { throw .field(.item, index: index) }
-    }
 
     /// Nil unless the item is a number as `digits` writes it.
     private static func number(_ item: ItemID) -> UInt64? {
@@ -86,14 +102,41 @@ enum ItemList {
         }
         return item.utf8[0] == UInt8(ascii: "0") && item.utf8.count > 1 ? nil : number
     }
+}
+
+/// An identifier's bytes, on the stack.
+private struct ItemBytes {
+    private var bytes = InlineArray<32, UInt8>(repeating: 0)
+    private(set) var count = 0
+
+    subscript(index: Int) -> UInt8 { bytes[index] }
+
+    /// - Precondition: fewer than 32 are there.
+    mutating func append(_ byte: UInt8) {
+        bytes[count] = byte
+        count += 1
+    }
 
     /// Without leading zeros.
-    private static func digits(_ number: UInt64) -> [UInt8] {
-        var (rest, digits) = (number, [UInt8]())
-        repeat {
-            digits.append(UInt8(ascii: "0") + UInt8(rest % 10))
-            rest /= 10
-        } while rest > 0
-        return digits.reversed()
+    /// - Parameter digits: below 10^18.
+    mutating func append(digits number: UInt64) {
+        var divisor: UInt64 = 1
+        while number / divisor >= 10 { divisor *= 10 }
+        while divisor > 0 {
+            append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
+            divisor /= 10
+        }
+    }
+
+    func withBytes(
+        _ body: (UnsafeBufferPointer<UInt8>) throws(PackageError) -> Void
+    ) throws(PackageError) {
+        var failure: PackageError?
+        bytes.span.withUnsafeBufferPointer { all in
+            do throws(PackageError) {
+                try body(UnsafeBufferPointer(rebasing: all[..<count]))
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
     }
 }

@@ -1,36 +1,25 @@
 import Forecasting
+import Kernels
 
 extension ModelPackage {
     /// Reads a file. Bounded in time and memory whatever the bytes are: nothing is allocated for a length that has not
     /// been checked against the bytes at hand and the section's ceiling.
     package static func decode(_ file: [UInt8]) throws(PackageError) -> ModelPackage {
-        guard file.count <= fileBytesMax else {
-            throw .fileTooLarge(bytes: file.count, bytesMax: fileBytesMax)
+        try file.withBytes { bytes throws(PackageError) in
+            let reading = try PackageReading(bytes)
+            var collector = PackageCollector(arenaBytes: reading.arenaBytes)
+            try reading.read(into: &collector)
+            var package = collector.finished!  // the reader began with a manifest
+            _ = try reading.readGoldenVectors(
+                window: package.manifest.spec.window, asOf: package.manifest.asOf,
+                starts: package.starts.count, &collector
+            ) { _, _, golden throws(PackageError) in
+                package.goldenVectors.append(
+                    GoldenVector(golden, window: package.manifest.spec.window))
+            }
+            try package.validate()
+            return package
         }
-        let sections = try sections(of: file)
-        guard let manifestBytes = sections[.manifest] else { throw .missingSection(.manifest) }
-        guard let networkBytes = sections[.network] else { throw .missingSection(.network) }
-        let manifest = try Manifest(decoding: manifestBytes)
-        // Checked before the widths derived from it size anything.
-        do { try manifest.spec.validate() } catch { throw .spec(error) }
-        var package = ModelPackage(
-            manifest: manifest,
-            network: try CodedNetwork(networkBytes, inputWidth: manifest.spec.inputWidth).decoded(),
-            profiles: [.flat], starts: [])
-        if manifest.spec.form == .profile {
-            guard let bytes = sections[.profiles] else { throw .missingSection(.profiles) }
-            try package.decodeProfiles(bytes)
-        } else if sections[.profiles] != nil {
-            throw .field(.profileCount, index: 0)
-        }
-        if let bytes = sections[.calendar] {
-            guard manifest.spec.form == .profile else { throw .field(.calendar, index: 0) }
-            try package.decodeCalendar(bytes)
-        }
-        if let bytes = sections[.starts] { try package.decodeStarts(bytes) }
-        if let bytes = sections[.goldenVectors] { try package.decodeGoldenVectors(bytes) }
-        try package.validate()
-        return package
     }
 
     /// What a forecast is computed from, as the file stores it: network, profiles, starts and calendar, their
@@ -38,278 +27,253 @@ extension ModelPackage {
     package static func payloadBytes(of file: [UInt8]) throws(PackageError) -> Int {
         try PackageBytes(of: file).payload
     }
-
-    /// Unpacked, by section.
-    struct Sections {
-        private var contents = [[UInt8]?](repeating: nil, count: PackageSection.allCases.count)
-        fileprivate(set) var bytes = PackageBytes()
-
-        subscript(section: PackageSection) -> [UInt8]? {
-            get { contents[Int(section.rawValue) - 1] }
-            set { contents[Int(section.rawValue) - 1] = newValue }
-        }
-    }
-
-    static func sections(of file: [UInt8]) throws(PackageError) -> Sections {
-        guard file.count > magic.count, file.starts(with: magic) else { throw .notAPackage }
-        let version = file[magic.count]
-        guard version == formatVersion else { throw .unsupportedVersion(version) }
-        var sections = Sections()
-        var position = magic.count + 1
-        var lastTag: UInt8 = 0
-
-        func byte() throws(PackageError) -> UInt8 {
-            guard position < file.count else { throw .truncated(nil) }
-            defer { position += 1 }
-            return file[position]
-        }
-        /// Lengths are below 2^28: four bytes of seven bits.
-        func length() throws(PackageError) -> Int {
-            var value = 0
-            for shift in [0, 7, 14, 21] {
-                let next = try byte()
-                value |= Int(next & 0x7F) << shift
-                if next & 0x80 == 0 {
-                    guard next != 0 || shift == 0 else { throw .field(.number, index: 0) }
-                    return value
-                }
-            }
-            throw .field(.number, index: 0)
-        }
-
-        // Each turn consumes at least three bytes of a bounded file.
-        while position < file.count {
-            let begin = position
-            let tag = try byte()
-            let section = PackageSection(rawValue: tag)
-            // Tags from 128 on are for what an older program may skip.
-            guard section != nil || tag >= 128 else { throw .unknownSection(tag: tag) }
-            if let section, tag <= lastTag { throw .sectionOutOfOrder(section) }
-            lastTag = max(lastTag, tag)
-            let packingCode = try byte()
-            let unpackedBytes = try length()
-            let packedBytes = packingCode == Packing.stored.rawValue ? unpackedBytes : try length()
-            guard packedBytes <= file.count - position else { throw .truncated(section) }
-            let packed = file[position..<position + packedBytes]
-            position += packedBytes
-            guard let section else { continue }
-            guard unpackedBytes <= section.bytesMax else {
-                throw .sectionTooLarge(
-                    section, bytes: UInt64(unpackedBytes), bytesMax: section.bytesMax)
-            }
-            guard let packing = Packing(rawValue: packingCode),
-                let content = packing.unpack(packed, unpackedBytes: unpackedBytes)
-            else { throw .packing(section) }
-            sections[section] = content
-            sections.bytes[section] = position - begin
-            sections.bytes.decoding += content.count
-            if packing != .stored { sections.bytes.inflating = Packing.inflatingBytes }
-        }
-        sections.bytes.total = file.count
-        return sections
-    }
-
-    private mutating func decodeProfiles(_ bytes: [UInt8]) throws(PackageError) {
-        var reader = ByteReader(bytes, section: .profiles)
-        let count = try reader.count(1...Self.profilesMax, .profileCount)
-        guard let zeroBits = CodingTag.rangeNumbers.flags(of: try reader.byte()) else {
-            throw .field(.coding, index: 0)
-        }
-        let coding = try RangeNumbers(zeroBits: zeroBits, from: &reader, index: 0)
-        var stream = try reader.stream()
-        profiles = []
-        for index in 0..<count {
-            var profile = index == 0 ? SeasonalProfile.flat : profiles[index - 1]
-            var repeats = ProfileRepeats.nothing
-            if index > 0 {
-                guard let symbol = stream.symbol(of: 4) else {
-                    throw .field(.codeStream, index: index)
-                }
-                repeats = ProfileRepeats(rawValue: UInt8(symbol))
-            }
-            func factors(_ count: Int) throws(PackageError) -> [Float] {
-                guard let codes = coding.decode(count: count, from: &stream) else {
-                    throw .field(.codeStream, index: index)
-                }
-                var factors: [Float] = []
-                for code in codes {
-                    guard let code = UInt16(exactly: code) else {
-                        throw .field(.factor, index: index)
-                    }
-                    factors.append(PackedNumbers.factor(code: code))
-                }
-                return factors
-            }
-            if !repeats.weekday { profile.weekday = try factors(SeasonalProfile.weekdays) }
-            if !repeats.month { profile.month = try factors(SeasonalProfile.months) }
-            profiles.append(profile)
-        }
-        try stream.end()
-    }
-
-    /// After the profiles, which all get it.
-    private mutating func decodeCalendar(_ bytes: [UInt8]) throws(PackageError) {
-        var reader = ByteReader(bytes, section: .calendar)
-        var calendar = DemandCalendar.flat
-        let count = try reader.count(0...DemandCalendar.daysOfMonth, .dayOfMonth)
-        guard count == 0 || count == DemandCalendar.daysOfMonth else {
-            throw .field(.dayOfMonth, index: 0)
-        }
-        let days =
-            count > 0
-            ? try CodedNumbers(count: count, plain: nil, from: &reader, index: 0) : nil
-        let specialCount = try reader.count(0...DemandCalendar.specialDaysMax, .specialDayCount)
-        var (next, open) = (0, 0)
-        for index in 0..<specialCount {
-            let code = try reader.count(
-                0...2 * Int(AnnualRule.codes.upperBound) + 1, .specialDay, index: index)
-            guard let rule = AnnualRule(code: UInt16(next + code >> 1)) else {
-                throw .field(.specialDay, index: index)
-            }
-            next = Int(rule.code) + 1
-            open += code & 1 == 0 ? 1 : 0
-            // Those that are not closed get theirs below.
-            calendar.specialDays.append(SpecialDay(rule: rule, factor: Float(1 - code & 1)))
-        }
-        let specials =
-            open > 0
-            ? try CodedNumbers(count: open, plain: nil, from: &reader, index: 1) : nil
-        var stream = try reader.stream()
-        let codes = 0...Int(UInt16.max)
-        if let days {
-            for code in try days.numbers(within: codes, from: &stream, index: 0) {
-                calendar.dayOfMonth.append(PackedNumbers.factor(code: UInt16(code)))
-            }
-        }
-        if let specials {
-            var factors = try specials.numbers(within: codes, from: &stream, index: 1)[...]
-            for index in calendar.specialDays.indices
-            where calendar.specialDays[index].factor > 0 {
-                guard let code = factors.popFirst(), code > 0 else {
-                    throw .field(.specialDay, index: index)
-                }
-                calendar.specialDays[index].factor = PackedNumbers.factor(code: UInt16(code))
-            }
-        }
-        try stream.end()
-        // One that says nothing is never written.
-        guard !calendar.isFlat else { throw .field(.calendar, index: 0) }
-        for index in profiles.indices { profiles[index].calendar = calendar }
-    }
-
-    private mutating func decodeStarts(_ bytes: [UInt8]) throws(PackageError) {
-        var reader = ByteReader(bytes, section: .starts)
-        let count = try reader.count(1...Self.startsMax, .startCount)
-        for item in try ItemList.decode(count: count, from: &reader) {
-            starts.append(SeriesStart(item: item, level: 1, scale: 1, profile: 0))
-        }
-        let codes = 0...1 << 24 - 1
-        let levels = try CodedNumbers(count: count, plain: nil, from: &reader, index: 0)
-        let scales =
-            manifest.spec.output == .zScore
-            ? try CodedNumbers(count: count, plain: nil, from: &reader, index: 1) : nil
-        let persistences =
-            manifest.spec.inputs.contains(.persistence)
-            ? try CodedNumbers(count: count, plain: nil, from: &reader, index: 2) : nil
-        var stream = try reader.stream()
-        let levelCodes = try levels.numbers(within: codes, from: &stream, index: 0)
-        for index in 0..<count {
-            starts[index].level = PackedNumbers.value(float24: UInt32(levelCodes[index]))
-        }
-        if let scales {
-            let scaleCodes = try scales.numbers(within: codes, from: &stream, index: 1)
-            for index in 0..<count {
-                starts[index].scale = PackedNumbers.value(float24: UInt32(scaleCodes[index]))
-            }
-        }
-        if let persistences {
-            let steps = try persistences.numbers(within: -128...127, from: &stream, index: 2)
-            for index in 0..<count {
-                starts[index].persistence = PackedNumbers.persistence(code: Int8(steps[index]))
-            }
-        }
-        if profiles.count > 1 {
-            for index in 0..<count {
-                guard let profile = stream.symbol(of: UInt32(profiles.count)) else {
-                    throw .field(.codeStream, index: index)
-                }
-                starts[index].profile = UInt16(profile)
-            }
-        }
-        try stream.end()
-    }
-
-    private mutating func decodeGoldenVectors(_ bytes: [UInt8]) throws(PackageError) {
-        var reader = ByteReader(bytes, section: .goldenVectors)
-        let count = try reader.count(1...Self.goldenVectorsMax, .goldenCount)
-        for index in 0..<count {
-            let item = try reader.optional(0...Self.startsMax - 1, .goldenItem, index: index)
-            let level = try reader.float()
-            let offset = try reader.signed(-100_000...100_000, .goldenTarget, index: index)
-            var days: [DemandDay] = []
-            for _ in 0..<manifest.spec.window {
-                switch try reader.count(0...Int64(Int32.max) + 2, .goldenDay, index: index) {
-                case 0: days.append(.unknown)
-                case 1: days.append(.closed)
-                case let code: days.append(DemandDay(units: Int32(code - 2)))
-                }
-            }
-            let output = try reader.signed(
-                Int(Int32.min)...Int(Int32.max), .goldenOutput, index: index)
-            goldenVectors.append(
-                GoldenVector(
-                    item: item, level: level, target: manifest.asOf.advanced(by: offset),
-                    recentDays: days, networkOutput: Int32(output), units: try reader.float()))
-        }
-        try reader.end()
-    }
 }
 
 extension Manifest {
-    fileprivate init(decoding bytes: [UInt8]) throws(PackageError) {
-        var reader = ByteReader(bytes, section: .manifest)
+    /// Reads a file's manifest and nothing else.
+    package init(of file: [UInt8]) throws(PackageError) {
+        self = try file.withBytes { bytes throws(PackageError) in
+            let reading = try PackageReading(bytes)
+            var collector = PackageCollector(arenaBytes: reading.arenaBytes)
+            try reading.readManifest(into: &collector)
+            return collector.package!.manifest  // the reader began with a manifest
+        }
+    }
+
+    fileprivate init(_ fields: ManifestFields, arenaBytes: Int) throws(PackageError) {
+        func text(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
+            String(decoding: bytes, as: UTF8.self)
+        }
         var features: [String] = []
-        for index in 0..<(try reader.count(0...ModelPackage.featuresMax, .features)) {
-            features.append(try reader.text(1...32, .feature, index: index))
-        }
-        let family = try reader.text(1...64, .family)
-        let variant = try reader.text(1...64, .variant)
-        let recipe = try reader.text(0...256, .recipe)
-        let lineage = try reader.text(0...256, .lineage)
-        guard let form = ModelForm(rawValue: try reader.byte()) else {
-            throw .field(.form, index: 0)
-        }
-        guard let output = OutputKind(rawValue: try reader.byte()) else {
-            throw .field(.output, index: 0)
-        }
-        let window = try reader.count(0...Int(UInt16.max), .number)
-        let inputs = try reader.count(0...Int(UInt16.max), .number)
-        let spec = FeatureSpec(
-            form: form, window: window, levelRate: try reader.float(),
-            inputs: FeatureInputs(rawValue: UInt16(inputs)), output: output)
-        let storeBytes = try reader.raw(try reader.count(0...StoreID.bytesMax, .store))
+        for index in 0..<fields.featureCount { features.append(text(fields.features[index])) }
         var store: StoreID?
-        if !storeBytes.isEmpty {
-            do { store = try StoreID(utf8: storeBytes) } catch { throw .field(.store, index: 0) }
+        if !fields.store.isEmpty {
+            do { store = try StoreID(utf8: fields.store) } catch { throw .field(.store, index: 0) }
         }
-        let asOf = try reader.count(ModelPackage.days, .asOf)
-        let release = try reader.varint()
-        let arenaBytes = try reader.count(0...Int(Int32.max), .arenaBytes)
-        let ceiling = PackageEvaluation.partsPerMillionMax
-        let wape = try reader.optional(0...ceiling, .evaluation)
-        let mape = try reader.optional(0...ceiling, .evaluation)
-        let bias = try reader.optional(0...2 * Int64(ceiling), .evaluation)
-        let forecasts = try reader.count(0...Int(Int32.max), .evaluation)
-        let newItemScale = try reader.float()
-        try reader.end()
         self.init(
-            family: family, variant: variant, recipe: recipe, lineage: lineage,
-            requiredFeatures: features, spec: spec, store: store,
-            asOf: BusinessDay(daysSince1970: Int32(asOf)), release: release,
-            arenaBytes: arenaBytes,
-            evaluation: PackageEvaluation(
-                wapePartsPerMillion: wape, mapePartsPerMillion: mape,
-                biasPartsPerMillion: bias.map { Int($0 >> 1 ^ -($0 & 1)) }, forecasts: forecasts),
-            newItemScale: newItemScale)
+            family: text(fields.family), variant: text(fields.variant),
+            recipe: text(fields.recipe), lineage: text(fields.lineage),
+            requiredFeatures: features, spec: fields.spec, store: store, asOf: fields.asOf,
+            release: fields.release, arenaBytes: arenaBytes, evaluation: fields.evaluation,
+            newItemScale: fields.newItemScale)
+    }
+}
+
+extension GoldenVector {
+    fileprivate init(_ fields: GoldenFields, window: Int) {
+        var days: [DemandDay] = []
+        for t in 0..<window { days.append(fields.recentDays[t]) }
+        self.init(
+            item: fields.item, level: fields.level, target: fields.target, recentDays: days,
+            networkOutput: fields.networkOutput, units: fields.units)
+    }
+}
+
+extension [UInt8] {
+    /// `withUnsafeBufferPointer` that says what it throws.
+    func withBytes<Result>(
+        _ body: (UnsafeBufferPointer<UInt8>) throws(PackageError) -> Result
+    ) throws(PackageError) -> Result {
+        try withUnsafeBufferPointer { bytes throws(PackageError) in try body(bytes) }
+    }
+}
+
+/// Puts a package together in arrays: the hub's way to read one.
+private struct PackageCollector: PackageSink {
+    private let arenaBytes: Int
+    private(set) var package: ModelPackage?
+    private var factors: [KernelFactors?] = [nil, nil]
+    private var calendar = DemandCalendar.flat
+    private var head: NetworkHead?
+
+    init(arenaBytes: Int) { self.arenaBytes = arenaBytes }
+
+    /// After everything has come; nil when nothing has.
+    var finished: ModelPackage? {
+        var package = package
+        for index in 0..<(package?.profiles.count ?? 0) {
+            package?.profiles[index].calendar = calendar
+        }
+        return package
+    }
+
+    mutating func roomForUnpacking(_ bytes: Int) -> UnsafeMutableBufferPointer<UInt8> {
+        .allocate(capacity: bytes)
+    }
+
+    mutating func endUnpacking(_ room: UnsafeMutableBufferPointer<UInt8>) { room.deallocate() }
+
+    mutating func begin(_ manifest: ManifestFields) throws(PackageError) {
+        package = ModelPackage(
+            manifest: try Manifest(manifest, arenaBytes: arenaBytes),
+            network: IntegerNetwork(
+                shape: NetworkShape(inputWidth: manifest.spec.inputWidth, units: 1)),
+            profiles: [.flat], starts: [])
+    }
+
+    mutating func begin(_ network: NetworkHead) {
+        head = network
+        package!.network = IntegerNetwork(shape: network.shape)
+        package!.network.outputScale = network.outputScale
+    }
+
+    mutating func step(_ column: Int, _ steps: Float) {
+        package!.network.inputSteps[column] = steps
+    }
+
+    mutating func weight(_ tensor: IntegerTensor, _ index: Int, _ weight: Int8) {
+        switch tensor {
+        case .inputKernel: package!.network.inputKernel[index] = weight
+        case .recurrentKernel: package!.network.recurrentKernel[index] = weight
+        default: package!.network.denseKernel[index] = weight
+        }
+    }
+
+    mutating func beginFactors(of kernel: IntegerTensor, rank: Int, shift: Int) {
+        let dimensions = kernel.dimensions(package!.network.shape)
+        factors[kernel == .inputKernel ? 0 : 1] = KernelFactors(
+            rank: rank, left: [Int8](repeating: 0, count: dimensions[0] * rank),
+            right: [Int8](repeating: 0, count: rank * dimensions[1]), shift: shift)
+    }
+
+    mutating func factor(of kernel: IntegerTensor, _ index: Int, _ weight: Int8) {
+        let half = kernel == .inputKernel ? 0 : 1
+        let leftCount = factors[half]!.left.count
+        if index < leftCount {
+            factors[half]!.left[index] = weight
+        } else {
+            factors[half]!.right[index - leftCount] = weight
+        }
+    }
+
+    mutating func endFactors(of kernel: IntegerTensor) throws(PackageError) {
+        let found = factors[kernel == .inputKernel ? 0 : 1]!
+        let dimensions = kernel.dimensions(package!.network.shape)
+        // The reader has checked what factors may be.
+        let expanded = found.expanded(rows: dimensions[0], columns: dimensions[1])!
+        let form = head!.form(of: kernel)
+        for index in expanded.indices where !form.holds(expanded[index]) {
+            throw .network(.weight(kernel, at: index))
+        }
+        if kernel == .inputKernel {
+            package!.network.inputFactors = found
+            package!.network.inputKernel = expanded
+        } else {
+            package!.network.recurrentFactors = found
+            package!.network.recurrentKernel = expanded
+        }
+    }
+
+    mutating func multiplier(_ tensor: IntegerTensor, _ row: Int, _ code: UInt16) {
+        if tensor == .inputMultipliers {
+            package!.network.inputMultipliers[row] = RowMultiplier(code: code)
+        } else {
+            package!.network.recurrentMultipliers[row] = RowMultiplier(code: code)
+        }
+    }
+
+    mutating func bias(_ index: Int, _ bias: Int32) { package!.network.bias[index] = bias }
+
+    mutating func scales(_ scales: IntegerScales) {
+        package!.network.cellFractionBits = Int(scales.cellFractionBits)
+        package!.network.hiddenFractionBits = Int(scales.hiddenFractionBits)
+        package!.network.denseBias = scales.denseBias
+        guard !package!.network.scalars.isEmpty else { return }
+        package!.network.scalars = [UInt16(scales.zeta), UInt16(scales.nu)]
+    }
+
+    mutating func kernelsInPlace(
+        input: UnsafeBufferPointer<Int8>, recurrent: UnsafeBufferPointer<Int8>
+    ) {
+        let shape = package!.network.shape
+        func kernel(
+            _ weights: UnsafeBufferPointer<Int8>, _ form: KernelForm, columns: Int
+        ) -> [Int8] {
+            (0..<shape.kernelRows).flatMap { row in
+                (0..<columns).map { column in
+                    form.weight(
+                        row: shape.padded(index: row), column: column, columns: columns,
+                        in: weights)
+                }
+            }
+        }
+        package!.network.inputKernel = kernel(
+            input, head!.inputForm, columns: shape.inputWidth)
+        package!.network.recurrentKernel = kernel(
+            recurrent, head!.recurrentForm, columns: shape.units)
+    }
+
+    mutating func beginProfiles(_ count: Int) {
+        package!.profiles = [SeasonalProfile](repeating: .flat, count: count)
+    }
+
+    mutating func factor(profile: Int, _ index: Int, _ code: UInt16) {
+        package!.profiles[profile][factor: index] = PackedNumbers.factor(code: code)
+    }
+
+    mutating func repeatFactors(profile: Int, _ indices: Range<Int>) {
+        for index in indices {
+            package!.profiles[profile][factor: index] =
+                package!.profiles[profile - 1][factor: index]
+        }
+    }
+
+    mutating func beginCalendar(daysOfMonth: Int, specialDays: Int) {
+        // An arbitrary rule, until each has come.
+        let special = SpecialDay(rule: AnnualRule(month: 1, dayOfMonth: 1), factor: 1)
+        calendar = DemandCalendar(
+            dayOfMonth: [Float](repeating: 1, count: daysOfMonth),
+            specialDays: [SpecialDay](repeating: special, count: specialDays))
+    }
+
+    mutating func dayOfMonth(_ index: Int, _ code: UInt16) {
+        calendar.dayOfMonth[index] = PackedNumbers.factor(code: code)
+    }
+
+    mutating func specialDay(_ index: Int, _ rule: AnnualRule) {
+        calendar.specialDays[index].rule = rule
+    }
+
+    mutating func specialDayFactor(_ index: Int, _ code: UInt16) {
+        calendar.specialDays[index].factor = PackedNumbers.factor(code: code)
+    }
+
+    mutating func beginStarts(_ count: Int) { package!.starts.reserveCapacity(count) }
+
+    mutating func item(
+        _ index: Int, _ utf8: UnsafeBufferPointer<UInt8>
+    ) throws(PackageError) {
+        do {
+            package!.starts.append(
+                SeriesStart(item: try ItemID(utf8: utf8), level: 1, scale: 1, profile: 0))
+        } catch { throw .field(.item, index: index) }
+    }
+
+    mutating func beginLevels() {}
+    mutating func level(_ index: Int, _ level: Float) { package!.starts[index].level = level }
+    mutating func scale(_ index: Int, _ scale: Float) { package!.starts[index].scale = scale }
+
+    mutating func persistence(_ index: Int, _ code: Int8) {
+        package!.starts[index].persistence = PackedNumbers.persistence(code: code)
+    }
+
+    mutating func profile(_ index: Int, _ profile: UInt16) {
+        package!.starts[index].profile = profile
+    }
+}
+
+extension SeasonalProfile {
+    /// A weekday's factor (0...6), or one 7 more than a month's.
+    fileprivate subscript(factor index: Int) -> Float {
+        get {
+            index < Self.weekdays ? weekday[index] : month[index - Self.weekdays]
+        }
+        set {
+            if index < Self.weekdays {
+                weekday[index] = newValue
+            } else {
+                month[index - Self.weekdays] = newValue
+            }
+        }
     }
 }

@@ -10,8 +10,6 @@ package struct ModelPackage: Equatable, Sendable {
     package static let profilesMax = 4_096
     package static let goldenVectorsMax = 16
     package static let featuresMax = 8
-    /// What deflate's window holds before a section packed with the preset dictionary. Part of the format.
-    package static var packingDictionary: [UInt8] { Packing.dictionary }
     /// The range of every day in a package: 2199-12-31 is the last.
     static let days = 64...84_005
 
@@ -37,17 +35,21 @@ package struct ModelPackage: Equatable, Sendable {
     /// What all profiles have in common.
     package var calendar: DemandCalendar { profiles.first?.calendar ?? .flat }
 
-    /// What a device lays out to run this package.
-    package var arenaLayout: ArenaLayout {
-        var identifierBytes = 0
-        for start in starts { identifierBytes += start.item.utf8.count }
-        return ArenaLayout(
-            ArenaLayout.Counts(
-                shape: network.shape, window: manifest.spec.window, profiles: profiles.count,
-                starts: starts.count, identifierBytes: identifierBytes,
-                dayOfMonthFactors: calendar.dayOfMonth.count,
-                specialDays: calendar.specialDays.count,
-                persistences: manifest.spec.inputs.contains(.persistence) ? starts.count : 0))
+    /// What a device's arena holds of this package.
+    func arenaCounts(kernelsInPlace: Bool) -> ArenaLayout.Counts {
+        let hasProfiles = manifest.spec.form == .profile
+        var counts = ArenaLayout.Counts(
+            shape: network.shape, window: manifest.spec.window,
+            profiles: hasProfiles ? profiles.count : 0, starts: starts.count,
+            identifierBytes: starts.reduce(0) { $0 + $1.item.utf8.count },
+            startsHaveScales: manifest.spec.output == .zScore,
+            dayOfMonthFactors: calendar.dayOfMonth.count,
+            specialDays: calendar.specialDays.count,
+            startsHavePersistences: manifest.spec.inputs.contains(.persistence),
+            kernelsInPlace: kernelsInPlace)
+        counts.inputForm = network.inputForm
+        counts.recurrentForm = network.recurrentForm
+        return counts
     }
 
     /// Whether these values can be a package. `decode` has called it; a builder's package comes here first.

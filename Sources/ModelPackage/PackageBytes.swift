@@ -4,27 +4,22 @@ import Forecasting
 package struct PackageBytes: Equatable, Sendable {
     /// The whole file.
     package internal(set) var total = 0
-    /// What reading the file takes at most beside it: every section unpacked, all at once, the network's tensors, the tables
-    /// of the one that takes the largest, and zlib's memory where a section is packed.
-    package internal(set) var decoding = 0
-    var inflating = 0
+    /// What the file says a device's arena takes: all of reading and running it.
+    package internal(set) var arena = 0
     private var bySection = [Int](repeating: 0, count: PackageSection.allCases.count)
 
     init() {}
 
-    /// - Throws: as `ModelPackage.decode` does for a file whose sections cannot be told apart or do not unpack.
+    /// - Throws: as `ModelPackage.decode` does for a file whose sections cannot be told apart.
     package init(of file: [UInt8]) throws(PackageError) {
-        let sections = try ModelPackage.sections(of: file)
-        self = sections.bytes
-        let shape = try ModelPackage.decode(file).network.shape
-        if let network = sections[.network] {
-            decoding += try CodedNetwork(network, inputWidth: shape.inputWidth).workingBytes
+        try file.withBytes { bytes throws(PackageError) in
+            let sections = try PackageSections(of: bytes)
+            total = bytes.count
+            arena = sections.arenaBytes
+            for section in PackageSection.allCases {
+                self[section] = sections[section]?.fileBytes ?? 0
+            }
         }
-        decoding += inflating
-        // The tensors an engine takes over: as `ArenaLayout` counts them.
-        decoding +=
-            4 * (shape.inputWidth + shape.biasCount) + 4 * shape.kernelRows
-            + shape.kernelRows * (shape.inputWidth + shape.units) + shape.units
     }
 
     /// As stored, the section's head included; 0 where the file has none.
@@ -36,5 +31,7 @@ package struct PackageBytes: Equatable, Sendable {
     /// What forecasts are made from: the network, the profiles, the calendar and the starts of the items, each as stored with
     /// its section's head. Not in it are the magic, the manifest and the golden vectors, which say what the package is and prove
     /// it, and sections a program may skip.
-    package var payload: Int { self[.network] + self[.profiles] + self[.calendar] + self[.starts] }
+    package var payload: Int {
+        self[.network] + self[.kernels] + self[.profiles] + self[.calendar] + self[.starts]
+    }
 }

@@ -5,9 +5,10 @@ package enum PackageSection: UInt8, CaseIterable, Sendable {
     case manifest = 1
     case network = 2
     case profiles = 3
-    case starts = 4
-    case goldenVectors = 5
-    case calendar = 6
+    case calendar = 4
+    case starts = 5
+    case goldenVectors = 6
+    case kernels = 7
 
     package var name: String {
         switch self {
@@ -17,6 +18,7 @@ package enum PackageSection: UInt8, CaseIterable, Sendable {
         case .starts: "starts"
         case .goldenVectors: "golden vectors"
         case .calendar: "calendar"
+        case .kernels: "kernels"
         }
     }
 
@@ -29,6 +31,7 @@ package enum PackageSection: UInt8, CaseIterable, Sendable {
         case .starts: 192 * 1_024
         case .goldenVectors: 16 * 1_024
         case .calendar: 256
+        case .kernels: 128 * 1_024
         }
     }
 }
@@ -40,7 +43,7 @@ package enum PackageField: Sendable {
     case stepRun
     case coding, codeTable, codeLengths, codePrior, codeRank, codeSymbol, codeStream
     case profileCount, factor, startCount, item, itemRun, itemOrder, level, scale, profileIndex
-    case persistence, calendar, dayOfMonth, specialDayCount, specialDay
+    case persistence, tiles, calendar, dayOfMonth, specialDayCount, specialDay
     case goldenCount, goldenItem, goldenLevel, goldenTarget, goldenDay, goldenOutput, goldenUnits
 
     package var name: String {
@@ -80,6 +83,7 @@ package enum PackageField: Sendable {
         case .scale: "an item's scale"
         case .profileIndex: "an item's profile"
         case .persistence: "an item's persistence"
+        case .tiles: "a kernel's tiles"
         case .calendar: "the calendar"
         case .dayOfMonth: "a day of the month's factor"
         case .specialDayCount: "the count of special days"
@@ -119,6 +123,8 @@ package enum PackageError: Error, Equatable, Sendable {
     case field(PackageField, index: Int)
     case spec(FeatureSpecError)
     case network(IntegerNetworkError)
+    /// Reading it takes more than it states.
+    case arena(statedBytes: Int, neededBytes: Int)
 
     /// For an operator: what is wrong with the package.
     package var message: String {
@@ -146,6 +152,8 @@ package enum PackageError: Error, Equatable, Sendable {
             "the package is malformed at \(field.name) (number \(index))"
         case .spec: "the package's feature specification is not usable"
         case .network: "the package's network is not usable"
+        case .arena(let stated, let needed):
+            "the package states an arena of \(stated) bytes but takes \(needed) or more"
         }
     }
 }

@@ -1,9 +1,6 @@
 /// A tensor as its few distinct values and, for each element, which of them: what 4-bit, ternary, binary and
 /// shared weights all are. FORMAT.md, "Packed".
 package enum PackedCoding {
-    /// The largest table.
-    static let workingBytesMax = 256
-
     /// How many elements share a byte where whole digits to the base of the table's size beat whole bits; 0 elsewhere.
     /// Five trits take a byte: 1.6 bits each instead of 2.
     static func digitsPerByte(values: Int) -> Int {
@@ -61,18 +58,18 @@ package enum PackedCoding {
     ///   - count: of elements, from the network's shape.
     ///   - index: of the tensor, for errors.
     package static func decode(
-        count: Int, from reader: inout ByteReader, index: Int
-    ) throws(PackageError) -> [Int8] {
-        let table = try ValueTable(from: &reader, index: index)
-        let size = table.values.count
-        var weights: [Int8] = []
-        weights.reserveCapacity(count)
+        count: Int, from reader: inout ByteReader, index: Int, place: PlaceWeight
+    ) throws(PackageError) {
+        let table = try CodedTable(from: &reader, index: index)
+        let size = table.count
         let digits = digitsPerByte(values: size)
         if digits > 0 {
-            while weights.count < count {
+            var element = 0
+            while element < count {
                 var rest = Int(try reader.byte())
-                for _ in 0..<min(digits, count - weights.count) {
-                    weights.append(table.values[rest % size])
+                for _ in 0..<min(digits, count - element) {
+                    try place(element, table[rest % size])
+                    element += 1
                     rest /= size
                 }
                 guard rest == 0 else { throw .field(.codeSymbol, index: index) }
@@ -80,14 +77,13 @@ package enum PackedCoding {
         } else {
             let width = bitsPerElement(values: size)
             var bits = BitReader()
-            for _ in 0..<count {
+            for element in 0..<count {
                 let symbol = try bits.bits(width, &reader)
                 guard symbol < size else { throw .field(.codeSymbol, index: index) }
-                weights.append(table.values[symbol])
+                try place(element, table[symbol])
             }
             guard bits.endsClean else { throw .field(.codeSymbol, index: index) }
         }
-        return weights
     }
 }
 
@@ -126,15 +122,5 @@ struct ValueTable {
     func write(to writer: inout ByteWriter) {
         writer.byte(UInt8(values.count - 1))
         writer.raw(values.map { UInt8(bitPattern: $0) })
-    }
-
-    init(from reader: inout ByteReader, index: Int) throws(PackageError) {
-        let count = Int(try reader.byte()) + 1
-        values = []
-        for byte in try reader.raw(count) {
-            let value = Int8(bitPattern: byte)
-            if let last = values.last, last >= value { throw .field(.codeTable, index: index) }
-            values.append(value)
-        }
     }
 }

@@ -4,6 +4,8 @@ package import Forecasting
 package enum PackedNumbers {
     /// A profile's factor is stored as this many steps to one, in 16 bits.
     static let factorSteps: Float = 8_192
+    /// The code of the least factor.
+    static let factorCodeMin: UInt16 = 1_024
 
     /// - Parameter factor: within `SeasonalProfile.factorRange`; brought into it otherwise.
     static func factorCode(_ factor: Float) -> UInt16 {

@@ -4,38 +4,16 @@ import CZlib
 enum Packing: UInt8, CaseIterable {
     case stored = 0
     case deflate = 1
-    /// Deflate with `dictionary` already in its window: what makes a text of a hundred bytes shrink at all.
+    /// Deflate with `PackingDictionary` already in its window: what makes a text of a hundred bytes shrink at all.
     case deflateWithDictionary = 2
 
-    /// What deflate has in its window beforehand, the likeliest text last. Belongs to the format: a changed byte is a new
-    /// version.
-    static let dictionary: [UInt8] = oddDays + [UInt8](texts.utf8)
-
-    /// From a golden vector: an item without a start, its level 4, a day on, and everything odd in its window.
-    private static let oddDays: [UInt8] = [
-        0, 0, 0, 0x80, 0x40, 2, 0xC2, 0x84, 0x3D, 1, 2, 0, 3, 0x0B, 5, 0xC2, 0x84, 0x3D, 1, 2, 0, 3,
-        0x0B,
-        5,
-    ]
-    private static let texts = """
-        fastgrnn-int8-v2 | gru-int8-v2 plain calendar profile fastgrnn8 gru4 inputs=weekday,month,year \
-        window=28 | fold | shrink 25% | codebook 16 over=network | lowrank 4 of=recurrent | fp16 | ternary | \
-        binary | distill from=self lesson=features truth=0.5 epochs=20 rate=0.0001 | prune 70% by=gradient \
-        rounds=4 | distill from=lstm64x3 form=plain | finetune | qat int4 scale=gate range=error | huffman \
-        | range | packed | zlib | lstm64 form=calendar | lstm2 form=profile | qat int8 | smallest\
-        2013-01-01 2014-12-31 2015-06-30 2016-12-31 2017-12-31 2025-12-31 2026-06-30 sha256:0123456789abcdef \
-        days rows series stores items epochs percentile 99.9 quantization-aware training, pruned, distilled, \
-        lstm-64 lstm-32 lstm-16 lstm-8 lstm-4 lstm-2 lstm-1 units window calendar-64 calendar-32 calendar-16 \
-        calendar-8 calendar-4 plain-64 plain-32 plain-16 plain-8 profile-16 profile-8 profile-4 profile-2 \
-        \u{1}\u{C}lstm-int8-v2post-training int8, per-row symmetric, calibrated on 256 windowssnapshot , seed 1
-        """
-
-    /// What inflating takes: a window of 32 KiB and "about 7 kilobytes", as zlib's zconf.h counts them.
-    static let inflatingBytes = 39 * 1_024
-
     /// The smallest of the three; the earlier one when two are equal.
-    static func smallest(_ content: [UInt8]) -> (packing: Packing, bytes: [UInt8]) {
+    /// - Parameter unpackedBytesMax: content that takes more is stored: unpacking takes memory.
+    static func smallest(
+        _ content: [UInt8], unpackedBytesMax: Int
+    ) -> (packing: Packing, bytes: [UInt8]) {
         var best = (packing: Packing.stored, bytes: content)
+        guard content.count <= unpackedBytesMax else { return best }
         for packing in [Packing.deflate, .deflateWithDictionary] {
             let packed = packing.pack(content)
             // A packed section also states its packed length: one byte, two from 128 on, three from 16,384 on.
@@ -56,7 +34,7 @@ enum Packing: UInt8, CaseIterable {
         precondition(status == Z_OK, "zlib has no memory")
         defer { deflateEnd(&stream) }
         if self == .deflateWithDictionary {
-            let dictionary = Self.dictionary
+            let dictionary = PackingDictionary.bytes
             status = deflateSetDictionary(&stream, dictionary, UInt32(dictionary.count))
             precondition(status == Z_OK)
         }
@@ -76,38 +54,52 @@ enum Packing: UInt8, CaseIterable {
         return [UInt8](target[..<packedBytes])
     }
 
-    /// - Parameter unpackedBytes: announced, and already checked against its ceiling: no more is ever allocated.
-    /// - Returns: nil unless `packed` is one complete stream of exactly `unpackedBytes` and nothing more.
-    func unpack(_ packed: ArraySlice<UInt8>, unpackedBytes: Int) -> [UInt8]? {
-        if self == .stored { return packed.count == unpackedBytes ? [UInt8](packed) : nil }
-        var stream = z_stream()
-        guard
-            inflateInit2_(&stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
-        else { return nil }
-        defer { inflateEnd(&stream) }
-        if self == .deflateWithDictionary {
-            let dictionary = Self.dictionary
-            guard
-                inflateSetDictionary(&stream, dictionary, UInt32(dictionary.count))
-                    == Z_OK
-            else { return nil }
+    /// - Parameter target: of the size that was announced and checked against its ceiling.
+    /// - Returns: whether `packed` is one complete stream of exactly that size and nothing more.
+    func unpack(
+        _ packed: UnsafeBufferPointer<UInt8>, into target: UnsafeMutableBufferPointer<UInt8>
+    ) -> Bool {
+        guard self == .stored else {
+            return Inflate.unpack(
+                packed, into: target, dictionary: self == .deflateWithDictionary)
         }
-        var source = [UInt8](packed)
-        // One more than announced, so that a stream that goes on is noticed.
-        var target = [UInt8](repeating: 0, count: unpackedBytes + 1)
-        let status = source.withUnsafeMutableBufferPointer { source in
-            target.withUnsafeMutableBufferPointer { target in
-                stream.next_in = source.baseAddress
-                stream.avail_in = UInt32(source.count)
-                stream.next_out = target.baseAddress
-                stream.avail_out = UInt32(target.count)
-                return inflate(&stream, Z_FINISH)
-            }
-        }
-        guard status == Z_STREAM_END, stream.avail_in == 0, stream.avail_out == 1 else {
-            return nil
-        }
-        target.removeLast()
-        return target
+        guard packed.count == target.count else { return false }
+        for i in packed.indices { target[i] = packed[i] }
+        return true
     }
+}
+
+/// What deflate has in its window beforehand, the likeliest text last. Belongs to the format: a changed byte is a new
+/// version.
+package enum PackingDictionary {
+    /// From a golden vector: an item without a start, its level 4, a day on, and everything odd in its window.
+    private static var oddDays: InlineArray<24, UInt8> {
+        [
+            0, 0, 0, 0x80, 0x40, 2, 0xC2, 0x84, 0x3D, 1, 2, 0, 3, 0x0B, 5, 0xC2, 0x84, 0x3D, 1, 2, 0,
+            3, 0x0B, 5,
+        ]
+    }
+    private static var texts: StaticString {
+        """
+        fastgrnn-int8-v2 | gru-int8-v2 plain calendar profile fastgrnn8 gru4 inputs=weekday,month,year \
+        window=28 | fold | shrink 25% | codebook 16 over=network | lowrank 4 of=recurrent | fp16 | ternary | \
+        binary | distill from=self lesson=features truth=0.5 epochs=20 rate=0.0001 | prune 70% by=gradient \
+        rounds=4 | distill from=lstm64x3 form=plain | finetune | qat int4 scale=gate range=error | huffman \
+        | range | packed | zlib | lstm64 form=calendar | lstm2 form=profile | qat int8 | smallest\
+        2013-01-01 2014-12-31 2015-06-30 2016-12-31 2017-12-31 2025-12-31 2026-06-30 sha256:0123456789abcdef \
+        days rows series stores items epochs percentile 99.9 quantization-aware training, pruned, distilled, \
+        lstm-64 lstm-32 lstm-16 lstm-8 lstm-4 lstm-2 lstm-1 units window calendar-64 calendar-32 calendar-16 \
+        calendar-8 calendar-4 plain-64 plain-32 plain-16 plain-8 profile-16 profile-8 profile-4 profile-2 \
+        \u{1}\u{C}lstm-int8-v2post-training int8, per-row symmetric, calibrated on 256 windowssnapshot , seed 1
+        """
+    }
+
+    package static var count: Int { 24 + texts.utf8CodeUnitCount }
+
+    /// - Parameter index: 0..<`count`.
+    static func byte(_ index: Int) -> UInt8 {
+        index < 24 ? oddDays[index] : texts.utf8Start[index - 24]
+    }
+
+    package static var bytes: [UInt8] { (0..<count).map(byte) }
 }

@@ -35,73 +35,109 @@ package struct Prior: Equatable, Sendable {
         return sixths[Int(scale) % 6] << UInt64(scale / 6)
     }
 
-    /// - Parameter distanceMax: 0...255.
-    /// - Returns: by distance from the centre, 0 to `distanceMax`, up to 2^32 each; they are relative.
-    private func weights(distanceMax: Int) -> [UInt64] {
+    /// Calls `take` with the weight of every distance from the centre, 0 to `distanceMax`: up to 2^32 each; they are relative.
+    private func weigh(distanceMax: Int, _ take: (Int, UInt64) -> Void) {
         let one: UInt64 = 1 << 32
-        var weights = [UInt64](repeating: one, count: distanceMax + 1)
-        switch shape {
-        case .uniform: break
-        case .geometric:
-            for x in 0..<distanceMax { weights[x + 1] = weights[x] * width / (width + 8_192) }
-        case .gaussian:
-            // exp(−x²/2w²) by its own ratios: each is the one before times the square of the first.
-            let square = 2 * width * width
-            var ratio = one - (one << 26) / (square + 1 << 26)
-            let step = (ratio * ratio) >> 32
-            for x in 0..<distanceMax {
-                weights[x + 1] = (weights[x] * ratio) >> 32
+        var weight = one
+        let square = 2 * width * width
+        // exp(−x²/2w²) by its own ratios: each is the one before times the square of the first.
+        var ratio = shape == .gaussian ? one - (one << 26) / (square + 1 << 26) : 0
+        let step = (ratio * ratio) >> 32
+        for x in 0...distanceMax {
+            take(x, weight)
+            switch shape {
+            case .uniform: break
+            case .geometric: weight = weight * width / (width + 8_192)
+            case .gaussian:
+                weight = (weight * ratio) >> 32
                 ratio = (ratio * step) >> 32
-            }
-        case .student:
-            let square = 3 * width * width
-            for x in 0..<distanceMax {
-                let distance = UInt64(x + 1) << 13
-                let ratio = (square << 16) / (square + distance * distance)
-                weights[x + 1] = ratio * ratio
+            case .student:
+                let (three, distance) = (3 * width * width, UInt64(x + 1) << 13)
+                let share = (three << 16) / (three + distance * distance)
+                weight = share * share
             }
         }
-        return weights
     }
 
-    /// What `cumulated` takes while it works: eight bytes for a distance, four for a frequency and for their sum.
-    static func workingBytes(symbols: Int, center: Int) -> Int {
-        8 * (max(center, symbols - 1 - center) + 1) + 4 * symbols + 4 * (symbols + 1)
-    }
-
+    /// The frequencies' cumulated sums, `symbols + 1` of them, from 0 to 2^16; no symbol's below 1.
     /// - Parameters:
     ///   - symbols: 1...256.
     ///   - center: the likeliest symbol.
-    /// - Returns: `symbols + 1` cumulated frequencies from 0 to 2^16, no symbol's below 1.
-    package func cumulated(symbols: Int, center: Int) -> [UInt32] {
-        let weights = weights(distanceMax: max(center, symbols - 1 - center))
-        var frequencies = [UInt32](repeating: 1, count: symbols)
+    ///   - cumulated: takes `symbols + 1`.
+    func cumulate(symbols: Int, center: Int, into cumulated: UnsafeMutableBufferPointer<UInt32>) {
+        let distanceMax = max(center, symbols - 1 - center)
+        /// How many symbols lie so far from the centre and share what it has not taken for itself.
+        func sharing(_ distance: Int) -> UInt64 {
+            if distance == 0 { return zero == nil ? 1 : 0 }
+            return (distance <= center ? 1 : 0) + (distance < symbols - center ? 1 : 0)
+        }
+        for symbol in 0...symbols { cumulated[symbol] = 1 }
         var free = UInt64(1 << Self.totalBits) - UInt64(symbols)
         var sum: UInt64 = 0
-        for symbol in 0..<symbols where zero == nil || symbol != center {
-            sum += weights[abs(symbol - center)]
-        }
+        weigh(distanceMax: distanceMax) { distance, weight in sum += sharing(distance) * weight }
         if let zero {
             // All of it, less what the others must have, when the centre is alone.
             let share = symbols == 1 ? free : min(free, UInt64(zero) * 256 + 128)
-            frequencies[center] += UInt32(share)
+            cumulated[center + 1] += UInt32(share)
             free -= share
         }
         if sum > 0 {
             var given: UInt64 = 0
-            for symbol in 0..<symbols where zero == nil || symbol != center {
-                let share = free * weights[abs(symbol - center)] / sum
-                frequencies[symbol] += UInt32(share)
-                given += share
+            weigh(distanceMax: distanceMax) { distance, weight in
+                guard distance > 0 || zero == nil else { return }
+                let share = free * weight / sum
+                given += share * sharing(distance)
+                if distance <= center { cumulated[center - distance + 1] += UInt32(share) }
+                if distance > 0, distance < symbols - center {
+                    cumulated[center + distance + 1] += UInt32(share)
+                }
             }
             free -= given
         }
         // What rounding has left.
-        frequencies[center] += UInt32(free)
-        var cumulated: [UInt32] = [0]
-        cumulated.reserveCapacity(symbols + 1)
-        for symbol in 0..<symbols { cumulated.append(cumulated[symbol] + frequencies[symbol]) }
-        return cumulated
+        cumulated[center + 1] += UInt32(free)
+        cumulated[0] = 0
+        for symbol in 0..<symbols { cumulated[symbol + 1] += cumulated[symbol] }
+    }
+
+    /// Like `cumulate`.
+    package func cumulated(symbols: Int, center: Int) -> [UInt32] {
+        [UInt32](unsafeUninitializedCapacity: symbols + 1) { buffer, count in
+            cumulate(symbols: symbols, center: center, into: buffer)
+            count = symbols + 1
+        }
+    }
+}
+
+/// A prior's sums where a device reads by them: on the stack.
+package struct PriorTable: ~Copyable {
+    fileprivate var cumulated = InlineArray<257, UInt32>(repeating: 0)
+    package let symbols: Int
+
+    package init(_ prior: Prior, symbols: Int, center: Int) {
+        self.symbols = symbols
+        var span = cumulated.mutableSpan
+        span.withUnsafeMutableBufferPointer {
+            prior.cumulate(symbols: symbols, center: center, into: $0)
+        }
+    }
+}
+
+extension RangeDecoder {
+    /// A symbol that is certain takes nothing.
+    /// - Returns: nil where no encoder would have gone.
+    package mutating func symbol(_ table: borrowing PriorTable) -> Int? {
+        guard table.symbols > 1 else { return 0 }
+        guard let position = position(totalBits: Prior.totalBits) else { return nil }
+        var (low, high) = (0, table.symbols - 1)
+        while low < high {
+            let middle = (low + high + 1) / 2
+            if table.cumulated[middle] <= position { low = middle } else { high = middle - 1 }
+        }
+        let start = table.cumulated[low]
+        take(
+            start: start, frequency: table.cumulated[low + 1] - start, totalBits: Prior.totalBits)
+        return low
     }
 }
 

@@ -58,7 +58,7 @@ package struct RangeEncoder {
 package struct RangeDecoder {
     fileprivate static let rangeMin: UInt32 = 1 << 24
 
-    private let bytes: ArraySlice<UInt8>
+    private let bytes: UnsafeBufferPointer<UInt8>
     /// How many bytes were asked for: past the end they are zeros.
     private var asked = 0
     /// The encoder's, modulo 2^32.
@@ -67,14 +67,15 @@ package struct RangeDecoder {
     /// How far above `low` the stream's value lies; below `range` in a sound stream.
     private var offset: UInt32 = 0
 
-    package init(_ bytes: ArraySlice<UInt8>) {
+    /// - Parameter bytes: must outlive the decoder.
+    package init(_ bytes: UnsafeBufferPointer<UInt8>) {
         self.bytes = bytes
         for _ in 0..<4 { offset = offset << 8 | next() }
     }
 
     private mutating func next() -> UInt32 {
         defer { asked += 1 }
-        return asked < bytes.count ? UInt32(bytes[bytes.startIndex + asked]) : 0
+        return asked < bytes.count ? UInt32(bytes[asked]) : 0
     }
 
     /// Where the next symbol lies in 0..<`2^totalBits`, or nil where no encoder would have gone. `take` must follow.

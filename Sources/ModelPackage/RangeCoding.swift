@@ -19,30 +19,17 @@ package struct RangeWeights: Equatable, Sendable {
     var headBytes: Int { 1 + (prior.zero == nil ? 0 : 1) + (values.map { 1 + $0.count } ?? 0) }
 
     /// Beside the coding byte.
-    var flags: UInt8 {
+    package var flags: UInt8 {
         (prior.zero == nil ? 0 : Self.zeroFlag) | (values == nil ? 0 : Self.tableFlag)
     }
-    private static let zeroFlag: UInt8 = 1
-    private static let tableFlag: UInt8 = 2
+    static let zeroFlag: UInt8 = 1
+    static let tableFlag: UInt8 = 2
     static let flagsMax: UInt8 = 3
 
-    func write(to writer: inout ByteWriter) {
+    package func write(to writer: inout ByteWriter) {
         writer.byte(prior.code)
         if let zero = prior.zero { writer.byte(zero) }
         if let values { ValueTable(ascending: values).write(to: &writer) }
-    }
-
-    init(flags: UInt8, from reader: inout ByteReader, index: Int) throws(PackageError) {
-        prior = Prior(code: try reader.byte())
-        if flags & Self.zeroFlag != 0 { prior.zero = try reader.byte() }
-        if flags & Self.tableFlag != 0 {
-            values = try ValueTable(from: &reader, index: index).values
-        }
-    }
-
-    /// Of the frequencies and the table.
-    var workingBytes: Int {
-        Prior.workingBytes(symbols: symbols, center: center) + (values?.count ?? 0)
     }
 
     /// - Precondition: `weights` are among the symbols.
@@ -55,18 +42,6 @@ package struct RangeWeights: Equatable, Sendable {
     /// - Parameter table: of `values`, where there are any.
     private func symbol(of weight: Int8, table: ValueTable) -> Int {
         values == nil ? Int(weight) + largest : table.index(of: weight)
-    }
-
-    /// - Returns: nil where the stream is none of `RangeEncoder`'s.
-    package func decode(count: Int, from decoder: inout RangeDecoder) -> [Int8]? {
-        let cumulated = prior.cumulated(symbols: symbols, center: center)
-        var weights: [Int8] = []
-        weights.reserveCapacity(count)
-        for _ in 0..<count {
-            guard let symbol = decoder.symbol(cumulated) else { return nil }
-            weights.append(values?[symbol] ?? Int8(symbol - largest))
-        }
-        return weights
     }
 
     /// The cheapest, of every shape, width and form, and its cost in the stream in `BitCost.unit`s.
@@ -125,10 +100,10 @@ package struct RangeNumbers: Equatable, Sendable {
     private static let centerRange = -(Int64(1) << 31)...Int64(1) << 31
 
     private var isUniform: Bool { prior.shape == .uniform }
-    private var symbols: Int { isUniform ? Int(prior.scale) + 1 : 255 }
-    private var middle: Int { isUniform ? 0 : 127 }
+    fileprivate var symbols: Int { isUniform ? Int(prior.scale) + 1 : 255 }
+    fileprivate var middle: Int { isUniform ? 0 : 127 }
 
-    func write(to writer: inout ByteWriter) {
+    package func write(to writer: inout ByteWriter) {
         writer.byte(prior.code)
         writer.byte(UInt8(rawBits))
         writer.signed(center)
@@ -153,9 +128,6 @@ package struct RangeNumbers: Equatable, Sendable {
         self.center = center
     }
 
-    /// Of the frequencies.
-    var workingBytes: Int { Prior.workingBytes(symbols: symbols, center: middle) }
-
     /// - Precondition: the parameters are of `cheapest` for these numbers.
     package func encode(_ numbers: [Int], into encoder: inout RangeEncoder) {
         let cumulated = prior.cumulated(symbols: symbols, center: middle)
@@ -164,25 +136,6 @@ package struct RangeNumbers: Equatable, Sendable {
             encoder.encode(cumulated, (distance >> rawBits) + middle)
             encoder.encodeRaw(UInt32(distance & (1 << rawBits - 1)), bits: rawBits)
         }
-    }
-
-    /// - Returns: nil where the stream is none of `RangeEncoder`'s.
-    package func decode(count: Int, from decoder: inout RangeDecoder) -> [Int]? {
-        let cumulated = prior.cumulated(symbols: symbols, center: middle)
-        var numbers: [Int] = []
-        numbers.reserveCapacity(count)
-        for _ in 0..<count {
-            guard let symbol = decoder.symbol(cumulated),
-                let low = decoder.raw(bits: rawBits)
-            else { return nil }
-            // At most 2^31 + 2^7 · 2^24, times 2^15: below 2^47.
-            let wide =
-                (Int64(center) + Int64(symbol - middle) << Int64(rawBits) + Int64(low))
-                << Int64(zeroBits)
-            guard let number = Int(exactly: wide) else { return nil }
-            numbers.append(number)
-        }
-        return numbers
     }
 
     /// The cheapest, and its cost in the stream in `BitCost.unit`s.
@@ -223,6 +176,26 @@ package struct RangeNumbers: Equatable, Sendable {
         for number in numbers { counts[(number - center) >> rawBits + middle] += 1 }
         return prior.cost(counts: counts, center: middle)
             + numbers.count * rawBits * BitCost.unit
+    }
+}
+
+/// Numbers of one tensor on their way out of a range stream.
+struct RangeNumbersDecoder: ~Copyable {
+    private let coding: RangeNumbers
+    private let table: PriorTable
+
+    init(_ coding: RangeNumbers) {
+        self.coding = coding
+        table = PriorTable(coding.prior, symbols: coding.symbols, center: coding.middle)
+    }
+
+    /// - Returns: nil where the stream is none of `RangeEncoder`'s.
+    func number(from stream: inout RangeDecoder) -> Int64? {
+        guard let symbol = stream.symbol(table), let low = stream.raw(bits: coding.rawBits)
+        else { return nil }
+        // At most 2^31 + 2^7 · 2^24, times 2^15: below 2^47.
+        return (Int64(coding.center) + Int64(symbol - coding.middle) << Int64(coding.rawBits)
+            + Int64(low)) << Int64(coding.zeroBits)
     }
 }
 
@@ -300,21 +273,6 @@ extension RangeEncoder {
 }
 
 extension RangeDecoder {
-    /// - Parameter cumulated: a prior's. A symbol that is certain takes nothing.
-    mutating func symbol(_ cumulated: [UInt32]) -> Int? {
-        guard cumulated.count > 2 else { return 0 }
-        guard let position = position(totalBits: Prior.totalBits) else { return nil }
-        var (low, high) = (0, cumulated.count - 2)
-        while low < high {
-            let middle = (low + high + 1) / 2
-            if cumulated[middle] <= position { low = middle } else { high = middle - 1 }
-        }
-        take(
-            start: cumulated[low], frequency: cumulated[low + 1] - cumulated[low],
-            totalBits: Prior.totalBits)
-        return low
-    }
-
     /// As `encodeRaw` wrote them.
     mutating func raw(bits: Int) -> UInt32? {
         var (value, done): (UInt32, Int) = (0, 0)

@@ -12,6 +12,8 @@ package enum TensorCoding: UInt8, CaseIterable, Sendable {
     case huffman
     /// `RangeWeights`
     case range
+    /// Kernels as they run, so that a device runs them where they lie in the file: a larger file and a smaller arena.
+    case tiles
 
     package var name: String {
         switch self {
@@ -20,6 +22,7 @@ package enum TensorCoding: UInt8, CaseIterable, Sendable {
         case .packed: "packed"
         case .huffman: "huffman"
         case .range: "range"
+        case .tiles: "tiles"
         }
     }
 
@@ -34,7 +37,7 @@ package enum TensorCoding: UInt8, CaseIterable, Sendable {
 
 /// What stands before a coded tensor: the low four bits of a byte; the high ones are the coding's own. Raw values are
 /// FORMAT.md's.
-enum CodingTag: UInt8 {
+package enum CodingTag: UInt8 {
     /// A byte each.
     case int8 = 1
     /// Zigzag varints.
@@ -95,7 +98,7 @@ struct CodedTensor {
 
     private init(_ weights: [Int8], _ coding: TensorCoding) {
         switch coding {
-        case .smallest, .plain:
+        case .smallest, .plain, .tiles:
             self.init(head: [CodingTag.int8.rawValue] + weights.map { UInt8(bitPattern: $0) })
         case .packed:
             self.init(head: [CodingTag.packed.rawValue] + PackedCoding.encode(weights))
@@ -179,190 +182,5 @@ struct CodedTensor {
         }
         let tensor = CodedTensor(head: other.bytes)
         if !inRange || tensor.cost <= self.cost { self = tensor }
-    }
-}
-
-/// Weights read from a section; those in its range stream are known only once that is read.
-struct CodedWeights {
-    private enum Source {
-        case here([Int8])
-        case inStream(RangeWeights, count: Int)
-    }
-
-    private let source: Source
-    /// Of the tables that decoding takes beside the weights.
-    let workingBytes: Int
-
-    /// - Parameters:
-    ///   - count: of elements, from the network's shape.
-    ///   - index: of the tensor, for errors.
-    init(count: Int, from reader: inout ByteReader, index: Int) throws(PackageError) {
-        try self.init(tag: try reader.byte(), count: count, from: &reader, index: index)
-    }
-
-    fileprivate init(
-        tag: UInt8, count: Int, from reader: inout ByteReader, index: Int
-    ) throws(PackageError) {
-        let flags = tag >> 4
-        switch CodingTag(rawValue: tag & 15) {
-        case .int8 where flags == 0:
-            source = .here(try reader.raw(count).map { Int8(bitPattern: $0) })
-            workingBytes = 0
-        case .packed where flags == 0:
-            source = .here(try PackedCoding.decode(count: count, from: &reader, index: index))
-            workingBytes = PackedCoding.workingBytesMax
-        case .huffman where flags == 0:
-            source = .here(try HuffmanCoding.decode(count: count, from: &reader, index: index))
-            workingBytes = HuffmanCoding.workingBytesMax
-        case .rangeWeights where flags <= RangeWeights.flagsMax:
-            let coding = try RangeWeights(flags: flags, from: &reader, index: index)
-            source = .inStream(coding, count: count)
-            workingBytes = coding.workingBytes
-        default: throw .field(.coding, index: index)
-        }
-    }
-
-    func weights(from decoder: inout RangeDecoder, index: Int) throws(PackageError) -> [Int8] {
-        switch source {
-        case .here(let weights): return weights
-        case .inStream(let coding, let count):
-            guard let weights = coding.decode(count: count, from: &decoder) else {
-                throw .field(.codeStream, index: index)
-            }
-            return weights
-        }
-    }
-}
-
-/// A kernel read from a section, whole or in factors.
-enum CodedKernel {
-    case whole(CodedWeights)
-    case factors(rank: Int, left: CodedWeights, right: CodedWeights, shift: Int)
-
-    init(
-        rows: Int, columns: Int, from reader: inout ByteReader, index: Int
-    ) throws(PackageError) {
-        let tag = try reader.byte()
-        guard tag == CodingTag.factors.rawValue else {
-            self = .whole(
-                try CodedWeights(tag: tag, count: rows * columns, from: &reader, index: index))
-            return
-        }
-        let rank = try reader.count(1...min(rows, columns), .codeRank, index: index)
-        let shift = Int(try reader.byte())
-        let left = try CodedWeights(count: rows * rank, from: &reader, index: index)
-        let right = try CodedWeights(count: rank * columns, from: &reader, index: index)
-        self = .factors(rank: rank, left: left, right: right, shift: shift)
-    }
-
-    var workingBytes: Int {
-        switch self {
-        case .whole(let weights): weights.workingBytes
-        case .factors(_, let left, let right, _): max(left.workingBytes, right.workingBytes)
-        }
-    }
-
-    /// - Returns: the kernel, and the factors it was stored as.
-    func kernel(
-        rows: Int, columns: Int, from decoder: inout RangeDecoder, index: Int
-    ) throws(PackageError) -> (kernel: [Int8], factors: KernelFactors?) {
-        switch self {
-        case .whole(let weights): return (try weights.weights(from: &decoder, index: index), nil)
-        case .factors(let rank, let left, let right, let shift):
-            let factors = KernelFactors(
-                rank: rank, left: try left.weights(from: &decoder, index: index),
-                right: try right.weights(from: &decoder, index: index), shift: shift)
-            guard let kernel = factors.expanded(rows: rows, columns: columns) else {
-                throw .field(.codeRank, index: index)
-            }
-            return (kernel, factors)
-        }
-    }
-}
-
-/// Wider numbers read from a section.
-struct CodedNumbers {
-    private enum Source {
-        case here([Int])
-        case inStream(RangeNumbers, count: Int)
-    }
-
-    private let source: Source
-    /// How many equal numbers each stands for.
-    private let alike: Int
-
-    /// - Parameters:
-    ///   - plain: which coding there may be beside the range stream's.
-    ///   - index: of the tensor, for errors.
-    init(
-        count: Int, plain: CodingTag?, from reader: inout ByteReader, index: Int
-    ) throws(PackageError) {
-        var tag = try reader.byte()
-        var alike = 1
-        if tag == CodingTag.shared.rawValue {
-            alike = try reader.count(2...max(count, 2), .coding, index: index)
-            guard count % alike == 0 else { throw .field(.coding, index: index) }
-            tag = try reader.byte()
-        }
-        self.alike = alike
-        if let plain, tag == plain.rawValue {
-            var numbers: [Int] = []
-            for _ in 0..<count / alike {
-                numbers.append(
-                    plain == .uint16
-                        ? Int(try reader.fixed(bytes: 2))
-                        : try reader.signed(Int(Int32.min)...Int(Int32.max), .number))
-            }
-            source = .here(numbers)
-            return
-        }
-        guard let zeroBits = CodingTag.rangeNumbers.flags(of: tag) else {
-            throw .field(.coding, index: index)
-        }
-        source = .inStream(
-            try RangeNumbers(zeroBits: zeroBits, from: &reader, index: index),
-            count: count / alike)
-    }
-
-    /// Of the tables that decoding takes beside the numbers.
-    var workingBytes: Int {
-        switch source {
-        case .here: 0
-        case .inStream(let coding, _): coding.workingBytes
-        }
-    }
-
-    /// - Parameter range: beyond it the stream's are refused; the caller checks the others.
-    func numbers(
-        within range: ClosedRange<Int>, from decoder: inout RangeDecoder, index: Int
-    ) throws(PackageError) -> [Int] {
-        let each: [Int]
-        switch source {
-        case .here(let numbers): each = numbers
-        case .inStream(let coding, let count):
-            guard let numbers = coding.decode(count: count, from: &decoder) else {
-                throw .field(.codeStream, index: index)
-            }
-            for number in numbers where !range.contains(number) {
-                throw .field(.codeSymbol, index: index)
-            }
-            each = numbers
-        }
-        guard alike > 1 else { return each }
-        return each.flatMap { [Int](repeating: $0, count: alike) }
-    }
-}
-
-extension ByteReader {
-    /// The range stream that the rest of the section is.
-    mutating func stream() throws(PackageError) -> RangeDecoder {
-        RangeDecoder(try raw(left))
-    }
-}
-
-extension RangeDecoder {
-    /// To be called when all symbols have been read.
-    func end() throws(PackageError) {
-        guard isFinished else { throw .field(.codeStream, index: 0) }
     }
 }

@@ -10,7 +10,9 @@ struct LevelPredictor: SeriesPredictor {
     var starts: [SeriesStart]
     var packageDigest = [UInt8](repeating: 7, count: 32)
 
-    func profile(_ index: UInt16) -> SeasonalProfile { .flat }
+    var items: [ItemID] { starts.map { $0.item } }
+    func startLevel(index: Int) -> Float { starts[index].level }
+    func factor(on day: BusinessDay, index: Int?) -> Float { 1 }
     func predict(
         index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay
     ) -> Prediction {

@@ -158,7 +158,13 @@ struct BusinessDayTests {
             checkpoints: try service.store.checkpoints(release: 1), hubLevels: [:])
         #expect(!plan.checkpoints.isEmpty)
         // A predictor that answers with the level shows what the recursion came to.
-        let predictor = LevelEcho(asOf: TestPackage.asOf, starts: service.predictor?.starts ?? [])
+        let predictor = LevelEcho(asOf: TestPackage.asOf, starts: service.predictor.map { predictor in
+                predictor.items.enumerated().map { index, item in
+                    SeriesStart(
+                        item: item, level: predictor.startLevel(index: index), scale: 1,
+                        profile: 0)
+                }
+            } ?? [])
         let forecasts = plan.forecasts(for: TestPackage.day(201), by: predictor)
         #expect(forecasts[0].prediction.units == level)
     }
@@ -269,7 +275,9 @@ struct LevelEcho: SeriesPredictor {
     var starts: [SeriesStart]
     var packageDigest = [UInt8](repeating: 7, count: 32)
 
-    func profile(_ index: UInt16) -> SeasonalProfile { .flat }
+    var items: [ItemID] { starts.map { $0.item } }
+    func startLevel(index: Int) -> Float { starts[index].level }
+    func factor(on day: BusinessDay, index: Int?) -> Float { 1 }
     func predict(
         index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay
     ) -> Prediction {

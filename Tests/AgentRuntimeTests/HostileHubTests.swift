@@ -202,7 +202,7 @@ struct HostileHubTests {
         [
             "file": try hub.file(content, named: name),
             "statement": [
-                "arenaBytes": "\(Engine.arenaBytes(for: package))",
+                "arenaBytes": "\(package.arenaBytes())",
                 "release": "\(package.manifest.release)", "family": package.manifest.family,
                 "variant": package.manifest.variant, "store": package.manifest.store?.text ?? "",
             ],

@@ -34,7 +34,7 @@ struct PackageTests {
         let service = try AgentService.start(folder)
         #expect(try outcome(service) == "active")
         let report = try #require(hub.reports.last)
-        #expect(report.running?.arenaBytes == UInt64(Engine.arenaBytes(for: package)))
+        #expect(report.running?.arenaBytes == UInt64(package.arenaBytes()))
         #expect(try service.store.storedForecasts(of: TestPackage.day(1)).count == 3)
         #expect(try AgentService.start(folder).running?.release == 4)
         // Wanted again: nothing to do, nothing to say.
@@ -111,7 +111,8 @@ struct PackageTests {
         let service = try AgentService.start(folder)
         var lying = try TestPackage.model(release: 1)
         lying.manifest.arenaBytes -= 8
-        try hub.offer(lying.encode(), release: 1)
+        try hub.offer(
+            lying.encode(), release: 1, arenaBytes: UInt64(lying.manifest.arenaBytes))
         let lie = try outcome(service)
         #expect(lie.contains("states an arena of"))
         var wrong = try TestPackage.model(release: 2)
@@ -133,7 +134,7 @@ struct PackageTests {
         let service = try AgentService.start(folder)
         try service.set(configuration: Configuration(budgetBytes: 100))
         let package = try TestPackage.model(release: 1)
-        let arena = Engine.arenaBytes(for: package)
+        let arena = package.arenaBytes()
         try hub.offer(package.encode(), release: 1)
         #expect(
             try outcome(service)

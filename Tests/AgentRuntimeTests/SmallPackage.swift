@@ -36,7 +36,7 @@ enum SmallPackage {
                 SeriesStart(item: try ItemID("1"), level: 20, scale: 1, profile: 0)
                     .rounded(keepsScale: false)
             ])
-        package.manifest.arenaBytes = Engine.arenaBytes(for: package)
+        package.manifest.arenaBytes = package.arenaBytes()
         let engine = try Engine(package, budgetBytes: .max)
         let days = (0..<14).map { DemandDay(units: 10 + Int32($0)) }
         let forecast = engine.forecast(index: 0, level: 20, recentDays: days, target: asOf)

@@ -73,7 +73,7 @@ final class TestHub {
         let digest = digest ?? Crypto.sha256(content)
         let statement = PackageStatement(
             digest: digest, packageBytes: UInt64(content.count),
-            arenaBytes: arenaBytes ?? UInt64(package.map { Engine.arenaBytes(for: $0) } ?? 1000),
+            arenaBytes: arenaBytes ?? UInt64(package.map { $0.arenaBytes() } ?? 1000),
             release: release, family: "f", variant: variant, store: store
         ).encoded()
         packages[digest] = content
@@ -189,7 +189,7 @@ enum TestPackage {
             starts: try items.map {
                 SeriesStart(item: try ItemID($0), level: 10, scale: 1, profile: 0)
             })
-        package.manifest.arenaBytes = Engine.arenaBytes(for: package)
+        package.manifest.arenaBytes = package.arenaBytes()
         let engine = try Engine(package, budgetBytes: .max)
         let days = (0..<14).map { DemandDay(units: Int32($0)) }
         let target = asOf.advanced(by: 1)

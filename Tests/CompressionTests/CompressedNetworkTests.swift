@@ -195,8 +195,8 @@ struct CompressedNetworkTests {
         let delivered = try ModelPackage.decode(built.bytes)
         #expect(delivered.network.inputKernel == network.inputKernel)
         #expect(delivered.network.recurrentKernel == network.recurrentKernel)
-        let engine = try Engine(delivered, budgetBytes: delivered.manifest.arenaBytes)
-        try engine.proveGoldenVectors(of: delivered)
+        let engine = try Engine(built.bytes, budgetBytes: delivered.manifest.arenaBytes)
+        try engine.proveGoldenVectors(of: built.bytes)
         let expected = trained.wape(network)
         #expect(abs(try #require(built.accuracy.wape) - expected) < 0.2)
     }

@@ -66,8 +66,8 @@ struct PackageBuilderTests {
         #expect(built.accuracy == replayed)
         // Two of the store's own days, and one in which everything is odd, of an item it does not know.
         #expect(built.package.goldenVectors.map { $0.item == nil } == [false, false, true])
-        let engine = try Engine(built.package, budgetBytes: manifest.arenaBytes)
-        try engine.proveGoldenVectors(of: built.package)
+        let engine = try Engine(built.bytes, budgetBytes: manifest.arenaBytes)
+        try engine.proveGoldenVectors(of: built.bytes)
     }
 
     @Test("A variant that brings its own integers, name and recipe is packed with them")

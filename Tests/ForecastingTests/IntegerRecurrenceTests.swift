@@ -235,25 +235,28 @@ struct IntegerRecurrenceTests {
     func arena(cell: CellKind, units: Int) {
         let counts = ArenaLayout.Counts(
             shape: NetworkShape(cell: cell, inputWidth: 5, units: units), window: 7, profiles: 2,
-            starts: 11, identifierBytes: 23, dayOfMonthFactors: 31, specialDays: 5,
-            persistences: 11)
+            starts: 11, identifierBytes: 23, startsHaveScales: true, dayOfMonthFactors: 31,
+            specialDays: 5, startsHavePersistences: true)
         let layout = ArenaLayout(counts)
         let regions: [(ArenaLayout.Region, Int)] = [
-            (layout.inputKernel, 1), (layout.recurrentKernel, 1),
-            (layout.inputSteps, 4), (layout.row, 4), (layout.bias, 4),
-            (layout.profileFactors, 4), (layout.dayOfMonthFactors, 4), (layout.specialFactors, 4),
-            (layout.startLevels, 4), (layout.startScales, 4), (layout.identifierEnds, 4),
-            (layout.inputMultipliers, 2), (layout.recurrentMultipliers, 2), (layout.sums, 2),
-            (layout.cell, 2), (layout.startProfiles, 2), (layout.specialRules, 2),
-            (layout.window, 1), (layout.denseKernel, 1), (layout.hidden, 1),
-            (layout.identifiers, 1), (layout.startPersistences, 1),
+            (layout.inputKernel, 1), (layout.recurrentKernel, 1), (layout.inputSteps, 4),
+            (layout.bias, 4), (layout.inputMultipliers, 2), (layout.recurrentMultipliers, 2),
+            (layout.denseKernel, 1), (layout.profileFactors, 2), (layout.dayOfMonthFactors, 2),
+            (layout.specialFactors, 2), (layout.specialRules, 2), (layout.startLevels, 4),
+            (layout.startScales, 4), (layout.startProfiles, 2), (layout.startPersistences, 1),
+            (layout.identifiers, 1), (layout.target, 4), (layout.seasons, 4), (layout.sums, 2),
+            (layout.cell, 2), (layout.weekdaysAndMonths, 1), (layout.window, 1),
+            (layout.hidden, 1),
         ]
         var end = 0
         for (region, elementBytes) in regions {
-            #expect(region.offset == end && region.offset.isMultiple(of: elementBytes))
+            end = (end + elementBytes - 1) / elementBytes * elementBytes
+            #expect(region.offset == end)
             end += region.count * elementBytes
         }
         #expect(layout.bytes == end)
+        #expect(layout.networkEnd == layout.profileFactors.offset)
+        #expect(layout.startsEnd == layout.identifiers.offset + 11 + 23)
 
         let (T, I, H, P, S, B, M, D) = (7, 5, units, 2, 11, 23, 31, 5)
         func eights(_ count: Int) -> Int { (count + 7) / 8 * 8 }
@@ -265,11 +268,34 @@ struct IntegerRecurrenceTests {
                 (eights(2 * H) + eights(H), eights(2 * H) + eights(H) + eights(H), 4)
             case .fastGRNN: (eights(H), eights(H) + eights(H), 2)
             }
-        let kernels = R * fours(I) + R * fours(H)
-        let wide = 4 * I + 4 * I + 4 * N + 76 * P + 4 * M + 4 * D + 12 * S
-        let narrow = 2 * R + 2 * R + 2 * eights((A - 1) * H + eights(H)) + 2 * eights(H)
-        let bytes = T * fours(I) + eights(H) + eights(H) + B + S
-        #expect(end == kernels + wide + narrow + 2 * S + 2 * D + bytes)
+        let network = R * fours(I) + R * fours(H) + 4 * I + 4 * N + 4 * R + eights(H)
+        #expect(layout.networkEnd == network)
+        let seasons = 38 * P + 2 * M + 4 * D
+        // Levels begin at a multiple of four.
+        let starts = fours(network + seasons) + 8 * S + 2 * S + S + S + B
+        #expect(layout.startsEnd == starts)
+        let state =
+            4 + 4 * (T + 1) + 2 * eights((A - 1) * H + eights(H)) + 2 * eights(H) + T + 1
+            + T * fours(I) + eights(H)
+        #expect(layout.bytes == fours(starts) + state)
+    }
+
+    @Test("What a later count adds moves nothing before it")
+    func growingLayout() {
+        var counts = ArenaLayout.Counts(
+            shape: NetworkShape(inputWidth: 3, units: 5), window: 14)
+        let network = ArenaLayout(counts)
+        counts.profiles = 3
+        counts.specialDays = 2
+        let seasons = ArenaLayout(counts)
+        #expect(seasons.denseKernel == network.denseKernel)
+        counts.starts = 4
+        let starts = ArenaLayout(counts)
+        #expect(starts.specialRules == seasons.specialRules)
+        counts.identifierBytes = 40
+        let all = ArenaLayout(counts)
+        #expect(all.identifiers.offset == starts.identifiers.offset)
+        #expect(all.startLevels == starts.startLevels)
     }
 
     @Test("Tiles hold every weight once, four of a row side by side, and zeros between")
@@ -298,8 +324,9 @@ struct IntegerRecurrenceTests {
             let network = Self.network(shape, shifts: 5...12, &numbers)
             let counts = ArenaLayout.Counts(
                 shape: shape, window: 2, profiles: 0, starts: 0, identifierBytes: 0)
-            let arena = Arena(ArenaLayout(counts))
-            let integer = IntegerRecurrence(network, in: arena, kernels: .plain)
+            let owner = Arena(ArenaLayout(counts))
+            let arena = owner.view
+            let integer = IntegerRecurrence(network, in: owner, kernels: .plain)
             integer.load(window: [Float](repeating: 1, count: 6))
             _ = integer.run()
             let kernels = [arena.layout.inputKernel, arena.layout.recurrentKernel]

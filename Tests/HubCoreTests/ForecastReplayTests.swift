@@ -10,7 +10,7 @@ struct ForecastReplayTests {
     private static func day(_ offset: Int) -> BusinessDay { asOf.advanced(by: offset) }
 
     /// The network's weights depend on `seed`.
-    private static func package(seed: Int = 0) throws -> ModelPackage {
+    private static func package(seed: Int = 0) throws -> [UInt8] {
         let spec = FeatureSpec(
             form: .profile, window: 7, levelRate: 0.25, inputs: [], output: .logResidual)
         var network = IntegerNetwork(shape: NetworkShape(inputWidth: 1, units: 2))
@@ -24,8 +24,7 @@ struct ForecastReplayTests {
                 store: try StoreID("1"), asOf: asOf, release: 3),
             network: network, profiles: [.flat],
             starts: [SeriesStart(item: try ItemID("a"), level: 10, scale: 1, profile: 0)])
-        package.manifest.arenaBytes = Engine.arenaBytes(for: package)
-        return package
+        return package.encodeStatingArena()
     }
 
     /// 20 days before the as-of day and 10 after it; `a` sells its day's number, `b` nothing.
@@ -54,7 +53,7 @@ struct ForecastReplayTests {
     private static func forecast(
         of item: String = "a", level: Float? = nil, closed: Int? = nil
     ) throws -> DeviceForecast {
-        let package = try package()
+        let package = try ModelPackage.decode(package())
         let engine = try Engine(package, budgetBytes: .max)
         func demand(_ offset: Int) -> DemandDay {
             offset == closed ? .closed : DemandDay(units: item == "a" ? 20 + Int32(offset) : 0)
@@ -81,8 +80,8 @@ struct ForecastReplayTests {
         _ forecast: DeviceForecast, _ ledger: StoreLedger? = nil
     ) throws -> ReplayVerdict {
         let candidates = [
-            try ReplayPackage(try package(seed: 1), digest: [UInt8](repeating: 8, count: 32)),
-            try ReplayPackage(try package(), digest: digest),
+            try ReplayPackage(file: try package(seed: 1), digest: [UInt8](repeating: 8, count: 32)),
+            try ReplayPackage(file: try package(), digest: digest),
         ]
         return try replay(try ledger ?? Self.ledger()).verdict(forecast, candidates: candidates)
     }
@@ -137,7 +136,7 @@ struct ForecastReplayTests {
             try Self.replay(try Self.ledger()).verdict(forecast, candidates: [])
                 == .impossible(.packageUnknown(release: 3)))
         let other = try ReplayPackage(
-            try Self.package(seed: 1), digest: [UInt8](repeating: 8, count: 32))
+            file: try Self.package(seed: 1), digest: [UInt8](repeating: 8, count: 32))
         #expect(
             try Self.replay(try Self.ledger()).verdict(forecast, candidates: [other])
                 == .impossible(.inputsChanged))

@@ -54,11 +54,7 @@ struct CodingTests {
     func packed() throws {
         for (name, weights) in Self.samples(seed: 1) {
             let bytes = PackedCoding.encode(weights)
-            var reader = ByteReader(bytes, section: .network)
-            #expect(
-                try PackedCoding.decode(count: weights.count, from: &reader, index: 0) == weights,
-                "\(name)")
-            #expect(reader.left == 0, "\(name)")
+            #expect(try Coded.read(bytes, weights.count, PackedCoding.decode) == weights, "\(name)")
         }
         // A count, the values, and the elements: 41 bits; 1,001 trits by fives; 64 digits to base 5 by threes; nothing.
         let sizes = [
@@ -75,11 +71,7 @@ struct CodingTests {
     func huffman() throws {
         for (name, weights) in Self.samples(seed: 2) {
             let bytes = HuffmanCoding.encode(weights)
-            var reader = ByteReader(bytes, section: .network)
-            #expect(
-                try HuffmanCoding.decode(count: weights.count, from: &reader, index: 0) == weights,
-                "\(name)")
-            #expect(reader.left == 0, "\(name)")
+            #expect(try Coded.read(bytes, weights.count, HuffmanCoding.decode) == weights, "\(name)")
         }
     }
 
@@ -180,15 +172,11 @@ struct CodingTests {
         var encoder = RangeEncoder()
         coding.encode(weights, into: &encoder)
         let stream = encoder.finish()
-        var decoder = RangeDecoder(stream[...])
-        #expect(coding.decode(count: weights.count, from: &decoder) == weights, "\(name)")
-        #expect(decoder.isFinished, "\(name)")
+        #expect(Coded.weights(weights.count, coding, stream) == weights, "\(name)")
         // Nothing shorter, longer or otherwise ended is the same weights.
         for wrong in [stream.dropLast(), stream + [0], stream + [1]] as [[UInt8]]
         where wrong != stream {
-            var decoder = RangeDecoder(wrong[...])
-            let found = coding.decode(count: weights.count, from: &decoder)
-            #expect(found != weights || !decoder.isFinished, "\(name)")
+            #expect(Coded.weights(weights.count, coding, wrong) != weights, "\(name)")
         }
     }
 
@@ -214,9 +202,7 @@ struct CodingTests {
         coding.encode(row.numbers, into: &encoder)
         let stream = encoder.finish()
         #expect(stream == RawPackage.bytes(hex: row.hex))
-        var decoder = RangeDecoder(stream[...])
-        #expect(coding.decode(count: row.numbers.count, from: &decoder) == row.numbers)
-        #expect(decoder.isFinished)
+        #expect(Coded.numbers(row.numbers.count, coding, stream) == row.numbers)
     }
 
     @Test("The range stream takes what its priors promise, and a byte to end")
@@ -229,9 +215,11 @@ struct CodingTests {
         let stream = encoder.finish()
         // 10,000 · log2(3) bits.
         #expect(stream.count >= 1_981 && stream.count <= 1_983)
-        var decoder = RangeDecoder(stream[...])
-        #expect(symbols.allSatisfy { decoder.symbol(of: 3) == $0 })
-        #expect(decoder.isFinished)
+        stream.withUnsafeBufferPointer { stream in
+            var decoder = RangeDecoder(stream)
+            #expect(symbols.allSatisfy { decoder.symbol(of: 3) == $0 })
+            #expect(decoder.isFinished)
+        }
     }
 
     @Test("The cost that codings are chosen by is what the stream then takes")
@@ -257,9 +245,7 @@ struct CodingTests {
         let coding = RangeNumbers.cheapest([3_200, 3_200, 3_200]).coding
         coding.encode([3_200, 3_200, 3_200], into: &encoder)
         #expect(encoder.finish().isEmpty)
-        var decoder = RangeDecoder([])
-        #expect(coding.decode(count: 3, from: &decoder) == [3_200, 3_200, 3_200])
-        #expect(decoder.isFinished)
+        #expect(Coded.numbers(3, coding, []) == [3_200, 3_200, 3_200])
     }
 
     static let numberSamples: [[Int]] = {
@@ -280,9 +266,7 @@ struct CodingTests {
         let coding = RangeNumbers.cheapest(numbers).coding
         var encoder = RangeEncoder()
         coding.encode(numbers, into: &encoder)
-        var decoder = RangeDecoder(encoder.finish()[...])
-        #expect(coding.decode(count: numbers.count, from: &decoder) == numbers)
-        #expect(decoder.isFinished)
+        #expect(Coded.numbers(numbers.count, coding, encoder.finish()) == numbers)
     }
 
     @Test(
@@ -298,11 +282,8 @@ struct CodingTests {
                 for _ in 0..<Int.random(in: 1...3, using: &numbers) {
                     ModelPackageTests.mutate(&bytes, &numbers)
                 }
-                var reader = ByteReader(bytes, section: .network)
-                let found =
-                    huffman
-                    ? try? HuffmanCoding.decode(count: weights.count, from: &reader, index: 0)
-                    : try? PackedCoding.decode(count: weights.count, from: &reader, index: 0)
+                let found = try? Coded.read(
+                    bytes, weights.count, huffman ? HuffmanCoding.decode : PackedCoding.decode)
                 #expect(found == nil || found?.count == weights.count)
             }
             let coding = RangeWeights(
@@ -312,9 +293,62 @@ struct CodingTests {
             let stream = (0..<Int.random(in: 0...60, using: &numbers)).map { _ in
                 UInt8.random(in: 0...255, using: &numbers)
             }
-            var decoder = RangeDecoder(stream[...])
-            let found = coding.decode(count: weights.count, from: &decoder)
+            let found = Coded.weights(weights.count, coding, stream)
             #expect(found == nil || found?.count == weights.count)
+        }
+    }
+}
+
+/// Tensors read back as a package's reader does.
+enum Coded {
+    typealias Decode = (Int, inout ByteReader, Int, PlaceWeight) throws(PackageError) -> Void
+
+    /// - Returns: nil where elements come otherwise than once each and in order, or bytes are left.
+    static func read(_ bytes: [UInt8], _ count: Int, _ decode: Decode) throws -> [Int8]? {
+        try bytes.withUnsafeBufferPointer { bytes in
+            var reader = ByteReader(bytes, section: .network)
+            var weights: [Int8] = []
+            var isOrdered = true
+            try decode(count, &reader, 0) { index, weight in
+                isOrdered = isOrdered && index == weights.count
+                weights.append(weight)
+            }
+            return isOrdered && reader.left == 0 ? weights : nil
+        }
+    }
+
+    /// - Returns: nil where the stream is not what an encoder writes for as many.
+    static func weights(_ count: Int, _ coding: RangeWeights, _ stream: [UInt8]) -> [Int8]? {
+        var head = ByteWriter()
+        head.byte(7 | coding.flags << 4)
+        coding.write(to: &head)
+        var weights: [Int8] = []
+        return (head.bytes + stream).withUnsafeBufferPointer { bytes in
+            var reader = ByteReader(bytes, section: .network)
+            do {
+                let reading = try WeightsReading(count: count, index: 0, from: &reader) { _, _ in }
+                var decoder = RangeDecoder(try reader.raw(reader.left))
+                try reading.read(&decoder) { _, weight in weights.append(weight) }
+                return decoder.isFinished ? weights : nil
+            } catch { return nil }
+        }
+    }
+
+    static func numbers(_ count: Int, _ coding: RangeNumbers, _ stream: [UInt8]) -> [Int]? {
+        var head = ByteWriter()
+        head.byte(8 | UInt8(coding.zeroBits) << 4)
+        coding.write(to: &head)
+        var numbers: [Int] = []
+        return (head.bytes + stream).withUnsafeBufferPointer { bytes in
+            var reader = ByteReader(bytes, section: .network)
+            do {
+                let reading = try NumbersReading(
+                    count: count, plain: nil, within: .min ... .max, index: 0, from: &reader
+                ) { _, _ in }
+                var decoder = RangeDecoder(try reader.raw(reader.left))
+                try reading.read(&decoder) { _, number in numbers.append(number) }
+                return decoder.isFinished ? numbers : nil
+            } catch { return nil }
         }
     }
 }

@@ -68,8 +68,7 @@ enum PackageFixtures {
             }
             package.starts.append(start)
         }
-        package.manifest.arenaBytes = Engine.arenaBytes(for: package)
-        let engine = try Engine(package, budgetBytes: .max)
+        let engine = try Engine(package.encodeStatingArena(), budgetBytes: .max)
         for index in 0..<3 {
             let days = (0..<14).map { day -> DemandDay in
                 if index == 2, day % 5 == 0 { return day == 0 ? .unknown : .closed }
@@ -84,6 +83,7 @@ enum PackageFixtures {
                     item: item, level: 35.5, target: target, recentDays: days,
                     networkOutput: forecast.networkOutput, units: forecast.units))
         }
+        _ = package.encodeStatingArena()
         return package
     }
 

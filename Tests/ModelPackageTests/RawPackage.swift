@@ -8,7 +8,8 @@ struct RawPackage: Sendable {
         var bytes: [UInt8]
     }
 
-    var header: [UInt8] = [0x53, 0x48, 0x50, 0x4B, 2]
+    /// Magic, version, and an arena of 288 bytes.
+    var header: [UInt8] = [0x53, 0x48, 0x50, 0x4B, 2, 0xA0, 2]
     /// By tag; in the file's order.
     var sections: [(tag: UInt8, fields: [Field])] = [
         (
@@ -28,7 +29,6 @@ struct RawPackage: Sendable {
                 Field(name: "store", bytes: [2] + Array("s7".utf8)),
                 Field(name: "as of", bytes: [0xA0, 0x9C, 1]),  // 20,000
                 Field(name: "release", bytes: [0xAC, 2]),  // 300
-                Field(name: "arena", bytes: [0xA0, 2]),  // 288
                 Field(name: "wape", bytes: [0x81, 1]),  // 128
                 Field(name: "mape", bytes: [0]),
                 Field(name: "bias", bytes: [6]),  // -3
@@ -67,7 +67,7 @@ struct RawPackage: Sendable {
             ]
         ),
         (
-            4,
+            5,
             [
                 Field(name: "start count", bytes: [2]),
                 Field(name: "item runs", bytes: [1, 9, 1]),  // 9, 10
@@ -77,7 +77,7 @@ struct RawPackage: Sendable {
             ]
         ),
         (
-            5,
+            6,
             [
                 Field(name: "golden count", bytes: [1]),
                 Field(name: "golden item", bytes: [2]),  // 1
@@ -117,9 +117,9 @@ struct RawPackage: Sendable {
         raw.sections[3].fields.insert(
             Field(name: "persistences", bytes: [8, 63, 2, 0xFF, 1]), at: end)  // from -128
         raw["start stream"] = bytes(hex: RangeStreams.startsWithPersistences)
-        raw.sections.append(
+        raw.sections.insert(
             (
-                6,
+                4,
                 [
                     Field(name: "days of the month", bytes: [31]),
                     Field(name: "day factors", bytes: [8, 0, 0, 0xFE, 0xFF, 7]),  // all 65,535
@@ -130,7 +130,7 @@ struct RawPackage: Sendable {
                     Field(name: "special factors", bytes: [0xD8, 0, 0, 2]),  // 8192
                     Field(name: "calendar stream", bytes: []),
                 ]
-            ))
+            ), at: 3)
         return raw
     }
 
