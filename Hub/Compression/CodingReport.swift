@@ -28,7 +28,8 @@ package struct CodingReport: Sendable {
             do { bytes = try PackageBytes(of: file) } catch { throw .invalid(error) }
             rows.append(
                 Row(
-                    coding: coding, fileBytes: file.count, networkBytes: bytes[.network] + bytes[.kernels],
+                    coding: coding, fileBytes: file.count,
+                    networkBytes: bytes[.network] + bytes[.kernels],
                     decodeNanoseconds: try PackageTimer.decodeNanoseconds(of: file),
                     decodeBytes: bytes.arena))
         }

@@ -212,7 +212,8 @@ package final class PackageBuilder {
     }
 
     /// Two ordinary days, and one with everything odd in it, of an item the package does not know.
-    private func goldenVectors(_ engine: borrowing Engine, package: ModelPackage) -> [GoldenVector] {
+    private func goldenVectors(_ engine: borrowing Engine, package: ModelPackage) -> [GoldenVector]
+    {
         let store = package.manifest.store
         let days = calibrationDays.filter { store == nil || $0.store == store }
         var chosen: [(item: Int?, level: Float, target: BusinessDay, days: [DemandDay])] = []

@@ -34,7 +34,9 @@ package enum PackageTimer {
         var arenaBytes = try Engine(file, budgetBytes: .max).arenaBytes
         let least = least {
             // It was read a moment ago.
-            if let engine = try? Engine(file, budgetBytes: .max) { arenaBytes &+= engine.arenaBytes }
+            if let engine = try? Engine(file, budgetBytes: .max) {
+                arenaBytes &+= engine.arenaBytes
+            }
         }
         precondition(arenaBytes != 0)
         return least

@@ -64,7 +64,8 @@ package struct ArenaView {
         precondition(
             region.count == 0
                 || region.offset % stride == 0
-                    && region.offset + region.count * stride <= layout.bytes)
+                    && region.offset + region.count * stride <= layout.bytes
+        )
         return UnsafeMutableBufferPointer(
             start: (base + region.offset).assumingMemoryBound(to: Element.self),
             count: region.count)

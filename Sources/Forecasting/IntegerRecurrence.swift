@@ -195,7 +195,8 @@ package struct IntegerRecurrence {
         case .fastGRNN:
             GateKernels.stepFastGRNN(
                 sums: sums, zeta: scales.zeta, nu: scales.nu, cell: &cell, hidden: &hidden,
-                cellFractionBits: scales.cellFractionBits, hiddenFractionBits: scales.hiddenFractionBits)
+                cellFractionBits: scales.cellFractionBits,
+                hiddenFractionBits: scales.hiddenFractionBits)
         }
     }
 

@@ -37,15 +37,20 @@ struct PackageReading {
     func read<Sink: PackageSink & ~Copyable>(into sink: inout Sink) throws(PackageError) {
         let spec = try readManifest(into: &sink)
         guard
-            try with(.network, &sink, { reader, sink throws(PackageError) in
-                try readNetwork(&reader, spec, &sink)
-            })
+            try with(
+                .network, &sink,
+                { reader, sink throws(PackageError) in
+                    try readNetwork(&reader, spec, &sink)
+                })
         else { throw .missingSection(.network) }
         var profiles = 0
-        if try with(.profiles, &sink, { reader, sink throws(PackageError) in
-            guard spec.form == .profile else { throw .field(.profileCount, index: 0) }
-            profiles = try readProfiles(&reader, &sink)
-        }) == false, spec.form == .profile {
+        if try with(
+            .profiles, &sink,
+            { reader, sink throws(PackageError) in
+                guard spec.form == .profile else { throw .field(.profileCount, index: 0) }
+                profiles = try readProfiles(&reader, &sink)
+            }) == false, spec.form == .profile
+        {
             throw .missingSection(.profiles)
         }
         _ = try with(.calendar, &sink) { reader, sink throws(PackageError) in

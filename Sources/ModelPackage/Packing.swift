@@ -75,7 +75,8 @@ package enum PackingDictionary {
     /// From a golden vector: an item without a start, its level 4, a day on, and everything odd in its window.
     private static var oddDays: InlineArray<24, UInt8> {
         [
-            0, 0, 0, 0x80, 0x40, 2, 0xC2, 0x84, 0x3D, 1, 2, 0, 3, 0x0B, 5, 0xC2, 0x84, 0x3D, 1, 2, 0,
+            0, 0, 0, 0x80, 0x40, 2, 0xC2, 0x84, 0x3D, 1, 2, 0, 3, 0x0B, 5, 0xC2, 0x84, 0x3D, 1, 2,
+            0,
             3, 0x0B, 5,
         ]
     }

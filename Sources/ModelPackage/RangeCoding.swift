@@ -194,7 +194,8 @@ struct RangeNumbersDecoder: ~Copyable {
         guard let symbol = stream.symbol(table), let low = stream.raw(bits: coding.rawBits)
         else { return nil }
         // At most 2^31 + 2^7 · 2^24, times 2^15: below 2^47.
-        return (Int64(coding.center) + Int64(symbol - coding.middle) << Int64(coding.rawBits)
+        return
+            (Int64(coding.center) + Int64(symbol - coding.middle) << Int64(coding.rawBits)
             + Int64(low)) << Int64(coding.zeroBits)
     }
 }

@@ -158,7 +158,9 @@ struct BusinessDayTests {
             checkpoints: try service.store.checkpoints(release: 1), hubLevels: [:])
         #expect(!plan.checkpoints.isEmpty)
         // A predictor that answers with the level shows what the recursion came to.
-        let predictor = LevelEcho(asOf: TestPackage.asOf, starts: service.predictor.map { predictor in
+        let predictor = LevelEcho(
+            asOf: TestPackage.asOf,
+            starts: service.predictor.map { predictor in
                 predictor.items.enumerated().map { index, item in
                     SeriesStart(
                         item: item, level: predictor.startLevel(index: index), scale: 1,

@@ -71,7 +71,8 @@ struct CodingTests {
     func huffman() throws {
         for (name, weights) in Self.samples(seed: 2) {
             let bytes = HuffmanCoding.encode(weights)
-            #expect(try Coded.read(bytes, weights.count, HuffmanCoding.decode) == weights, "\(name)")
+            #expect(
+                try Coded.read(bytes, weights.count, HuffmanCoding.decode) == weights, "\(name)")
         }
     }
 
