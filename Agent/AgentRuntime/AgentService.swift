@@ -337,7 +337,7 @@ package final class AgentService {
             measured = references
             if let predictor {
                 EngineTiming.add(
-                    predictor.engine, digest: digest, asOf: predictor.asOf, to: &measured)
+                    predictor.engine, digest: digest, to: &measured)
             }
         }
         measurement = measured

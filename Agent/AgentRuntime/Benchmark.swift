@@ -9,15 +9,13 @@ package enum Benchmark {
     package static func run(content: [UInt8]?) -> JSONValue {
         var measurement = EngineTiming.references()
         guard let content else { return answer(measurement, package: []) }
-        let package: ModelPackage
-        do { package = try ModelPackage.decode(content) } catch {
+        let manifest: Manifest
+        do { manifest = try Manifest(of: content) } catch {
             return AgentService.failure(.failed("not a package: " + error.message))
         }
         do {
-            let engine = try Engine(package, budgetBytes: .max)
-            EngineTiming.add(
-                engine, digest: Crypto.sha256(content), asOf: package.manifest.asOf,
-                to: &measurement)
+            let engine = try Engine(content, budgetBytes: .max)
+            EngineTiming.add(engine, digest: Crypto.sha256(content), to: &measurement)
         } catch {
             return AgentService.failure(
                 .refused("the package cannot run here: " + error.message))
@@ -25,8 +23,8 @@ package enum Benchmark {
         return answer(
             measurement,
             package: [
-                .init("family", .string(package.manifest.family)),
-                .init("variant", .string(package.manifest.variant)),
+                .init("family", .string(manifest.family)),
+                .init("variant", .string(manifest.variant)),
             ])
     }
 

@@ -24,8 +24,7 @@ package enum EngineTiming {
             isExtreme: false)
         let layout = ArenaLayout(
             ArenaLayout.Counts(
-                shape: reference.shape, window: reference.window, profiles: 0, starts: 0,
-                identifierBytes: 0))
+                shape: reference.shape, window: reference.window))
         let recurrence = IntegerRecurrence(EngineTrial.network(of: reference), in: Arena(layout))
         var values = [Float](repeating: 0, count: reference.window * batchCount)
         for i in values.indices { values[i] = Float(i % 61) / 30 - 1 }
@@ -48,21 +47,26 @@ package enum EngineTiming {
 
     /// Forecasts of a package at work, features included, for its items in turn.
     static func add(
-        _ engine: Engine, digest: [UInt8], asOf: BusinessDay, to measurement: inout Measurement
+        _ engine: borrowing Engine, digest: [UInt8], to measurement: inout Measurement
     ) {
         var days: [DemandDay] = []
         for day in 0..<engine.spec.window { days.append(DemandDay(units: Int32(3 + day % 5))) }
-        let target = asOf.advanced(by: 1)
-        func forecast(_ series: Int) {
-            let index = engine.itemCount > 0 ? series % engine.itemCount : nil
-            _ = engine.forecast(
-                index: index, level: index.map { engine.startLevel(index: $0) } ?? 5,
-                recentDays: days, target: target)
+        let target = engine.asOf.advanced(by: 1)
+        let first = engine.itemCount > 0 ? 0 : nil
+        let level = first.map { engine.startLevel(index: $0) } ?? 5
+        func batch() {
+            engine.forecast(count: batchCount, target: target) { series, window in
+                let index = engine.itemCount > 0 ? series % engine.itemCount : nil
+                for day in days.indices { window[day] = days[day] }
+                return (index, index.map { engine.startLevel(index: $0) } ?? 5)
+            } each: { _, _ in
+            }
         }
-        func batch() { for series in 0..<batchCount { forecast(series) } }
         measurement.packageDigest = digest
         measurement.arenaBytes = UInt64(engine.arenaBytes)
-        measurement.packageNanoseconds = nanoseconds(each: 1) { forecast(0) }
+        measurement.packageNanoseconds = nanoseconds(each: 1) {
+            _ = engine.forecast(index: first, level: level, recentDays: days, target: target)
+        }
         measurement.packageBatchNanoseconds = nanoseconds(each: batchCount, batch)
         measurement.packageNanojoules = nanojoules(batch)
     }

@@ -41,7 +41,7 @@ struct BenchmarkTests {
         let content = package.encode()
         let timed = try #require(Benchmark.run(content: content)["package"])
         for member in Self.members { #expect(try #require(Self.number(timed, member)) > 0) }
-        #expect(Self.number(timed, "arenaBytes") == UInt64(Engine.arenaBytes(for: package)))
+        #expect(Self.number(timed, "arenaBytes") == UInt64(package.arenaBytes()))
         #expect(timed["digest"] == .text(Hex.text(Crypto.sha256(content))))
         #expect(Benchmark.run(content: [0])["ok"] == .bool(false))
     }
@@ -66,7 +66,7 @@ struct BenchmarkTests {
         let measured = try #require(hub.registers.last?.measured)
         #expect(measured.packageDigest == Crypto.sha256(content))
         #expect(measured.packageNanoseconds > 0 && measured.packageBatchNanoseconds > 0)
-        #expect(measured.arenaBytes == UInt64(Engine.arenaBytes(for: package)))
+        #expect(measured.arenaBytes == UInt64(package.arenaBytes()))
         #expect(measured.smallNanoseconds == references.smallNanoseconds)
         // Once measured it is no news.
         #expect(!service.registrationChanged)
