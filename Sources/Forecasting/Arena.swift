@@ -14,8 +14,9 @@ package final class Arena {
     package var view: ArenaView { ArenaView(layout: layout, base: memory.base) }
 }
 
-/// The block itself, zeroed, freed when its owner goes.
-package struct ArenaMemory: ~Copyable {
+/// The block itself, zeroed, freed when its owner goes. Public for the one reason that Embedded Swift sees a deinit of no
+/// other from the modules above.
+public struct ArenaMemory: ~Copyable {
     package let base: UnsafeMutableRawPointer
     package let bytes: Int
 

@@ -78,7 +78,9 @@ enum ItemList {
         let index = items
         let before = last
         try item.withBytes { utf8 throws(PackageError) in
-            do { try ItemID.check(utf8) } catch { throw .field(.item, index: index) }
+            do throws(IdentifierError) { try ItemID.check(utf8) } catch {
+                throw .field(.item, index: index)
+            }
             try before.withBytes { before throws(PackageError) in
                 guard index == 0 || ItemID.precedes(before, utf8) else {
                     throw .field(.itemOrder, index: index)
