@@ -66,12 +66,16 @@ package final class EnginePredictor: SeriesPredictor {
                 bytes: UInt64(content.count), digest: Crypto.sha256(content))
         } catch { throw UnusablePackage(.download(error.explanation)) }
         let manifest: Manifest
-        do { manifest = try Manifest(of: content) } catch {
+        let memoryBytes: Int
+        do {
+            manifest = try Manifest(of: content)
+            memoryBytes = try PackageBytes(of: content).memory
+        } catch {
             throw UnusablePackage(.package(error.message))
         }
         do {
             try stated.checkManifest(
-                arenaBytes: UInt64(manifest.arenaBytes), release: manifest.release,
+                arenaBytes: UInt64(memoryBytes), release: manifest.release,
                 family: manifest.family, variant: manifest.variant, store: manifest.store?.text)
         } catch { throw UnusablePackage(.package(error.explanation)) }
         return manifest

@@ -11,6 +11,12 @@ package struct BuiltPackage: Sendable {
     package var accuracy: Accuracy
     /// Of the float network on the same days.
     package var floatAccuracy: Accuracy
+
+    /// What a device needs for it: the arena, and the file where kernels run in it.
+    package var memoryBytes: Int {
+        // The file was read when it was built.
+        (try? PackageBytes(of: bytes).memory) ?? package.manifest.arenaBytes
+    }
 }
 
 /// Makes a family's packages: family × variant × store, and for any store.

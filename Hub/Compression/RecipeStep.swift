@@ -57,7 +57,7 @@ package enum RecipeStep: Equatable, Hashable, Sendable {
     package enum Scale: String, CaseIterable, Sendable { case row, gate, tensor }
     package enum Range: String, CaseIterable, Sendable { case minmax, percentile, error }
     package enum Coding: String, CaseIterable, Sendable {
-        case smallest, zlib, packed, huffman, range
+        case smallest, zlib, packed, huffman, range, tiles
     }
     package enum Rank: Equatable, Hashable, Sendable {
         case fixed(Int)

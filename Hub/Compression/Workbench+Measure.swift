@@ -31,7 +31,7 @@ extension Workbench {
             isQuantized: piece.integer != nil, articleBytes: piece.articleBytes,
             fileBytes: largest.bytes.count,
             payloadBytes: try PackageBytes(of: largest.bytes).payload,
-            arenaBytes: largest.package.manifest.arenaBytes,
+            arenaBytes: largest.memoryBytes,
             nanoseconds: try PackageTimer.forecastNanoseconds(of: largest.package),
             decodeNanoseconds: try PackageTimer.decodeNanoseconds(of: largest.bytes),
             decodeBytes: try PackageBytes(of: largest.bytes).arena,

@@ -128,6 +128,7 @@ extension RecipeStep.Coding {
         case .packed: .packed
         case .huffman: .huffman
         case .range: .range
+        case .tiles: .tiles
         }
     }
 }

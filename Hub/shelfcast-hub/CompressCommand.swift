@@ -18,7 +18,7 @@ struct CompressCommand: AsyncParsableCommand {
                           [lesson=features|relations truth=0.5]
               integers    int8, int4, ternary, binary [scale=row|gate|tensor
                           range=minmax|percentile|error windows=256], qat int8; fp16
-              coding      smallest (the default), zlib, packed, huffman, range
+              coding      smallest (the default), zlib, packed, huffman, range, tiles
             """,
         subcommands: [
             CompressRunCommand.self, CompressArticleCommand.self, CompressSearchCommand.self,

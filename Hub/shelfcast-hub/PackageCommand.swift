@@ -114,7 +114,7 @@ struct PackageBuildCommand: HubCommand {
         let digest = Array(SHA256.hash(data: built.bytes))
         let statement = PackageStatement(
             digest: digest, packageBytes: UInt64(built.bytes.count),
-            arenaBytes: UInt64(manifest.arenaBytes), release: manifest.release,
+            arenaBytes: UInt64(built.memoryBytes), release: manifest.release,
             family: manifest.family, variant: manifest.variant, store: manifest.store?.text ?? ""
         ).encoded()
         let float = variant.evaluation
@@ -123,7 +123,7 @@ struct PackageBuildCommand: HubCommand {
         return PackageRecord(
             digest: digest, family: manifest.family, variant: manifest.variant,
             store: manifest.store, release: manifest.release, packageBytes: built.bytes.count,
-            arenaBytes: manifest.arenaBytes,
+            arenaBytes: built.memoryBytes,
             parameterCount: variant.parameters.shape.parameterCount,
             requiredFeatures: manifest.requiredFeatures, wape: accuracy.wape ?? 100,
             mape: accuracy.mape ?? 100, bias: accuracy.bias ?? 0, floatWAPE: float.wape ?? 100,

@@ -6,6 +6,8 @@ package struct PackageBytes: Equatable, Sendable {
     package internal(set) var total = 0
     /// What the file says a device's arena takes: all of reading and running it.
     package internal(set) var arena = 0
+    /// What a device needs for it: the arena, and the file where kernels run in it.
+    package var memory: Int { arena + (self[.kernels] > 0 ? total : 0) }
     private var bySection = [Int](repeating: 0, count: PackageSection.allCases.count)
 
     init() {}

@@ -38,7 +38,8 @@ import Training
             "lstm6 epochs=2 form=calendar | fold | int8", "lstm6 epochs=2 | fp16 | int8",
             "lstm6 epochs=2 | int8 scale=tensor range=percentile",
             "lstm6 epochs=2 | int4 scale=gate range=error", "lstm6 epochs=2 | ternary",
-            "lstm6 epochs=2 | binary | packed", "gru6 epochs=2 | qat int4 epochs=1 | huffman",
+            "lstm6 epochs=2 | binary | packed", "lstm6 epochs=2 | tiles",
+            "gru6 epochs=2 | qat int4 epochs=1 | huffman",
             "fastgrnn6 epochs=2 | qat ternary epochs=1 | range",
             "lstm3 epochs=2 | distill from=lstm6x2 epochs=1 | int8 | zlib",
             "lstm3 epochs=2 | distill from=lstm6 lesson=features epochs=1 | int8",
@@ -53,7 +54,8 @@ import Training
         let built = try builder.build(
             variant: 0, store: family.starts[0].store, release: 1)
         #expect(built.package.manifest.recipe == recipe.text)
-        let engine = try Engine(built.bytes, budgetBytes: built.package.manifest.arenaBytes)
+        let engine = try Engine(
+            built.bytes, budgetBytes: try PackageBytes(of: built.bytes).memory)
         try engine.proveGoldenVectors(of: built.bytes)
         // The network is the recipe's, and it forecasts.
         let integer = try #require(piece.integer)
