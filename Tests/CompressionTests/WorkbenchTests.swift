@@ -38,7 +38,7 @@ import Training
             "lstm6 epochs=2 form=calendar | fold | int8", "lstm6 epochs=2 | fp16 | int8",
             "lstm6 epochs=2 | int8 scale=tensor range=percentile",
             "lstm6 epochs=2 | int4 scale=gate range=error", "lstm6 epochs=2 | ternary",
-            "lstm6 epochs=2 | binary | packed", "lstm6 epochs=2 | tiles",
+            "lstm6 epochs=2 | binary | packed", "lstm6 epochs=2 | int8 | tiles",
             "gru6 epochs=2 | qat int4 epochs=1 | huffman",
             "fastgrnn6 epochs=2 | qat ternary epochs=1 | range",
             "lstm3 epochs=2 | distill from=lstm6x2 epochs=1 | int8 | zlib",
