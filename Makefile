@@ -5,16 +5,18 @@
 # make agent-aarch64           the same for ARM, cross-compiled: .build/agent/shelfcast-agent-aarch64
 # make cross-aarch64 PRODUCT=p  any product of what a device runs: .build/agent/p-aarch64
 # make hub      the hub, optimised: .build/release/shelfcast-hub
-# make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=train|accuracy|import]
+# make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=engine|train|accuracy|article|import]
 # make setup    installs what a build needs and this machine lacks (the others call it)
 # make clean    removes what was built
 #
 # SALES=path/to.csv[.gz]   the demo's sales instead of the sample
 # SALES_DATA=folder        the reference sales data for tests and benchmarks (default ../shared/data)
+# PEERS=folder             the programs that the engine is measured beside (default ../shared/peers)
 
 SALES ?=
 ONLY ?=
 export SALES_DATA ?= $(CURDIR)/../shared/data
+export PEERS ?= $(CURDIR)/../shared/peers
 export SHELFCAST_PYTHON ?= $(CURDIR)/.venv/bin/python3
 AGENT := .build/agent/shelfcast-agent
 
@@ -54,7 +56,7 @@ cross-%: setup
 hub: setup
 	swift build -c release --product shelfcast-hub
 
-bench: setup hub agent
+bench: setup .venv/complete hub agent
 	swift build -c release --product shelfcast-bench
 	.build/release/shelfcast-bench $(if $(ONLY),--only $(ONLY))
 

@@ -11,9 +11,7 @@ enum ImportGroup {
             report.skip("import", because: "there is no \(hub): make hub")
             return
         }
-        let directory = NSTemporaryDirectory() + "/shelfcast-bench-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(
-            atPath: directory, withIntermediateDirectories: true)
+        let directory = try Program.temporaryFolder()
         defer { try? FileManager.default.removeItem(atPath: directory) }  // only a leftover
         for order in [Order.bySeries, .byDate] {
             let file = "\(directory)/\(order).csv"
@@ -22,8 +20,8 @@ enum ImportGroup {
             var peak = 0.0
             for number in 1...runs {
                 let data = "\(directory)/\(order)-\(number)"
-                _ = try measure(["init", "--data", data])
-                let measured = try measure(["sales", "import", file, "--data", data])
+                _ = try Program.run(hub, ["init", "--data", data])
+                let measured = try Program.run(hub, ["sales", "import", file, "--data", data])
                 seconds.append(measured.seconds)
                 peak = max(peak, measured.peakMegabytes)
             }
@@ -69,39 +67,5 @@ enum ImportGroup {
             }
         }
         try text.write(toFile: path, atomically: false, encoding: .utf8)
-    }
-
-    private struct Failure: Error, CustomStringConvertible {
-        var description: String
-    }
-
-    /// Runs the hub, its output thrown away.
-    private static func measure(
-        _ arguments: [String]
-    ) throws -> (seconds: Double, peakMegabytes: Double) {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        for descriptor in [STDOUT_FILENO, STDERR_FILENO] {
-            posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_WRONLY, 0)
-        }
-        var vector = ([hub] + arguments).map { strdup($0) } + [nil]
-        defer { for word in vector { free(word) } }
-        let start = ContinuousClock.now
-        var process: pid_t = 0
-        guard posix_spawn(&process, hub, &actions, nil, &vector, environ) == 0 else {
-            throw Failure(description: "cannot start \(hub)")
-        }
-        var status: Int32 = 0
-        var usage = rusage()
-        while wait4(process, &status, 0, &usage) < 0 {
-            guard errno == EINTR else { throw Failure(description: "lost \(hub)") }
-        }
-        let seconds = (ContinuousClock.now - start) / .seconds(1)
-        guard status == 0 else {
-            throw Failure(
-                description: "\(hub) \(arguments.joined(separator: " ")): wait status \(status)")
-        }
-        return (seconds, Double(usage.ru_maxrss) * 1024 / 1e6)
     }
 }

@@ -2,6 +2,7 @@ import Foundation
 
 /// The benchmarks, by group. Each group prints what it measures as it goes, and says when it lacks its data.
 let groups: [(name: String, run: (inout BenchReport) throws -> Void)] = [
+    ("engine", EngineGroup.run),
     ("train", TrainGroup.run),
     ("accuracy", AccuracyGroup.run),
     ("article", ArticleGroup.run),
