@@ -57,7 +57,7 @@ var targets: [Target] = [
         sources: ["SyncProtocol"], swiftSettings: device + small),
     .target(name: "UpdateTrust", path: "Sources/UpdateTrust", swiftSettings: device + small),
     .target(
-        name: "ModelPackage", dependencies: ["Forecasting", "CZlib"],
+        name: "ModelPackage", dependencies: ["Forecasting", "Kernels", "CZlib"],
         path: "Sources/ModelPackage", exclude: ["FORMAT.md"], swiftSettings: device + small),
     .target(
         name: "AgentCore",
