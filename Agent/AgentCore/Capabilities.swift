@@ -48,7 +48,10 @@ package enum Capabilities {
         min(max(memoryTotalBytes / 1000, 4096), 1 << 20)
     }
 
-    /// `20480`, `20KiB`, `1MiB`; nil for anything else and above 1 GiB.
+    /// 1 GiB: what an operator may allow at most.
+    package static let budgetMax: UInt64 = 1 << 30
+
+    /// `20480`, `20KiB`, `1MiB`; nil for anything else and above `budgetMax`.
     package static func budget(text: [UInt8]) -> UInt64? {
         var digits = text[...]
         var unit: UInt64 = 1
@@ -58,7 +61,7 @@ package enum Capabilities {
             unit = factor
             break
         }
-        guard let number = decimal(digits), number <= (1 << 30) / unit else { return nil }
+        guard let number = decimal(digits), number <= budgetMax / unit else { return nil }
         return number * unit
     }
 

@@ -83,7 +83,7 @@ package struct Identity: Equatable, Sendable {
 package struct Configuration: Equatable, Sendable {
     static let fileName = "config.json"
 
-    /// Nil: derived from the machine's memory.
+    /// At most `Capabilities.budgetMax`. Nil: derived from the machine's memory.
     package var budgetBytes: UInt64?
     package var labels: [String] = []
 
@@ -97,7 +97,10 @@ package struct Configuration: Equatable, Sendable {
         guard let bytes = Files.read(directory + "/" + Self.fileName, bytesMax: 65_536),
             let value = try? JSONValue(parsing: bytes)  // damaged: as if nothing were set
         else { return }
-        if case .number(let digits)? = value["memoryBudgetBytes"] { budgetBytes = decimal(digits) }
+        if case .number(let digits)? = value["memoryBudgetBytes"] {
+            // An editor is not held to what the command takes.
+            budgetBytes = decimal(digits).map { min($0, Capabilities.budgetMax) }
+        }
         if case .array(let values)? = value["labels"] {
             for case .text(let label) in values where Capabilities.isLabel(label) {
                 labels.append(String(decoding: label, as: UTF8.self))

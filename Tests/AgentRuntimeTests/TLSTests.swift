@@ -280,4 +280,13 @@ struct CryptoTests {
         #expect(Identity(in: folder.path) == nil)
         #expect(Files.replace("/nowhere/at/all", by: []) != nil)
     }
+
+    @Test("stand beside a memory budget that is held to its bounds whoever wrote it")
+    func budget() throws {
+        let folder = TemporaryFolder()
+        for (written, read) in [(5, 5), (1 << 30, 1 << 30), (3_000_000_000, 1 << 30)] {
+            #expect(Configuration(budgetBytes: UInt64(written)).save(in: folder.path) == nil)
+            #expect(Configuration(in: folder.path).budgetBytes == UInt64(read))
+        }
+    }
 }
