@@ -3,6 +3,7 @@
 # make lint     layout, shell scripts, words that must not be here
 # make agent    the agent as it ships: Embedded Swift, .build/agent/shelfcast-agent
 # make agent-aarch64           the same for ARM, cross-compiled: .build/agent/shelfcast-agent-aarch64
+# make agent-armv7             the same for 32-bit ARM: .build/agent/shelfcast-agent-armv7
 # make cross-aarch64 PRODUCT=p  any product of what a device runs: .build/agent/p-aarch64
 # make hub      the hub, optimised: .build/release/shelfcast-hub
 # make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=engine|train|accuracy|article|import]
@@ -20,7 +21,7 @@ export PEERS ?= $(CURDIR)/../shared/peers
 export SHELFCAST_PYTHON ?= $(CURDIR)/.venv/bin/python3
 AGENT := .build/agent/shelfcast-agent
 
-.PHONY: demo test lint agent agent-aarch64 hub bench setup clean
+.PHONY: demo test lint agent agent-aarch64 agent-armv7 hub bench setup clean
 
 demo: setup agent hub
 	python3 Scripts/demo.py --hub .build/release/shelfcast-hub --agent $(AGENT) $(if $(SALES),--sales "$(SALES)")
@@ -30,8 +31,9 @@ test: export SHELFCAST_CROSS_BUILT := $(CURDIR)/.build/agent
 test: setup .venv/complete agent
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build --skip EndToEndTests
-	@if Scripts/setup-arm aarch64; then $(MAKE) agent-aarch64; \
-	else rm -f $(AGENT)-aarch64; echo "make test: skipping what runs on an emulated ARM, for the reason above" >&2; fi
+	@for arm in aarch64 armv7; do \
+	if Scripts/setup-arm $$arm; then $(MAKE) agent-$$arm || exit 1; \
+	else rm -f $(AGENT)-$$arm; echo "make test: skipping what runs on an emulated ARM ($$arm), for the reason above" >&2; fi; done
 	swift test --skip-build --filter EndToEndTests
 
 lint: setup
@@ -45,9 +47,9 @@ agent: setup
 	cp .build/embedded/release/shelfcast-agent $(AGENT).new && strip $(AGENT).new && mv $(AGENT).new $(AGENT)
 	Scripts/check-size $(AGENT) Agent/size-budget
 
-agent-aarch64: PRODUCT = shelfcast-agent
-agent-aarch64: cross-aarch64
-	Scripts/check-size $(AGENT)-aarch64 Agent/size-budget aarch64
+agent-aarch64 agent-armv7: PRODUCT = shelfcast-agent
+agent-aarch64 agent-armv7: agent-%: cross-%
+	Scripts/check-size $(AGENT)-$* Agent/size-budget $*
 
 cross-%: setup
 	Scripts/setup-arm $*

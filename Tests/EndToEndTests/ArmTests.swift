@@ -7,9 +7,11 @@ enum Emulated: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case aarch64, armv7
 
     /// Those the agent was built for: `make test` builds where Scripts/setup-arm can install the emulator.
-    static let built = allCases.filter { $0.binary("shelfcast-agent") != nil }
+    static let built = allCases.filter { $0.isBuilt }
     static let missing: Comment =
-        "no agent for ARM: make test builds it where Scripts/setup-arm can install the emulator, or name the folder of `make agent-aarch64` in SHELFCAST_CROSS_BUILT"
+        "no agent for ARM: make test builds it where Scripts/setup-arm can install the emulator, or name the folder of `make agent-aarch64` or `make agent-armv7` in SHELFCAST_CROSS_BUILT"
+
+    var isBuilt: Bool { binary("shelfcast-agent") != nil }
 
     /// A product of `make cross-ARCHITECTURE`; nil where there is none.
     func binary(_ product: String) -> String? {
