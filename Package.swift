@@ -38,6 +38,8 @@ let shipped: [LinkerSetting] = [
 ]
 /// Numeric code crawls without the optimiser, so it is on in debug builds too.
 let numeric: [SwiftSetting] = [.unsafeFlags(["-O"])]
+/// What a forecast passes through allocates nothing; without the optimiser it would.
+let exact = embedded ? small : numeric
 
 /// Sources/, Protocol/ and Agent/: what a device runs. No package from elsewhere.
 var targets: [Target] = [
@@ -58,7 +60,7 @@ var targets: [Target] = [
     .target(name: "UpdateTrust", path: "Sources/UpdateTrust", swiftSettings: device + small),
     .target(
         name: "ModelPackage", dependencies: ["Forecasting", "Kernels", "CZlib"],
-        path: "Sources/ModelPackage", exclude: ["FORMAT.md"], swiftSettings: device + small),
+        path: "Sources/ModelPackage", exclude: ["FORMAT.md"], swiftSettings: device + exact),
     .target(
         name: "AgentCore",
         dependencies: ["Forecasting", "SyncProtocol", "UpdateTrust", "ModelPackage"],
@@ -128,11 +130,24 @@ if !embedded {
         .target(
             name: "TestSupport", dependencies: ["CSpawn"], path: "Tests/TestSupport",
             swiftSettings: strict),
+        .target(
+            name: "PackageSamples", dependencies: ["TestSupport", "ModelPackage", "Forecasting"],
+            path: "Tests/PackageSamples", swiftSettings: strict),
+        // Takes the place of the system's malloc in the program that links it.
+        .target(
+            name: "CAllocations", path: "Tests/CAllocations",
+            cSettings: [.unsafeFlags(["-O2", "-fno-builtin"])]),
+        .executableTarget(
+            name: "engine-check",
+            dependencies: ["PackageSamples", "ModelPackage", "Forecasting", "CAllocations"],
+            path: "Tests/EngineCheck", swiftSettings: strict + exact),
         tests("ForecastingTests", ["Forecasting", "Kernels", "TestSupport"]),
         tests(
             "SyncProtocolTests", ["SyncProtocol", "TestSupport"], resources: [.copy("Fixtures")]),
         tests("UpdateTrustTests", ["UpdateTrust"]),
-        tests("ModelPackageTests", ["TestSupport", "ModelPackage", "Forecasting"]),
+        tests(
+            "ModelPackageTests",
+            ["TestSupport", "PackageSamples", "ModelPackage", "Forecasting", "engine-check"]),
         tests("AgentCoreTests", ["AgentCore", "Forecasting", "SyncProtocol", "UpdateTrust"]),
         tests(
             "AgentRuntimeTests",

@@ -40,7 +40,15 @@ package enum KernelSet: Int32, CaseIterable, Sendable {
     /// The sets that run here, the plain one first and the best last.
     package static var available: [KernelSet] { allCases.filter { $0.isAvailable } }
 
-    package static var best: KernelSet { available.last ?? .plain }
+    /// The last of those. Takes no memory.
+    package static var best: KernelSet {
+        var number = neonDot.rawValue
+        while number > 0 {
+            if let set = KernelSet(rawValue: number), set.isAvailable { return set }
+            number -= 1
+        }
+        return .plain
+    }
 
     /// `Activations.tanh(position:)` of many positions.
     /// - Parameters:

@@ -95,8 +95,7 @@ struct ArenaLoader: PackageSink {
         newItemScale = manifest.newItemScale
         for index in 0..<manifest.featureCount {
             let feature = manifest.features[index]
-            if !CellKind.allCases.contains(where: { feature.elementsEqual($0.runtimeFeature.utf8) })
-            {
+            if !CellKind.hasRuntimeFeature(feature) {
                 missingFeature = String(decoding: feature, as: UTF8.self)
                 return
             }

@@ -59,6 +59,17 @@ extension CellKind {
         case .fastGRNN: "fastgrnn-int8-v2"
         }
     }
+
+    /// Whether one of the cells has this name. Takes no memory.
+    static func hasRuntimeFeature(_ utf8: UnsafeBufferPointer<UInt8>) -> Bool {
+        // Raw values are 1, 2, 3 …
+        var number: UInt8 = 1
+        while let cell = CellKind(rawValue: number) {
+            if utf8.elementsEqual(cell.runtimeFeature.utf8) { return true }
+            number += 1
+        }
+        return false
+    }
 }
 
 /// A package at work. All its memory is one arena of exactly the bytes that the file states, from its first byte read to its last

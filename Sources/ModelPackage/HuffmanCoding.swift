@@ -106,6 +106,7 @@ package enum HuffmanCoding {
     /// - Parameters:
     ///   - count: of elements, from the network's shape.
     ///   - index: of the tensor, for errors.
+    @inline(never)
     package static func decode(
         count: Int, from reader: inout ByteReader, index: Int, place: PlaceWeight
     ) throws(PackageError) {

@@ -2,6 +2,8 @@ import Forecasting
 import Kernels
 
 /// Reads a package into a sink. Bounded in time and memory whatever the bytes are; takes no memory but a sink's.
+///
+/// What has tables on the stack is never inlined, here and in what it reads with: in one frame they would all lie side by side.
 struct PackageReading {
     private let sections: PackageSections
 
@@ -63,6 +65,7 @@ struct PackageReading {
     }
 
     /// The manifest alone.
+    @inline(never)
     @discardableResult
     func readManifest<Sink: PackageSink & ~Copyable>(
         into sink: inout Sink
@@ -96,6 +99,7 @@ struct PackageReading {
 
     // MARK: Network
 
+    @inline(never)
     private func readNetwork<Sink: PackageSink & ~Copyable>(
         _ reader: inout ByteReader, _ spec: FeatureSpec, _ sink: inout Sink
     ) throws(PackageError) {
@@ -214,6 +218,7 @@ struct PackageReading {
     }
 
     /// Tiles as they run: what fills them up must be 0, and nothing is -128.
+    @inline(never)
     private func readKernelsInPlace<Sink: PackageSink & ~Copyable>(
         _ head: NetworkHead, _ sink: inout Sink
     ) throws(PackageError) {
@@ -260,6 +265,7 @@ struct PackageReading {
 
     // MARK: Profiles and calendar
 
+    @inline(never)
     private func readProfiles<Sink: PackageSink & ~Copyable>(
         _ reader: inout ByteReader, _ sink: inout Sink
     ) throws(PackageError) -> Int {
@@ -310,6 +316,7 @@ struct PackageReading {
         return code
     }
 
+    @inline(never)
     private func readCalendar<Sink: PackageSink & ~Copyable>(
         _ reader: inout ByteReader, _ sink: inout Sink
     ) throws(PackageError) {
@@ -361,6 +368,7 @@ struct PackageReading {
 
     // MARK: Starts
 
+    @inline(never)
     private func readStarts<Sink: PackageSink & ~Copyable>(
         _ reader: inout ByteReader, _ spec: FeatureSpec, profiles: Int, _ sink: inout Sink
     ) throws(PackageError) {

@@ -16,6 +16,7 @@ package struct WeightsReading {
     /// - Parameters:
     ///   - tag: the coding's byte; nil: it comes next.
     ///   - count: of elements, from the network's shape.
+    @inline(never)
     package init(
         tag known: UInt8? = nil, count: Int, index: Int, from reader: inout ByteReader,
         place: PlaceWeight
@@ -45,6 +46,7 @@ package struct WeightsReading {
     }
 
     /// Takes what the range stream has of the tensor.
+    @inline(never)
     package func read(
         _ stream: inout RangeDecoder, place: PlaceWeight
     ) throws(PackageError) {
@@ -74,6 +76,7 @@ package struct NumbersReading {
     /// - Parameters:
     ///   - plain: which coding there may be beside the range stream's.
     ///   - range: beyond it the stream's are refused; the caller checks the others.
+    @inline(never)
     package init(
         count: Int, plain: CodingTag?, within range: ClosedRange<Int>, index: Int,
         from reader: inout ByteReader, place: PlaceNumber
@@ -106,6 +109,7 @@ package struct NumbersReading {
     }
 
     /// Takes what the range stream has of the tensor.
+    @inline(never)
     package func read(
         _ stream: inout RangeDecoder, place: PlaceNumber
     ) throws(PackageError) {

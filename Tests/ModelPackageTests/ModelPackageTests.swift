@@ -1,5 +1,6 @@
 import Forecasting
 import ModelPackage
+import PackageSamples
 import TestSupport
 import Testing
 

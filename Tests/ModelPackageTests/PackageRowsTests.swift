@@ -1,5 +1,6 @@
 import Forecasting
 import ModelPackage
+import PackageSamples
 import Testing
 
 /// One row for each way a package can be malformed.

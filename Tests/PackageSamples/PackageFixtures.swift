@@ -1,18 +1,23 @@
-import Forecasting
-import ModelPackage
-import TestSupport
+package import Forecasting
+package import ModelPackage
+package import TestSupport
 
-enum PackageFixtures {
-    static let asOf = BusinessDay(year: 2016, month: 12, day: 31)!
+/// Sound packages of random numbers.
+package enum PackageFixtures {
+    package static let asOf = BusinessDay(year: 2016, month: 12, day: 31)!
 
     /// A sound package with its arena stated and its golden vectors made by the engine.
     /// - Parameters:
     ///   - items: 0 makes a package for any store.
     ///   - calendar: for the profile form. When it is not flat, the items differ in persistence too.
     ///   - finely: profiles and starts in all the bits a package can hold, more than a builder keeps.
-    static func package(
+    ///   - weightMax: of the kernels; up to 7 they are nibbles.
+    ///   - rank: of both kernels' factors; nil for kernels without.
+    ///   - coding: that the arena is stated for.
+    package static func package(
         _ form: ModelForm, cell: CellKind = .lstm, units: Int, items: Int = 10, profiles: Int = 1,
-        calendar: DemandCalendar = .flat, seed: UInt64 = 1, finely: Bool = false
+        calendar: DemandCalendar = .flat, seed: UInt64 = 1, finely: Bool = false,
+        weightMax: Int8 = 127, rank: Int? = nil, coding: TensorCoding = .smallest
     ) throws -> ModelPackage {
         var numbers = SeededGenerator(seed: seed)
         let spec = FeatureSpec(
@@ -21,7 +26,8 @@ enum PackageFixtures {
                 ? [.weekday, .month] : calendar.isFlat ? [] : [.persistence],
             output: form == .plain ? .zScore : form == .calendar ? .relative : .logResidual)
         let network = network(
-            NetworkShape(cell: cell, inputWidth: spec.inputWidth, units: units), &numbers)
+            NetworkShape(cell: cell, inputWidth: spec.inputWidth, units: units), &numbers,
+            weightMax: weightMax, rank: rank)
         var package = ModelPackage(
             manifest: Manifest(
                 family: "2016-12-31-\(form.name)", variant: "\(form.name)-\(units)",
@@ -68,7 +74,7 @@ enum PackageFixtures {
             }
             package.starts.append(start)
         }
-        let engine = try Engine(package.encodeStatingArena(), budgetBytes: .max)
+        let engine = try Engine(package.encodeStatingArena(coding: coding), budgetBytes: .max)
         for index in 0..<3 {
             let days = (0..<14).map { day -> DemandDay in
                 if index == 2, day % 5 == 0 { return day == 0 ? .unknown : .closed }
@@ -83,14 +89,17 @@ enum PackageFixtures {
                     item: item, level: 35.5, target: target, recentDays: days,
                     networkOutput: forecast.networkOutput, units: forecast.units))
         }
-        _ = package.encodeStatingArena()
+        _ = package.encodeStatingArena(coding: coding)
         return package
     }
 
-    static func network(_ shape: NetworkShape, _ numbers: inout SeededGenerator) -> IntegerNetwork {
+    package static func network(
+        _ shape: NetworkShape, _ numbers: inout SeededGenerator, weightMax: Int8 = 127,
+        rank: Int? = nil
+    ) -> IntegerNetwork {
         var network = IntegerNetwork(shape: shape)
         func weights(_ count: Int) -> [Int8] {
-            (0..<count).map { _ in .random(in: -127...127, using: &numbers) }
+            (0..<count).map { _ in .random(in: -weightMax...weightMax, using: &numbers) }
         }
         func codes() -> [UInt16] {
             (0..<shape.kernelRows).map { _ in .random(in: 0x0B00...0x0D00, using: &numbers) }
@@ -98,6 +107,22 @@ enum PackageFixtures {
         network.inputSteps[0] = 62.5
         network.inputKernel = weights(network.inputKernel.count)
         network.recurrentKernel = weights(network.recurrentKernel.count)
+        if let rank {
+            func factors(columns: Int) -> KernelFactors {
+                KernelFactors(
+                    rank: rank, left: weights(shape.kernelRows * rank),
+                    right: weights(rank * columns), shift: 8)
+            }
+            func kernel(of factors: KernelFactors, columns: Int) -> [Int8] {
+                factors.expanded(rows: shape.kernelRows, columns: columns)!  // of this shape
+            }
+            let (input, recurrent) = (
+                factors(columns: shape.inputWidth), factors(columns: shape.units)
+            )
+            network.inputKernel = kernel(of: input, columns: shape.inputWidth)
+            network.recurrentKernel = kernel(of: recurrent, columns: shape.units)
+            (network.inputFactors, network.recurrentFactors) = (input, recurrent)
+        }
         network.denseKernel = weights(shape.units)
         network.inputMultiplierCodes = codes()
         network.recurrentMultiplierCodes = codes()
