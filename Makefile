@@ -7,6 +7,7 @@
 # make cross-aarch64 PRODUCT=p  any product of what a device runs: .build/agent/p-aarch64
 # make hub      the hub, optimised: .build/release/shelfcast-hub
 # make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=engine|train|accuracy|article|import]
+# make fuzz     spoiled packages under AddressSanitizer                    [EXECUTIONS=1000000 SEED=1]
 # make setup    installs what a build needs and this machine lacks (the others call it)
 # make clean    removes what was built
 #
@@ -16,12 +17,14 @@
 
 SALES ?=
 ONLY ?=
+EXECUTIONS ?= 1000000
+SEED ?= 1
 export SALES_DATA ?= $(CURDIR)/../shared/data
 export PEERS ?= $(CURDIR)/../shared/peers
 export SHELFCAST_PYTHON ?= $(CURDIR)/.venv/bin/python3
 AGENT := .build/agent/shelfcast-agent
 
-.PHONY: demo test lint agent agent-aarch64 agent-armv7 hub bench setup clean
+.PHONY: demo test lint agent agent-aarch64 agent-armv7 hub bench fuzz setup clean
 
 demo: setup agent hub
 	python3 Scripts/demo.py --hub .build/release/shelfcast-hub --agent $(AGENT) $(if $(SALES),--sales "$(SALES)")
@@ -61,6 +64,11 @@ hub: setup
 bench: setup .venv/complete hub agent
 	swift build -c release --product shelfcast-bench
 	.build/release/shelfcast-bench $(if $(ONLY),--only $(ONLY))
+
+# What it needs has no package from elsewhere in it.
+fuzz: setup
+	SHELFCAST_SCOPE=light swift build -c release --sanitize=address --product package-fuzzer --scratch-path .build/fuzz
+	ASAN_OPTIONS=abort_on_error=1:detect_leaks=0 .build/fuzz/release/package-fuzzer --seed $(SEED) --executions $(EXECUTIONS)
 
 setup:
 	@Scripts/setup

@@ -141,13 +141,22 @@ if !embedded {
             name: "engine-check",
             dependencies: ["PackageSamples", "ModelPackage", "Forecasting", "CAllocations"],
             path: "Tests/EngineCheck", swiftSettings: strict + exact),
+        .executableTarget(
+            name: "package-fuzzer",
+            dependencies: [
+                "PackageSamples", "TestSupport", "ModelPackage", "Forecasting", "CZlib",
+            ],
+            path: "Tests/PackageFuzzer", swiftSettings: strict + exact),
         tests("ForecastingTests", ["Forecasting", "Kernels", "TestSupport"]),
         tests(
             "SyncProtocolTests", ["SyncProtocol", "TestSupport"], resources: [.copy("Fixtures")]),
         tests("UpdateTrustTests", ["UpdateTrust"]),
         tests(
             "ModelPackageTests",
-            ["TestSupport", "PackageSamples", "ModelPackage", "Forecasting", "engine-check"]),
+            [
+                "TestSupport", "PackageSamples", "ModelPackage", "Forecasting", "engine-check",
+                "package-fuzzer",
+            ]),
         tests("AgentCoreTests", ["AgentCore", "Forecasting", "SyncProtocol", "UpdateTrust"]),
         tests(
             "AgentRuntimeTests",

@@ -16,6 +16,15 @@ package enum EngineError: Error, Equatable, Sendable {
     /// The integer is right but not the units: another build of the features.
     case goldenUnits(index: Int, expectedBits: UInt32, foundBits: UInt32)
 
+    /// What a file that cannot be read is to a device.
+    fileprivate init(_ error: PackageError) {
+        guard case .arena(let stated, let needed) = error else {
+            self = .invalid(error)
+            return
+        }
+        self = .arenaMisstated(statedBytes: stated, computedBytes: needed)
+    }
+
     /// For an operator: what is wrong and with which figures.
     package var message: String {
         switch self {
@@ -133,12 +142,7 @@ package struct Engine: ~Copyable {
                     try loader.load(try PackageReading(bytes))
                 }
             }
-        } catch {
-            if case .arena(let stated, let needed) = error {
-                throw .arenaMisstated(statedBytes: stated, computedBytes: needed)
-            }
-            throw .invalid(error)
-        }
+        } catch { throw EngineError(error) }
         guard max(proofBytes, loader.reached) == head.arena else {
             throw .arenaMisstated(
                 statedBytes: head.arena, computedBytes: max(proofBytes, loader.reached))
@@ -172,7 +176,7 @@ package struct Engine: ~Copyable {
             return try bytes.withBytes { bytes throws(PackageError) in
                 try body(try PackageReading(bytes))
             }
-        } catch { throw .invalid(error) }
+        } catch { throw EngineError(error) }
     }
 
     // MARK: Proof

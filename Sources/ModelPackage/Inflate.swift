@@ -1,7 +1,7 @@
 /// Deflate streams (RFC 1951) unpacked where they are wanted, with nothing beside the result but what stands on the
 /// stack. zlib would take 7 to 39 KB of heap, more than most packages' arenas; a section is unpacked whole, so
 /// the result is also the window that matches are copied from.
-struct Inflate {
+package struct Inflate {
     private let packed: UnsafeBufferPointer<UInt8>
     private var position = 0
     private var bits: UInt32 = 0
@@ -11,7 +11,8 @@ struct Inflate {
     private let hasDictionary: Bool
 
     /// - Returns: whether `packed` is one complete stream that fills `target` exactly, and nothing more.
-    static func unpack(
+    @inline(never)
+    package static func unpack(
         _ packed: UnsafeBufferPointer<UInt8>, into target: UnsafeMutableBufferPointer<UInt8>,
         dictionary: Bool
     ) -> Bool {
@@ -78,9 +79,10 @@ struct Inflate {
         for symbol in 0..<288 {
             lengths[symbol] = symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8
         }
-        for symbol in 288..<318 { lengths[symbol] = 5 }
+        for symbol in 288..<320 { lengths[symbol] = 5 }
+        // Two literals and two distances among them never occur.
         guard let literals = PrefixCode(lengths, first: 0, count: 288),
-            let distances = PrefixCode(lengths, first: 288, count: 30, mayBeIncomplete: true)
+            let distances = PrefixCode(lengths, first: 288, count: 32)
         else { return false }
         return elements(literals, distances)
     }
@@ -126,8 +128,10 @@ struct Inflate {
                 symbol += 1
             }
         }
-        // A block without its end is none. A code of one distance, or of none, may be incomplete.
-        guard lengths[256] > 0, let literals = PrefixCode(lengths, first: 0, count: literalEnd),
+        // A block without its end is none; one with nothing else has a code of one symbol.
+        guard lengths[256] > 0,
+            let literals = PrefixCode(
+                lengths, first: 0, count: literalEnd, mayBeIncomplete: true),
             let distances = PrefixCode(
                 lengths, first: literalEnd, count: end - literalEnd, mayBeIncomplete: true)
         else { return false }
@@ -196,9 +200,9 @@ struct Inflate {
 }
 
 /// Of the literals, then of the distances.
-private typealias CodeLengths = InlineArray<318, UInt8>
+private typealias CodeLengths = InlineArray<320, UInt8>
 
-extension InlineArray where Element == UInt8, count == 318 {
+extension InlineArray where Element == UInt8, count == 320 {
     fileprivate init() { self.init(repeating: 0) }
 }
 
@@ -212,7 +216,7 @@ private struct PrefixCode: ~Copyable {
     private(set) var symbols = InlineArray<288, UInt16>(repeating: 0)
 
     /// Nil where two codes would begin alike, or some bits would be no code.
-    /// - Parameter mayBeIncomplete: for a code of no more than one symbol, and the fixed one of the distances.
+    /// - Parameter mayBeIncomplete: for a code of no more than one symbol.
     init?(_ lengths: CodeLengths, first: Int, count: Int, mayBeIncomplete: Bool = false) {
         var used = 0
         for i in 0..<count where lengths[first + i] > 0 {
@@ -225,8 +229,7 @@ private struct PrefixCode: ~Copyable {
             guard free >= 0 else { return nil }
         }
         // As zlib has it: only a lone code of one bit, or none at all, leaves bits that mean nothing.
-        let isFixed = used == 30 && counts[5] == 30
-        guard free == 0 || mayBeIncomplete && (used == 0 || used == 1 && counts[1] == 1 || isFixed)
+        guard free == 0 || mayBeIncomplete && (used == 0 || used == 1 && counts[1] == 1)
         else { return nil }
         var next = InlineArray<16, Int>(repeating: 0)
         for length in 1..<Self.lengthMax { next[length + 1] = next[length] + Int(counts[length]) }

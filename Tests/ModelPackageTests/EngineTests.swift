@@ -30,6 +30,20 @@ struct EngineTests {
         ) { _ = try Engine(package.encode(), budgetBytes: .max) }
     }
 
+    @Test("An arena in which not even the manifest can be unpacked is misstated, not malformed")
+    func arenaBelowManifest() throws {
+        var package = try PackageFixtures.package(.calendar, units: 3)
+        package.manifest.arenaBytes = 16
+        let error = #expect(throws: EngineError.self) {
+            _ = try Engine(package.encode(), budgetBytes: .max)
+        }
+        guard case .arenaMisstated(statedBytes: 16, let computedBytes) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(computedBytes > 16)
+    }
+
     @Test("A feature this runtime does not have is refused by name")
     func feature() throws {
         var package = try PackageFixtures.package(.profile, units: 2)
