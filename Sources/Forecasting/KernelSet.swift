@@ -40,15 +40,16 @@ package enum KernelSet: Int32, CaseIterable, Sendable {
     /// The sets that run here, the plain one first and the best last.
     package static var available: [KernelSet] { allCases.filter { $0.isAvailable } }
 
-    /// The last of those. Takes no memory.
-    package static var best: KernelSet {
+    /// The last of those. Asked of the CPU once: on a virtual machine every question takes microseconds.
+    package static let best: KernelSet = {
+        // Without a list, which would take memory.
         var number = neonDot.rawValue
         while number > 0 {
             if let set = KernelSet(rawValue: number), set.isAvailable { return set }
             number -= 1
         }
         return .plain
-    }
+    }()
 
     /// `Activations.tanh(position:)` of many positions.
     /// - Parameters:
