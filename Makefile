@@ -68,7 +68,7 @@ bench: setup .venv/complete hub agent
 # What it needs has no package from elsewhere in it.
 fuzz: setup
 	SHELFCAST_SCOPE=light swift build -c release --sanitize=address --product package-fuzzer --scratch-path .build/fuzz
-	ASAN_OPTIONS=abort_on_error=1:detect_leaks=0 .build/fuzz/release/package-fuzzer --seed $(SEED) --executions $(EXECUTIONS)
+	ASAN_OPTIONS=abort_on_error=1:detect_leaks=0:detect_stack_use_after_return=0:malloc_context_size=2:quarantine_size_mb=8 .build/fuzz/release/package-fuzzer --seed $(SEED) --executions $(EXECUTIONS)
 
 setup:
 	@Scripts/setup

@@ -141,7 +141,7 @@ package enum HuffmanCoding {
             var (value, first, before, length) = (0, 0, 0, 1)
             while true {
                 value |= try bits.bit(&reader)
-                let ofLength = Int(code.counts[length])
+                let ofLength = Int(code.counts.span[length])
                 if value - first < ofLength { break }
                 before += ofLength
                 first = (first + ofLength) << 1
@@ -149,7 +149,7 @@ package enum HuffmanCoding {
                 // A complete code ends within `lengthMax` bits.
                 length += 1
             }
-            try place(element, Int8(low + Int(code.symbols[before + value - first])))
+            try place(element, Int8(low + Int(code.symbols.span[before + value - first])))
         }
         guard bits.endsClean else { throw .field(.codeSymbol, index: index) }
     }
@@ -165,6 +165,7 @@ private struct CanonicalDecoder: ~Copyable {
 
     /// - Parameter lengths: 0...`HuffmanCoding.lengthMax`, of `count` symbols.
     init(_ lengths: InlineArray<256, UInt8>, count: Int) {
+        let lengths = lengths.span
         for i in 0..<count where lengths[i] > 0 { counts[Int(lengths[i])] += 1 }
         for length in 1...UInt8(HuffmanCoding.lengthMax) {
             for i in 0..<count where lengths[i] == length {

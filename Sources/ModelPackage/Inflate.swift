@@ -189,8 +189,9 @@ package struct Inflate {
         for length in 1...PrefixCode.lengthMax {
             guard let bit = take(1) else { return nil }
             value |= Int(bit)
-            let count = Int(code.counts[length])
-            if value - first < count { return Int(code.symbols[before + value - first]) }
+            // Through a span: an element of the array itself would cost a copy of all of it.
+            let count = Int(code.counts.span[length])
+            if value - first < count { return Int(code.symbols.span[before + value - first]) }
             before += count
             first = (first + count) << 1
             value <<= 1
@@ -218,6 +219,7 @@ private struct PrefixCode: ~Copyable {
     /// Nil where two codes would begin alike, or some bits would be no code.
     /// - Parameter mayBeIncomplete: for a code of no more than one symbol.
     init?(_ lengths: CodeLengths, first: Int, count: Int, mayBeIncomplete: Bool = false) {
+        let lengths = lengths.span
         var used = 0
         for i in 0..<count where lengths[first + i] > 0 {
             counts[Int(lengths[first + i])] += 1

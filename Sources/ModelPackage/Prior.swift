@@ -132,11 +132,12 @@ extension RangeDecoder {
         var (low, high) = (0, table.symbols - 1)
         while low < high {
             let middle = (low + high + 1) / 2
-            if table.cumulated[middle] <= position { low = middle } else { high = middle - 1 }
+            if table.cumulated.span[middle] <= position { low = middle } else { high = middle - 1 }
         }
-        let start = table.cumulated[low]
+        let start = table.cumulated.span[low]
         take(
-            start: start, frequency: table.cumulated[low + 1] - start, totalBits: Prior.totalBits)
+            start: start, frequency: table.cumulated.span[low + 1] - start,
+            totalBits: Prior.totalBits)
         return low
     }
 }
