@@ -86,6 +86,27 @@ extension FeatureSpec {
         return min(max(value, range.lowerBound), range.upperBound)
     }
 
+    /// `demandInput` of a window's days.
+    /// - Parameters:
+    ///   - factors: the season's, of each of these days; empty in forms without a profile.
+    ///   - values: the first ones are overwritten, as many as there are days.
+    package func writeDemand(
+        _ days: Span<DemandDay>, state: SeriesState, factors: Span<Float>,
+        into values: inout MutableSpan<Float>
+    ) {
+        precondition(values.count >= days.count)
+        if factors.isEmpty {
+            for t in days.indices {
+                values[t] = demandInput(days[t], state: state, factor: 1)
+            }
+        } else {
+            precondition(factors.count == days.count)
+            for t in days.indices {
+                values[t] = demandInput(days[t], state: state, factor: factors[t])
+            }
+        }
+    }
+
     /// The columns after the demand column that every series has alike, in the order of `FeatureInputs`.
     /// - Parameters:
     ///   - day: the one that the row describes.

@@ -322,6 +322,19 @@ extension ArenaView {
             weight, row: shape.padded(index: row), column: column, columns: columns, in: weights)
     }
 
+    /// - Parameter tensor: one of the two kernels.
+    package func filling(_ tensor: IntegerTensor) -> KernelFilling {
+        let counts = layout.counts
+        if tensor == .inputKernel {
+            return KernelFilling(
+                counts.inputForm, of: counts.shape, columns: counts.shape.inputWidth,
+                in: elements(layout.inputKernel, as: Int8.self))
+        }
+        return KernelFilling(
+            counts.recurrentForm, of: counts.shape, columns: counts.shape.units,
+            in: elements(layout.recurrentKernel, as: Int8.self))
+    }
+
     /// - Parameter code: `RowMultiplier.packed`.
     package func setMultiplier(_ tensor: IntegerTensor, _ row: Int, _ code: UInt16) {
         let region =

@@ -99,3 +99,39 @@ package enum KernelForm: UInt8, CaseIterable, Sendable {
         }
     }
 }
+
+/// Puts a kernel's weights where the kernels look for them, one after the other as a package has them: row by row.
+package struct KernelFilling {
+    private let form: KernelForm
+    private let shape: NetworkShape
+    private let columns: Int
+    private let memory: UnsafeMutableBufferPointer<Int8>
+    private var row = 0
+    private var paddedRow = 0
+    private var column = 0
+
+    /// - Parameters:
+    ///   - columns: of the kernel, not padded.
+    ///   - memory: as for `KernelForm.place`.
+    package init(
+        _ form: KernelForm, of shape: NetworkShape, columns: Int,
+        in memory: UnsafeMutableBufferPointer<Int8>
+    ) {
+        self.form = form
+        self.shape = shape
+        self.columns = columns
+        self.memory = memory
+    }
+
+    /// - Parameter weight: one that the form `holds`; at most `kernelRows · columns` of them.
+    package mutating func place(_ weight: Int8) {
+        if column == columns {
+            row += 1
+            precondition(row < shape.kernelRows)
+            paddedRow = shape.padded(index: row)
+            column = 0
+        }
+        form.place(weight, row: paddedRow, column: column, columns: columns, in: memory)
+        column += 1
+    }
+}

@@ -57,6 +57,16 @@ package enum FixedPoint {
         guard steps == steps else { return 0 }
         return Int8(truncatingIfNeeded: Int32(steps >= 0 ? steps + 0.5 : steps - 0.5))
     }
+
+    /// The same of many, the i-th into `codes[i · stride]`.
+    package static func quantize(
+        _ values: Span<Float>, stepsPerUnit: Float, into codes: UnsafeMutablePointer<Int8>,
+        stride: Int
+    ) {
+        for i in values.indices {
+            codes[i &* stride] = quantize(values[i], stepsPerUnit: stepsPerUnit)
+        }
+    }
 }
 
 /// The scale of one row of weights, as the device multiplies with it: `mantissa · 2^-shift`.

@@ -25,6 +25,8 @@ struct ArenaLoader: PackageSink {
     private(set) var missingFeature: String?
     private(set) var outputScale: Float = 0
     private(set) var networkScales = IntegerScales(cellFractionBits: 8, hiddenFractionBits: 7)
+    /// Of the kernel that is being read.
+    private var filling: KernelFilling?
     private(set) var inputTiles: UnsafePointer<Int8>?
     private(set) var recurrentTiles: UnsafePointer<Int8>?
 
@@ -121,7 +123,13 @@ struct ArenaLoader: PackageSink {
     mutating func step(_ column: Int, _ steps: Float) { arena.setStep(column, steps) }
 
     mutating func weight(_ tensor: IntegerTensor, _ index: Int, _ weight: Int8) {
-        arena.setWeight(tensor, index, weight)
+        guard tensor != .denseKernel else {
+            arena.setWeight(tensor, index, weight)
+            return
+        }
+        // A kernel's weights come row by row, and all before another's.
+        if index == 0 { filling = arena.filling(tensor) }
+        filling?.place(weight)
     }
 
     mutating func beginFactors(

@@ -99,6 +99,7 @@ package struct Engine: ~Copyable {
     /// Where the kernels run in the file: the file. Else empty.
     private let file: ArenaMemory
     private let arena: ArenaView
+    private let regions: ForecastRegions
     private let recurrence: IntegerRecurrence
     private let outputScale: Float
     private let newItemScale: Float
@@ -152,6 +153,7 @@ package struct Engine: ~Copyable {
         newItemScale = loader.newItemScale
         outputScale = loader.outputScale
         arena = loader.arena
+        regions = ForecastRegions(loader.arena)
         recurrence = IntegerRecurrence(
             loader.arena, scales: loader.networkScales, kernels: kernels,
             inputTiles: loader.inputTiles, recurrentTiles: loader.recurrentTiles)
@@ -248,7 +250,7 @@ package struct Engine: ~Copyable {
     /// The level an item starts from, as of the package's as-of day.
     /// - Parameter index: 0..<`itemCount`.
     package func startLevel(index: Int) -> Float {
-        arena.elements(arena.layout.startLevels, as: Float.self)[index]
+        regions.startLevels[index]
     }
 
     /// The level after one more finished day; to be called once for every day, in order. A closed or unknown day
@@ -285,17 +287,23 @@ package struct Engine: ~Copyable {
     ) -> Forecast {
         precondition(recentDays.count == spec.window)
         prepare(for: target)
-        let layout = arena.layout
         let state = state(index: index, level: level)
         let profile = spec.output == .logResidual ? profile(index: index) : 0
-        let steps = arena.elements(layout.inputSteps, as: Float.self)
-        let window = arena.elements(layout.window, as: Int8.self)
-        let width = WeightTiles.padded(columns: spec.inputWidth)
-        for t in 0..<spec.window {
-            let demand = spec.demandInput(
-                recentDays[t], state: state, factor: factor(ofDay: t, profile: profile))
-            window[t * width] = FixedPoint.quantize(demand, stepsPerUnit: steps[0])
+        var demand = InlineArray<64, Float>(repeating: 0)
+        var values = demand.mutableSpan
+        if spec.output == .logResidual {
+            var factors = InlineArray<64, Float>(repeating: 1)
+            for t in 0..<spec.window { factors[t] = factor(ofDay: t, profile: profile) }
+            spec.writeDemand(
+                recentDays, state: state, factors: factors.span.extracting(first: spec.window),
+                into: &values)
+        } else {
+            spec.writeDemand(recentDays, state: state, factors: Span(), into: &values)
         }
+        let (steps, window, width) = (regions.inputSteps, regions.window, regions.rowBytes)
+        FixedPoint.quantize(
+            demand.span.extracting(first: spec.window), stepsPerUnit: steps[0],
+            into: window.baseAddress!, stride: width)
         // The same in every row, the last of them.
         var column = spec.inputWidth
         func fill(_ value: Float) {
@@ -351,13 +359,9 @@ package struct Engine: ~Copyable {
 
     /// What depends on nothing but the day: the window's calendar columns, and the seasons of its days.
     private func prepare(for target: BusinessDay) {
-        let layout = arena.layout
-        let prepared = arena.elements(layout.target, as: Int32.self)
-        guard prepared[0] != target.daysSince1970 else { return }
-        prepared[0] = target.daysSince1970
-        let steps = arena.elements(layout.inputSteps, as: Float.self)
-        let window = arena.elements(layout.window, as: Int8.self)
-        let width = WeightTiles.padded(columns: spec.inputWidth)
+        guard regions.target[0] != target.daysSince1970 else { return }
+        regions.target[0] = target.daysSince1970
+        let (steps, window, width) = (regions.inputSteps, regions.window, regions.rowBytes)
         for t in 0..<spec.window {
             // A row has the demand of its day and describes the day after it.
             var column = 1
@@ -367,12 +371,10 @@ package struct Engine: ~Copyable {
                 column += 1
             }
         }
-        let seasons = arena.elements(layout.seasons, as: Float.self)
-        let dates = arena.elements(layout.weekdaysAndMonths, as: UInt8.self)
-        for t in seasons.indices {
+        for t in regions.seasons.indices {
             let day = target.advanced(by: t - spec.window)
-            seasons[t] = calendarFactor(on: day)
-            dates[t] = UInt8(day.weekday | (day.month - 1) << 3)
+            regions.seasons[t] = calendarFactor(on: day)
+            regions.dates[t] = UInt8(day.weekday | (day.month - 1) << 3)
         }
     }
 
@@ -381,16 +383,15 @@ package struct Engine: ~Copyable {
     ///   - profile: where its factors begin.
     private func factor(ofDay t: Int, profile: Int) -> Float {
         guard spec.output == .logResidual else { return 1 }
-        let layout = arena.layout
-        let date = arena.elements(layout.weekdaysAndMonths, as: UInt8.self)[t]
+        let date = regions.dates[t]
         return factor(
-            weekday: Int(date & 7), month: Int(date >> 3),
-            calendar: arena.elements(layout.seasons, as: Float.self)[t], profile: profile)
+            weekday: Int(date & 7), month: Int(date >> 3), calendar: regions.seasons[t],
+            profile: profile)
     }
 
     /// In this order the products are `SeasonalProfile.factor`'s, to the last bit.
     private func factor(weekday: Int, month: Int, calendar: Float, profile: Int) -> Float {
-        let codes = arena.elements(arena.layout.profileFactors, as: UInt16.self)
+        let codes = regions.profileFactors
         return PackedNumbers.factor(code: codes[profile + weekday])
             * PackedNumbers.factor(code: codes[profile + SeasonalProfile.weekdays + month])
             * calendar
@@ -410,8 +411,7 @@ package struct Engine: ~Copyable {
 
     private func state(index: Int?, level: Float) -> SeriesState {
         guard let index else { return SeriesState(level: level, scale: level * newItemScale) }
-        let scales = arena.elements(arena.layout.startScales, as: Float.self)
-        let persistences = arena.elements(arena.layout.startPersistences, as: Int8.self)
+        let (scales, persistences) = (regions.startScales, regions.startPersistences)
         return SeriesState(
             level: level, scale: scales.isEmpty ? 1 : scales[index],
             persistence: persistences.isEmpty
@@ -420,8 +420,39 @@ package struct Engine: ~Copyable {
 
     /// Where the factors of an item's profile begin.
     private func profile(index: Int?) -> Int {
-        let profiles = arena.elements(arena.layout.startProfiles, as: UInt16.self)
-        guard let index, !profiles.isEmpty else { return 0 }
-        return Int(profiles[index]) * SeasonalProfile.factors
+        guard let index, !regions.startProfiles.isEmpty else { return 0 }
+        return Int(regions.startProfiles[index]) * SeasonalProfile.factors
+    }
+}
+
+/// Where in an arena lies what every forecast touches: looked up once, and valid as long as the arena.
+private struct ForecastRegions {
+    let inputSteps: UnsafeMutableBufferPointer<Float>
+    let profileFactors: UnsafeMutableBufferPointer<UInt16>
+    let startLevels: UnsafeMutableBufferPointer<Float>
+    let startScales: UnsafeMutableBufferPointer<Float>
+    let startProfiles: UnsafeMutableBufferPointer<UInt16>
+    let startPersistences: UnsafeMutableBufferPointer<Int8>
+    let target: UnsafeMutableBufferPointer<Int32>
+    let seasons: UnsafeMutableBufferPointer<Float>
+    /// Weekdays and months.
+    let dates: UnsafeMutableBufferPointer<UInt8>
+    let window: UnsafeMutableBufferPointer<Int8>
+    /// From one day of the window to the next.
+    let rowBytes: Int
+
+    init(_ arena: ArenaView) {
+        let layout = arena.layout
+        inputSteps = arena.elements(layout.inputSteps, as: Float.self)
+        profileFactors = arena.elements(layout.profileFactors, as: UInt16.self)
+        startLevels = arena.elements(layout.startLevels, as: Float.self)
+        startScales = arena.elements(layout.startScales, as: Float.self)
+        startProfiles = arena.elements(layout.startProfiles, as: UInt16.self)
+        startPersistences = arena.elements(layout.startPersistences, as: Int8.self)
+        target = arena.elements(layout.target, as: Int32.self)
+        seasons = arena.elements(layout.seasons, as: Float.self)
+        dates = arena.elements(layout.weekdaysAndMonths, as: UInt8.self)
+        window = arena.elements(layout.window, as: Int8.self)
+        rowBytes = WeightTiles.padded(columns: layout.counts.shape.inputWidth)
     }
 }

@@ -112,6 +112,8 @@ package struct Prior: Equatable, Sendable {
 /// A prior's sums where a device reads by them: on the stack.
 package struct PriorTable: ~Copyable {
     fileprivate var cumulated = InlineArray<257, UInt32>(repeating: 0)
+    /// The symbol that owns position `256 · i`; last of all, the last symbol. Between two of them a search is short.
+    fileprivate var owners = InlineArray<257, UInt8>(repeating: 0)
     package let symbols: Int
 
     package init(_ prior: Prior, symbols: Int, center: Int) {
@@ -119,6 +121,11 @@ package struct PriorTable: ~Copyable {
         var span = cumulated.mutableSpan
         span.withUnsafeMutableBufferPointer {
             prior.cumulate(symbols: symbols, center: center, into: $0)
+        }
+        var owner = 0
+        for i in 0...256 {
+            while owner < symbols - 1, cumulated[owner + 1] <= UInt32(i) << 8 { owner += 1 }
+            owners[i] = UInt8(owner)
         }
     }
 }
@@ -129,15 +136,17 @@ extension RangeDecoder {
     package mutating func symbol(_ table: borrowing PriorTable) -> Int? {
         guard table.symbols > 1 else { return 0 }
         guard let position = position(totalBits: Prior.totalBits) else { return nil }
-        var (low, high) = (0, table.symbols - 1)
+        // Spans: an index into an array in place would copy all of it first.
+        let (cumulated, owners) = (table.cumulated.span, table.owners.span)
+        let part = Int(position >> 8)
+        var (low, high) = (Int(owners[part]), Int(owners[part + 1]))
         while low < high {
             let middle = (low + high + 1) / 2
-            if table.cumulated.span[middle] <= position { low = middle } else { high = middle - 1 }
+            if cumulated[middle] <= position { low = middle } else { high = middle - 1 }
         }
-        let start = table.cumulated.span[low]
+        let start = cumulated[low]
         take(
-            start: start, frequency: table.cumulated.span[low + 1] - start,
-            totalBits: Prior.totalBits)
+            start: start, frequency: cumulated[low + 1] - start, totalBits: Prior.totalBits)
         return low
     }
 }
