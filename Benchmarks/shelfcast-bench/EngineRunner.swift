@@ -6,61 +6,69 @@ final class EngineRunner {
     static let batch = 50
     private let engine: Engine
     private let package: ModelPackage
-    /// `[batch, window]`: items in turn, each a few days further on.
-    private let days: [DemandDay]
     private let target: BusinessDay
+    /// `[count, window]`: items in turn, each a few days further on.
+    private let days: UnsafeMutableBufferPointer<DemandDay>
+    /// Of each series: its start's index and its level.
+    private let starts: UnsafeMutableBufferPointer<(index: Int, level: Float)>
     /// The one whose turn it is.
     private var next = 0
     /// Of all outputs, so that none of them is left out.
     private(set) var checksum: Int64 = 0
 
+    /// - Parameters:
+    ///   - series: of the package's items.
+    ///   - count: of series to forecast, each with memory of its own.
     init(
         _ package: ModelPackage, coding: TensorCoding = .smallest, days series: [[DemandDay]],
-        kernels: KernelSet = .best
+        count: Int = batch, kernels: KernelSet = .best
     ) throws {
         self.package = package
-        engine = try Engine(package, coding: coding, budgetBytes: .max, kernels: kernels)
+        let engine = try Engine(package, coding: coding, budgetBytes: .max, kernels: kernels)
         target = engine.asOf.advanced(by: 1)
         let window = engine.spec.window
-        days = (0..<Self.batch).flatMap { number in
+        days = .allocate(capacity: count * window)
+        starts = .allocate(capacity: count)
+        for number in 0..<count {
             let days = series[number % series.count]
-            let end = days.count - number
-            return Array(days[end - window..<end])
+            let end = days.count - number % Self.batch
+            for day in 0..<window {
+                self.days[number * window + day] = days[end - window + day]
+            }
+            let index = number % engine.itemCount
+            starts[number] = (index, engine.startLevel(index: index))
         }
+        self.engine = engine
+    }
+
+    deinit {
+        days.deallocate()
+        starts.deallocate()
     }
 
     /// One call for one forecast, of another series every time.
     func single() {
         next = next + 1 == Self.batch ? 0 : next + 1
-        let index = next % engine.itemCount
-        let (window, days) = (engine.spec.window, days)
-        let all = days.span
+        let window = engine.spec.window
+        let recent = UnsafeBufferPointer(
+            rebasing: days[next * window..<(next + 1) * window])
         let forecast = engine.forecast(
-            index: index, level: engine.startLevel(index: index),
-            recentDays: all.extracting(next * window..<(next + 1) * window), target: target)
+            index: starts[next].index, level: starts[next].level, recentDays: recent.span,
+            target: target)
         checksum &+= Int64(forecast.networkOutput)
     }
 
-    /// One call for many.
-    /// - Parameter source: where the windows come from, `[count, window]`; nil: the batch's own.
-    func batch(count: Int = batch, from source: [DemandDay]? = nil) {
-        let window = engine.spec.window
-        let days = source ?? days
+    /// One call for all of them.
+    func batch() {
+        let (window, days, starts) = (engine.spec.window, days, starts)
         var sum: Int64 = 0
-        engine.forecast(count: count, target: target) { series, recent in
-            let index = series % engine.itemCount
-            for day in 0..<window { recent[day] = days[series * window + day] }
-            return (index, engine.startLevel(index: index))
+        engine.forecast(count: starts.count, target: target) { series, recent in
+            for day in 0..<window { recent[day] = days[series &* window &+ day] }
+            return (starts[series].index, starts[series].level)
         } each: { _, forecast in
             sum &+= Int64(forecast.networkOutput)
         }
         checksum &+= sum
-    }
-
-    /// `[count, window]`: as many windows as there are series, each its own memory.
-    func windows(count: Int) -> [DemandDay] {
-        let window = engine.spec.window
-        return (0..<count * window).map { days[$0 % days.count] }
     }
 
     /// The kernels alone, on a window that is there already.
