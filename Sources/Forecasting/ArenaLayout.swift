@@ -104,7 +104,7 @@ package struct ArenaLayout: Equatable, Sendable {
     package let startsEnd: Int
 
     // What changes.
-    /// `[1]` int32: the day that the window's calendar columns and the seasons were written for; 0 for none
+    /// `[1]` int32: the day that the window's calendar columns and the seasons were written for; the least for none
     package let target: Region
     /// `[window + 1, or 0 without a season]` float: the calendar's factor of the window's days and of the target
     package let seasons: Region

@@ -61,6 +61,8 @@ struct ArenaLoader: PackageSink {
         try fill(to: layout.bytes)
         (base + layout.startsEnd).initializeMemory(
             as: UInt8.self, repeating: 0, count: layout.bytes - layout.startsEnd)
+        // No day yet, and not 1970-01-01 either.
+        arena.elements(layout.target, as: Int32.self)[0] = .min
         return layout.bytes + reading.goldenUnpackingBytes
     }
 

@@ -133,11 +133,15 @@ struct EngineTests {
         let counts = ArenaLayout.Counts(
             shape: package.network.shape, window: 14, profiles: 0, starts: 0, identifierBytes: 0)
         let recurrence = IntegerRecurrence(package.network, in: Arena(ArenaLayout(counts)))
-        for _ in 0..<50 {
+        for round in 0..<50 {
             let item = try ItemID("\(Int.random(in: 1...12, using: &numbers))")
             let start = package.starts.first { $0.item == item }
             let level = Float.random(in: 1...100, using: &numbers)
-            let target = PackageFixtures.asOf.advanced(by: .random(in: 1...900, using: &numbers))
+            // A clock that was never set says 1970: that day is one like any other, first or not.
+            let target =
+                round == 0
+                ? BusinessDay(daysSince1970: 0)
+                : PackageFixtures.asOf.advanced(by: .random(in: 1...900, using: &numbers))
             let days = (0..<14).map { _ in
                 Bool.random(using: &numbers)
                     ? DemandDay(units: .random(in: 0...200, using: &numbers)) : .closed
