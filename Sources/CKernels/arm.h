@@ -8,19 +8,23 @@
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
 #define LANES 8
+#define ROWS 8
 
 typedef struct {
     int32x4_t first, last;
-} rows8;
+} rows;
 typedef int16x8_t lanes;
 
 // MARK: Eight rows
 
-INLINE rows8 rows8_zero(void) { return (rows8){vdupq_n_s32(0), vdupq_n_s32(0)}; }
-INLINE rows8 rows8_add(rows8 a, rows8 b) {
-    return (rows8){vaddq_s32(a.first, b.first), vaddq_s32(a.last, b.last)};
+INLINE rows rows_zero(void) { return (rows){vdupq_n_s32(0), vdupq_n_s32(0)}; }
+INLINE rows rows_add(rows a, rows b) {
+    return (rows){vaddq_s32(a.first, b.first), vaddq_s32(a.last, b.last)};
 }
-INLINE rows8 rows8_load(const int32_t *p) { return (rows8){vld1q_s32(p), vld1q_s32(p + 4)}; }
+INLINE rows rows_load(const int32_t *p, const int width) {
+    (void)width;
+    return (rows){vld1q_s32(p), vld1q_s32(p + 4)};
+}
 
 // `RowMultiplier.rescale`: a rounding shift to the left by -s is one to the right.
 INLINE int32x4_t rescale(int32x4_t sums, uint16x4_t codes) {
@@ -30,19 +34,21 @@ INLINE int32x4_t rescale(int32x4_t sums, uint16x4_t codes) {
     return vrshlq_s32(vmulq_s32(sums, mantissa), shift);
 }
 
-INLINE rows8 rows8_rescale(rows8 sums, const uint16_t *codes) {
+INLINE rows rows_rescale(rows sums, const uint16_t *codes, const int width) {
+    (void)width;
     uint16x8_t both = vld1q_u16(codes);
-    return (rows8){rescale(sums.first, vget_low_u16(both)), rescale(sums.last, vget_high_u16(both))};
+    return (rows){rescale(sums.first, vget_low_u16(both)), rescale(sums.last, vget_high_u16(both))};
 }
 
 // Saturated to int16.
-INLINE void rows8_store(int16_t *p, rows8 sums) {
+INLINE void rows_store(int16_t *p, rows sums, const int width) {
+    (void)width;
     vst1q_s16(p, vcombine_s16(vqmovn_s32(sums.first), vqmovn_s32(sums.last)));
 }
 
-INLINE void rows8_store_two(int16_t *p, rows8 first, rows8 second) {
-    rows8_store(p, first);
-    rows8_store(p + 8, second);
+INLINE void rows_store_two(int16_t *p, rows first, rows second) {
+    rows_store(p, first, 8);
+    rows_store(p + 8, second, 8);
 }
 
 // A quad of the vector in each lane.
@@ -55,7 +61,7 @@ INLINE int8x16_t quad_at(const int8_t *vector, int32_t quad) {
 // Products of `count` blocks of eight rows from `first` on with a vector of 4 · quads bytes.
 INLINE void row_products(
     const int8_t *tiles, int32_t quads, int32_t first, const int count, const int8_t *vector,
-    rows8 *products) {
+    rows *products) {
     const int8_t *block = tiles + (size_t)first * (size_t)quads * 32;
     size_t stride = (size_t)quads * 32;
     partial sums[ROW_BLOCKS];
@@ -79,7 +85,7 @@ INLINE int8x16_t high_nibbles(uint8x16_t pair) { return vreinterpretq_s8_u8(vshr
 // all rows, and subtracted at the end.
 INLINE void nibble_products(
     const int8_t *tiles, int32_t quads, int32_t first, const int count, const int8_t *vector,
-    rows8 *products) {
+    rows *products) {
     size_t stride = (size_t)((quads + 1) / 2) * 32;
     const uint8_t *block = (const uint8_t *)tiles + (size_t)first * stride;
     partial sums[ROW_BLOCKS];
@@ -114,8 +120,8 @@ INLINE void nibble_products(
     // A quad lies twice in the eight lanes.
     int32x4_t eights = vdupq_n_s32(4 * vaddlvq_s16(bytes));
     for (int i = 0; i < count; i++) {
-        rows8 rows = partial_rows(sums[i]);
-        products[i] = (rows8){vsubq_s32(rows.first, eights), vsubq_s32(rows.last, eights)};
+        rows total = partial_rows(sums[i]);
+        products[i] = (rows){vsubq_s32(total.first, eights), vsubq_s32(total.last, eights)};
     }
 }
 
@@ -146,31 +152,40 @@ INLINE lanes lanes_shift_left_by(lanes a, int n) {
 }
 INLINE lanes lanes_shift_right_by(lanes a, int n) { return lanes_shift_left_by(a, -n); }
 
-// A register has no more than half of what the x86 sets take at once.
-INLINE lanes lanes_load(const int16_t *p, const int half) {
-    (void)half;
+INLINE lanes lanes_load(const int16_t *p, const int width) {
+    (void)width;
     return vld1q_s16(p);
 }
 
-INLINE void lanes_store(int16_t *p, lanes v, const int half) {
-    (void)half;
+INLINE void lanes_store(int16_t *p, lanes v, const int width) {
+    (void)width;
     vst1q_s16(p, v);
 }
 
 // To int8, held within ±127.
-INLINE void lanes_store_narrowed(int8_t *p, lanes v, const int half) {
-    (void)half;
+INLINE void lanes_store_narrowed(int8_t *p, lanes v, const int width) {
+    (void)width;
     vst1_s8(p, vmax_s8(vqmovn_s16(v), vdup_n_s8(-127)));
 }
 
-// MARK: Looking up one of sixteen
+// MARK: Looking up a segment's numbers
 
 // An index byte beyond the table gives 0.
 typedef struct {
     uint8x16_t low, high;
 } lanes_index;
 
-INLINE lanes_index lanes_index_of(lanes segment) {
+// The number of a position's segment.
+INLINE lanes segment_of(lanes position) {
+    return lanes_min_unsigned(
+        lanes_shift_right(position, 11),
+        lanes_min_unsigned(
+            lanes_add(lanes_all(4), lanes_shift_right(position, 12)),
+            lanes_add(lanes_all(8), lanes_shift_right(position, 13))));
+}
+
+INLINE lanes_index lanes_index_of(lanes position) {
+    lanes segment = segment_of(position);
     return (lanes_index){
         vreinterpretq_u8_s16(vorrq_s16(segment, vdupq_n_s16((int16_t)0x8000))),
         vreinterpretq_u8_s16(vorrq_s16(vshlq_n_s16(segment, 8), vdupq_n_s16(0x80))),

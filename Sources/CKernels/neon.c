@@ -6,7 +6,7 @@
 
 // Two sums for each of the eight rows, to be added at the end.
 typedef struct {
-    int32x4_t rows[4];
+    int32x4_t of[4];
 } partial;
 
 static inline __attribute__((always_inline)) partial partial_zero(void) {
@@ -17,10 +17,10 @@ static inline __attribute__((always_inline)) partial partial_zero(void) {
 // A sum of two products is at most 32258, which 16 bits hold.
 static inline __attribute__((always_inline)) partial dot(
     partial sums, int8x16_t first, int8x16_t last, int8x16_t bytes) {
-    sums.rows[0] = vpadalq_s16(sums.rows[0], vmull_s8(vget_low_s8(first), vget_low_s8(bytes)));
-    sums.rows[1] = vpadalq_s16(sums.rows[1], vmull_high_s8(first, bytes));
-    sums.rows[2] = vpadalq_s16(sums.rows[2], vmull_s8(vget_low_s8(last), vget_low_s8(bytes)));
-    sums.rows[3] = vpadalq_s16(sums.rows[3], vmull_high_s8(last, bytes));
+    sums.of[0] = vpadalq_s16(sums.of[0], vmull_s8(vget_low_s8(first), vget_low_s8(bytes)));
+    sums.of[1] = vpadalq_s16(sums.of[1], vmull_high_s8(first, bytes));
+    sums.of[2] = vpadalq_s16(sums.of[2], vmull_s8(vget_low_s8(last), vget_low_s8(bytes)));
+    sums.of[3] = vpadalq_s16(sums.of[3], vmull_high_s8(last, bytes));
     return sums;
 }
 
@@ -28,7 +28,7 @@ static inline __attribute__((always_inline)) partial dot(
 #define NIBBLE_QUADS 16
 
 typedef struct {
-    int16x8_t rows[4];
+    int16x8_t of[4];
 } nibble_partial;
 
 static inline __attribute__((always_inline)) nibble_partial nibble_partial_zero(void) {
@@ -38,21 +38,21 @@ static inline __attribute__((always_inline)) nibble_partial nibble_partial_zero(
 
 static inline __attribute__((always_inline)) nibble_partial nibble_dot(
     nibble_partial sums, int8x16_t first, int8x16_t last, int8x16_t bytes) {
-    sums.rows[0] = vmlal_s8(sums.rows[0], vget_low_s8(first), vget_low_s8(bytes));
-    sums.rows[1] = vmlal_high_s8(sums.rows[1], first, bytes);
-    sums.rows[2] = vmlal_s8(sums.rows[2], vget_low_s8(last), vget_low_s8(bytes));
-    sums.rows[3] = vmlal_high_s8(sums.rows[3], last, bytes);
+    sums.of[0] = vmlal_s8(sums.of[0], vget_low_s8(first), vget_low_s8(bytes));
+    sums.of[1] = vmlal_high_s8(sums.of[1], first, bytes);
+    sums.of[2] = vmlal_s8(sums.of[2], vget_low_s8(last), vget_low_s8(bytes));
+    sums.of[3] = vmlal_high_s8(sums.of[3], last, bytes);
     return sums;
 }
 
 static inline __attribute__((always_inline)) partial nibble_partial_add(
     partial sums, nibble_partial part) {
-    for (int i = 0; i < 4; i++) sums.rows[i] = vpadalq_s16(sums.rows[i], part.rows[i]);
+    for (int i = 0; i < 4; i++) sums.of[i] = vpadalq_s16(sums.of[i], part.of[i]);
     return sums;
 }
 
 #define partial_rows(sums)                                                                             \
-    ((rows8){vpaddq_s32((sums).rows[0], (sums).rows[1]), vpaddq_s32((sums).rows[2], (sums).rows[3])})
+    ((rows){vpaddq_s32((sums).of[0], (sums).of[1]), vpaddq_s32((sums).of[2], (sums).of[3])})
 
 #include "arm.h"
 #include "recurrence.h"

@@ -28,7 +28,7 @@ static inline __attribute__((always_inline)) partial nibble_partial_add(partial 
     return (partial){vaddq_s32(sums.first, part.first), vaddq_s32(sums.last, part.last)};
 }
 
-#define partial_rows(sums) ((rows8){(sums).first, (sums).last})
+#define partial_rows(sums) ((rows){(sums).first, (sums).last})
 
 #include "arm.h"
 #include "recurrence.h"

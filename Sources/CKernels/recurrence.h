@@ -1,20 +1,25 @@
 // The recurrence in terms of a set's vectors, included once by each set. A set defines
 //
-//   rows8                     eight int32, one of each row of a tile
+//   rows                      ROWS int32, 8 or 16: one of each row of one or two tiles
+//   ROW_BLOCKS                blocks of eight rows whose sums stay in registers
 //   row_products(...)         the products of several blocks of eight rows with a vector
 //   nibble_products(...)      the same of a kernel in nibbles
-//   rows8_* functions         rescale, add, load; store and store_two, saturated to int16
-//   lanes                     LANES int16, 8 or 16
+//   rows_* functions          rescale, add, load; store and store_two, saturated to int16
+//   lanes                     LANES int16, 8, 16 or 32
 //   lanes_* functions         16-bit arithmetic, lane by lane
-//   four_* functions          where LANES is 16: four gates of four units in one register
 //   SET(name)                 the set's name for a function
 //
+// `width` is how many rows or lanes of a register count: it is filled and stored as far as that.
 // Every function is static; only the table at the end is seen.
 
 #include <string.h>
 
 #include "sets.h"
 #include "tanh_segments.h"
+
+// Registers that hold the sums of a number of blocks, and the rows in the last of them.
+#define REGISTERS(blocks) (((blocks) * 8 + ROWS - 1) / ROWS)
+#define WIDTH(blocks) ((blocks) == 1 ? 8 : ROWS)
 
 // MARK: Products
 
@@ -33,38 +38,42 @@ struct sum {
 // `any_form` is 0 where the kernel is known to be in tiles.
 INLINE void kernel_products(
     const struct shelfcast_kernel *kernel, const int any_form, int32_t first, const int count,
-    const int8_t *vector, rows8 *products) {
+    const int8_t *vector, rows *products) {
     if (any_form && kernel->form == SHELFCAST_NIBBLES)
         nibble_products(kernel->tiles, kernel->quads, first, count, vector, products);
     else
         row_products(kernel->tiles, kernel->quads, first, count, vector, products);
 }
 
-INLINE void store_sums(const int32_t *bias, const rows8 *total, const int count, int16_t *sums) {
-    if (count == 1) rows8_store(sums, rows8_add(total[0], rows8_load(bias)));
+INLINE void store_sums(const int32_t *bias, const rows *total, const int count, int16_t *sums) {
+    const int registers = REGISTERS(count), width = WIDTH(count);
+    if (registers == 1) rows_store(sums, rows_add(total[0], rows_load(bias, width)), width);
     // Two at once, so that what reads them as one register need not wait for the memory.
-    for (int i = 0; i + 1 < count; i += 2)
-        rows8_store_two(
-            sums + 8 * i, rows8_add(total[i], rows8_load(bias + 8 * i)),
-            rows8_add(total[i + 1], rows8_load(bias + 8 * i + 8)));
+    for (int i = 0; i + 1 < registers; i += 2)
+        rows_store_two(
+            sums + ROWS * i, rows_add(total[i], rows_load(bias + ROWS * i, ROWS)),
+            rows_add(total[i + 1], rows_load(bias + ROWS * (i + 1), ROWS)));
 }
 
-// `count` blocks from the `block`th of the run on: 1, or an even number up to ROW_BLOCKS.
+// `count` blocks from the `block`th of the run on: 1, 2, 4 or ROW_BLOCKS.
 INLINE void sum_blocks(const struct sum *s, const int any_form, int32_t block, const int count) {
-    rows8 total[ROW_BLOCKS], products[ROW_BLOCKS];
+    const int registers = REGISTERS(count), width = WIDTH(count);
+    rows total[REGISTERS(ROW_BLOCKS)], products[REGISTERS(ROW_BLOCKS)];
     int32_t first = s->first + block;
-    for (int i = 0; i < count; i++) total[i] = rows8_zero();
+    for (int i = 0; i < registers; i++) total[i] = rows_zero();
     if (s->x_kernel) {
         kernel_products(s->x_kernel, any_form, first, count, s->x, products);
-        for (int i = 0; i < count; i++)
-            total[i] = rows8_add(
-                total[i], rows8_rescale(products[i], s->x_kernel->multipliers + 8 * (first + i)));
+        for (int i = 0; i < registers; i++)
+            total[i] = rows_add(
+                total[i],
+                rows_rescale(products[i], s->x_kernel->multipliers + 8 * first + ROWS * i, width));
     }
     if (s->u_kernel) {
         kernel_products(s->u_kernel, any_form, first, count, s->u, products);
-        for (int i = 0; i < count; i++)
-            total[i] = rows8_add(
-                total[i], rows8_rescale(products[i], s->u_kernel->multipliers + 8 * (first + i)));
+        for (int i = 0; i < registers; i++)
+            total[i] = rows_add(
+                total[i],
+                rows_rescale(products[i], s->u_kernel->multipliers + 8 * first + ROWS * i, width));
     }
     store_sums(s->bias + 8 * block, total, count, s->sums + 8 * block);
     if (s->second_bias) store_sums(s->second_bias + 8 * block, total, count, s->second_sums + 8 * block);
@@ -73,6 +82,7 @@ INLINE void sum_blocks(const struct sum *s, const int any_form, int32_t block, c
 INLINE void sum_in_blocks(const struct sum *s, const int any_form, int32_t blocks) {
     int32_t b = 0;
     for (; b + ROW_BLOCKS <= blocks; b += ROW_BLOCKS) sum_blocks(s, any_form, b, ROW_BLOCKS);
+    for (; ROW_BLOCKS > 8 && b + 4 <= blocks; b += 4) sum_blocks(s, any_form, b, 4);
     for (; b + 2 <= blocks; b += 2) sum_blocks(s, any_form, b, 2);
     if (b < blocks) sum_blocks(s, any_form, b, 1);
 }
@@ -123,19 +133,24 @@ INLINE void sum_day(const struct shelfcast_network *n, const int8_t *input) {
 
 // MARK: Gates
 
-INLINE lanes tanh_at(lanes position) {
-    lanes segment = lanes_min_unsigned(
-        lanes_shift_right(position, 11),
-        lanes_min_unsigned(
-            lanes_add(lanes_all(4), lanes_shift_right(position, 12)),
-            lanes_add(lanes_all(8), lanes_shift_right(position, 13))));
-    lanes_index index = lanes_index_of(segment);
-    lanes t = lanes_shift_left_3(
-        lanes_subtract(position, lanes_look_up_high(shelfcast_tanh_middles, index)));
+// A tanh is the sum of both.
+struct tanh_parts {
+    lanes value, rest;
+};
+
+INLINE struct tanh_parts tanh_parts_at(lanes position) {
+    lanes_index index = lanes_index_of(position);
+    lanes t = lanes_subtract(
+        lanes_shift_left_3(position), lanes_look_up_high(shelfcast_tanh_eight_middles, index));
     lanes slope = lanes_add(
         lanes_look_up(shelfcast_tanh_slopes, index),
         lanes_product(t, lanes_look_up(shelfcast_tanh_curvatures, index)));
-    return lanes_add(lanes_look_up(shelfcast_tanh_values, index), lanes_product(t, slope));
+    return (struct tanh_parts){lanes_look_up(shelfcast_tanh_values, index), lanes_product(t, slope)};
+}
+
+INLINE lanes tanh_at(lanes position) {
+    struct tanh_parts parts = tanh_parts_at(position);
+    return lanes_add(parts.value, parts.rest);
 }
 
 INLINE lanes gate_tanh(lanes x) {
@@ -179,54 +194,55 @@ INLINE lanes state_tanh(lanes state, const struct scales *s) {
 }
 
 INLINE void step_lstm(
-    const struct shelfcast_network *n, const struct scales *s, int32_t h, const int half) {
+    const struct shelfcast_network *n, const struct scales *s, int32_t h, const int width) {
     int32_t units = n->units;
     const int16_t *sums = n->sums + h;
-    lanes i = gate_sigmoid(lanes_load(sums, half));
-    lanes g = gate_tanh(lanes_load(sums + 2 * units, half));
-    lanes f = gate_sigmoid(lanes_load(sums + units, half));
-    lanes o = gate_sigmoid(lanes_load(sums + 3 * units, half));
+    lanes i = gate_sigmoid(lanes_load(sums, width));
+    lanes g = gate_tanh(lanes_load(sums + 2 * units, width));
+    lanes f = gate_sigmoid(lanes_load(sums + units, width));
+    lanes o = gate_sigmoid(lanes_load(sums + 3 * units, width));
     lanes added = lanes_product(lanes_product(i, g), s->cell);
-    lanes state = lanes_add_saturating(lanes_product(f, lanes_load(n->state + h, half)), added);
-    lanes_store(n->state + h, state, half);
+    lanes state = lanes_add_saturating(lanes_product(f, lanes_load(n->state + h, width)), added);
+    lanes_store(n->state + h, state, width);
     lanes_store_narrowed(
-        n->hidden + h, lanes_product(lanes_product(o, state_tanh(state, s)), s->hidden), half);
+        n->hidden + h, lanes_product(lanes_product(o, state_tanh(state, s)), s->hidden), width);
 }
 
 INLINE void step_gru(
-    const struct shelfcast_network *n, const struct scales *s, int32_t h, const int half) {
+    const struct shelfcast_network *n, const struct scales *s, int32_t h, const int width) {
     int32_t units = n->units;
     const int16_t *sums = n->sums + h;
-    lanes z = gate_sigmoid(lanes_load(sums, half));
-    lanes r = gate_sigmoid(lanes_load(sums + units, half));
+    lanes z = gate_sigmoid(lanes_load(sums, width));
+    lanes r = gate_sigmoid(lanes_load(sums + units, width));
     lanes c = gate_tanh(lanes_add_saturating(
-        lanes_load(sums + 2 * units, half), lanes_product(r, lanes_load(sums + 3 * units, half))));
+        lanes_load(sums + 2 * units, width), lanes_product(r, lanes_load(sums + 3 * units, width))));
     lanes rest = lanes_subtract(lanes_all(-32768), z);
     lanes added = lanes_product(lanes_product(rest, c), s->cell);
-    lanes state = lanes_add_saturating(lanes_product(z, lanes_load(n->state + h, half)), added);
-    lanes_store(n->state + h, state, half);
-    lanes_store_narrowed(n->hidden + h, lanes_product(state, s->hidden), half);
+    lanes state = lanes_add_saturating(lanes_product(z, lanes_load(n->state + h, width)), added);
+    lanes_store(n->state + h, state, width);
+    lanes_store_narrowed(n->hidden + h, lanes_product(state, s->hidden), width);
 }
 
 INLINE void step_fastgrnn(
-    const struct shelfcast_network *n, const struct scales *s, int32_t h, const int half) {
-    lanes z = gate_sigmoid(lanes_load(n->sums + h, half));
-    lanes c = gate_tanh(lanes_load(n->sums + 8 * blocks_of(n->units) + h, half));
+    const struct shelfcast_network *n, const struct scales *s, int32_t h, const int width) {
+    lanes z = gate_sigmoid(lanes_load(n->sums + h, width));
+    lanes c = gate_tanh(lanes_load(n->sums + 8 * blocks_of(n->units) + h, width));
     lanes rest = lanes_subtract(lanes_all(-32768), z);
     lanes gained = lanes_product(lanes_product(lanes_all(n->zeta), rest), c);
     lanes added = lanes_add_saturating(
         lanes_product(gained, s->cell), lanes_product(lanes_product(lanes_all(n->nu), c), s->cell));
-    lanes state = lanes_add_saturating(lanes_product(z, lanes_load(n->state + h, half)), added);
-    lanes_store(n->state + h, state, half);
-    lanes_store_narrowed(n->hidden + h, lanes_product(state, s->hidden), half);
+    lanes state = lanes_add_saturating(lanes_product(z, lanes_load(n->state + h, width)), added);
+    lanes_store(n->state + h, state, width);
+    lanes_store_narrowed(n->hidden + h, lanes_product(state, s->hidden), width);
 }
 
 // A register of units at a time; eight of them where no more are left, so that nothing beyond the padding is touched.
 #define FOR_ALL_UNITS(step)                                                                            \
     do {                                                                                               \
         int32_t h = 0;                                                                                 \
-        for (; h + 8 < n->units && LANES == 16; h += 16) step(n, s, h, 0);                             \
-        for (; h < n->units; h += 8) step(n, s, h, 1);                                                 \
+        for (; LANES >= 32 && h + 24 < n->units; h += 32) step(n, s, h, 32);                           \
+        for (; LANES >= 16 && h + 8 < n->units; h += 16) step(n, s, h, 16);                            \
+        for (; h < n->units; h += 8) step(n, s, h, 8);                                                 \
     } while (0)
 
 INLINE void day(const struct shelfcast_network *n, const struct scales *s, const int8_t *input) {
@@ -239,37 +255,7 @@ INLINE void day(const struct shelfcast_network *n, const struct scales *s, const
 }
 
 #if LANES == 16
-// An LSTM of up to four units: `blocks` of eight rows, 1 or 2. All gates are in one register and the state never leaves
-// its own, so that a day waits for two tanh and no memory.
-INLINE void days_of_few(
-    const struct shelfcast_network *n, const struct scales *s, const int8_t *window, int32_t days,
-    const int blocks) {
-    struct four_places places = four_places_of(n->units);
-    rows8 bias[2], x[2], total[2] = {rows8_zero(), rows8_zero()};
-    for (int i = 0; i < blocks; i++) bias[i] = rows8_load(n->bias + 8 * i);
-    lanes state = lanes_all(0), hidden = lanes_all(0);
-    for (int32_t t = 0; t < days; t++) {
-        const int8_t *input = window + (size_t)t * 4 * (size_t)n->input.quads;
-        kernel_products(&n->input, 1, 0, blocks, input, x);
-        rows8 four = four_broadcast(hidden);
-        for (int i = 0; i < blocks; i++) {
-            rows8 u = quad_products(rows8_zero(), n->recurrent.tiles + 32 * i, four);
-            total[i] = rows8_add(bias[i], rows8_rescale(x[i], n->input.multipliers + 8 * i));
-            total[i] = rows8_add(total[i], rows8_rescale(u, n->recurrent.multipliers + 8 * i));
-        }
-        lanes sums = four_arrange(rows8_pack(total[0], total[1]), &places);
-        lanes size = lanes_min_unsigned(lanes_size(sums), four_gates_all(-1, 32767));
-        lanes position = lanes_add(size, lanes_and(size, four_gates_all(0, -1)));
-        lanes y = lanes_with_sign(tanh_at(position), sums);
-        lanes sigmoid = lanes_mean_unsigned(lanes_xor(y, lanes_all(-32768)), lanes_all(0));
-        struct four_gates gates = four_gates_of(sigmoid, y);
-        lanes added = lanes_product(lanes_product(gates.i, gates.g), s->cell);
-        state = lanes_add_saturating(lanes_product(gates.f, state), added);
-        hidden = lanes_narrow(lanes_product(lanes_product(gates.o, state_tanh(state, s)), s->hidden));
-    }
-    lanes_store(n->state, state, 1);
-    four_store(n->hidden, hidden);
-}
+#include "few.h"
 #endif
 
 static void SET(step)(const struct shelfcast_network *n, const int8_t *input) {
@@ -283,11 +269,8 @@ static int32_t SET(run)(const struct shelfcast_network *n, const int8_t *window,
     memset(n->state, 0, 2 * padded);
     memset(n->hidden, 0, padded);
 #if LANES == 16
-    int few = n->cell == SHELFCAST_LSTM && n->units <= 4;
-    if (few && n->units > 2)
-        days_of_few(n, &s, window, days, 2);
-    else if (few)
-        days_of_few(n, &s, window, days, 1);
+    if (n->cell == SHELFCAST_LSTM && n->units <= 4)
+        days_of_few(n, &s, window, days);
     else
 #endif
         for (int32_t t = 0; t < days; t++) day(n, &s, window + (size_t)t * 4 * (size_t)n->input.quads);
@@ -298,7 +281,7 @@ static int32_t SET(run)(const struct shelfcast_network *n, const int8_t *window,
 
 static void SET(tanh)(const uint16_t *positions, int16_t *values, int32_t count) {
     for (int32_t i = 0; i + LANES <= count; i += LANES)
-        lanes_store(values + i, tanh_at(lanes_load((const int16_t *)positions + i, 0)), 0);
+        lanes_store(values + i, tanh_at(lanes_load((const int16_t *)positions + i, LANES)), LANES);
 }
 
 const struct shelfcast_functions SET(functions) = {SET(step), SET(run), SET(tanh)};

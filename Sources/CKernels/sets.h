@@ -11,6 +11,7 @@ struct shelfcast_functions {
 };
 
 extern const struct shelfcast_functions shelfcast_avx2, shelfcast_avx_vnni, shelfcast_avx512_vnni,
+    shelfcast_avx512_wide,
     shelfcast_neon, shelfcast_neon_dot;
 
 #endif

@@ -6,20 +6,25 @@
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
 #define LANES 16
+#define ROWS 8
 // Blocks of eight rows summed at once: their sums and products stay in registers.
 #define ROW_BLOCKS 8
 
-typedef __m256i rows8;
+typedef __m256i rows;
 typedef __m256i lanes;
 
 // MARK: Eight rows
 
-INLINE rows8 rows8_zero(void) { return _mm256_setzero_si256(); }
-INLINE rows8 rows8_add(rows8 a, rows8 b) { return _mm256_add_epi32(a, b); }
-INLINE rows8 rows8_load(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+INLINE rows rows_zero(void) { return _mm256_setzero_si256(); }
+INLINE rows rows_add(rows a, rows b) { return _mm256_add_epi32(a, b); }
+INLINE rows rows_load(const int32_t *p, const int width) {
+    (void)width;
+    return _mm256_loadu_si256((const __m256i *)p);
+}
 
 // `RowMultiplier.rescale`: v · 2^-s rounded is ((v >> (s - 1)) + 1) >> 1.
-INLINE rows8 rows8_rescale(rows8 sums, const uint16_t *codes) {
+INLINE rows rows_rescale(rows sums, const uint16_t *codes, const int width) {
+    (void)width;
     __m256i code = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)codes));
     __m256i mantissa = _mm256_and_si256(code, _mm256_set1_epi32(511));
     __m256i shift = _mm256_srli_epi32(code, 9);
@@ -28,22 +33,23 @@ INLINE rows8 rows8_rescale(rows8 sums, const uint16_t *codes) {
 }
 
 // Saturated to int16.
-INLINE void rows8_store(int16_t *p, rows8 sums) {
+INLINE void rows_store(int16_t *p, rows sums, const int width) {
+    (void)width;
     __m256i packed = _mm256_permute4x64_epi64(_mm256_packs_epi32(sums, sums), 0x08);
     _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(packed));
 }
 
-INLINE lanes rows8_pack(rows8 first, rows8 second) {
+INLINE lanes rows_pack(rows first, rows second) {
     return _mm256_permute4x64_epi64(_mm256_packs_epi32(first, second), 0xD8);
 }
 
-INLINE void rows8_store_two(int16_t *p, rows8 first, rows8 second) {
-    _mm256_storeu_si256((__m256i *)p, rows8_pack(first, second));
+INLINE void rows_store_two(int16_t *p, rows first, rows second) {
+    _mm256_storeu_si256((__m256i *)p, rows_pack(first, second));
 }
 
 // Products of a tile with four bytes of the vector, the same four in each lane of `four`. Unsigned times signed is what the
 // instructions multiply: the sizes of the vector's bytes, with their signs on the weights. Both are within ±127.
-INLINE rows8 quad_products(rows8 products, const int8_t *tile, __m256i four) {
+INLINE rows quad_products(rows products, const int8_t *tile, __m256i four) {
     __m256i weights = _mm256_loadu_si256((const __m256i *)tile);
     return dot(products, _mm256_abs_epi8(four), _mm256_sign_epi8(weights, four));
 }
@@ -58,10 +64,10 @@ INLINE __m256i quad_at(const int8_t *vector, int32_t quad) {
 // Products of `count` blocks of eight rows from `first` on with a vector of 4 · quads bytes.
 INLINE void row_products(
     const int8_t *tiles, int32_t quads, int32_t first, const int count, const int8_t *vector,
-    rows8 *products) {
+    rows *products) {
     const int8_t *block = tiles + (size_t)first * (size_t)quads * 32;
     size_t stride = (size_t)quads * 32;
-    for (int i = 0; i < count; i++) products[i] = rows8_zero();
+    for (int i = 0; i < count; i++) products[i] = rows_zero();
     for (int32_t q = 0; q < quads; q++) {
         __m256i four = quad_at(vector, q);
         for (int i = 0; i < count; i++)
@@ -74,11 +80,11 @@ INLINE void row_products(
 // the same for all rows, and subtracted at the end.
 INLINE void nibble_products(
     const int8_t *tiles, int32_t quads, int32_t first, const int count, const int8_t *vector,
-    rows8 *products) {
+    rows *products) {
     size_t stride = (size_t)((quads + 1) / 2) * 32;
     const int8_t *block = tiles + (size_t)first * stride;
     const __m256i low = _mm256_set1_epi8(15), eight = _mm256_set1_epi8(8);
-    for (int i = 0; i < count; i++) products[i] = rows8_zero();
+    for (int i = 0; i < count; i++) products[i] = rows_zero();
     do {
         __m256i sums[ROW_BLOCKS], first_eights = _mm256_setzero_si256(), last_eights = first_eights;
         for (int i = 0; i < count; i++) sums[i] = _mm256_setzero_si256();
@@ -104,10 +110,10 @@ INLINE void nibble_products(
                 sums[i] = nibble_dot(sums[i], _mm256_and_si256(pair, low), a);
             }
         }
-        rows8 eights = rows8_add(nibble_rows(first_eights), nibble_rows(last_eights));
+        rows eights = rows_add(nibble_rows(first_eights), nibble_rows(last_eights));
         for (int i = 0; i < count; i++)
             products[i] =
-                rows8_add(products[i], _mm256_sub_epi32(nibble_rows(sums[i]), eights));
+                rows_add(products[i], _mm256_sub_epi32(nibble_rows(sums[i]), eights));
     } while (quads > 0);
 }
 
@@ -129,13 +135,13 @@ INLINE lanes lanes_shift_left_3(lanes a) { return _mm256_slli_epi16(a, 3); }
 INLINE lanes lanes_shift_left_by(lanes a, int n) { return _mm256_sll_epi16(a, _mm_cvtsi32_si128(n)); }
 INLINE lanes lanes_shift_right_by(lanes a, int n) { return _mm256_srl_epi16(a, _mm_cvtsi32_si128(n)); }
 
-INLINE lanes lanes_load(const int16_t *p, const int half) {
-    return half ? _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)p))
+INLINE lanes lanes_load(const int16_t *p, const int width) {
+    return width == 8 ? _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)p))
                 : _mm256_loadu_si256((const __m256i *)p);
 }
 
-INLINE void lanes_store(int16_t *p, lanes v, const int half) {
-    if (half)
+INLINE void lanes_store(int16_t *p, lanes v, const int width) {
+    if (width == 8)
         _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(v));
     else
         _mm256_storeu_si256((__m256i *)p, v);
@@ -146,85 +152,27 @@ INLINE lanes lanes_narrow(lanes v) {
     return _mm256_max_epi8(_mm256_packs_epi16(v, v), _mm256_set1_epi8(-127));
 }
 
-INLINE void lanes_store_narrowed(int8_t *p, lanes v, const int half) {
+INLINE void lanes_store_narrowed(int8_t *p, lanes v, const int width) {
     __m256i narrow = lanes_narrow(v);
-    if (half)
+    if (width == 8)
         _mm_storel_epi64((__m128i *)p, _mm256_castsi256_si128(narrow));
     else
         _mm_storeu_si128(
             (__m128i *)p, _mm256_castsi256_si128(_mm256_permute4x64_epi64(narrow, 0x08)));
 }
 
-// MARK: Four gates of four units
-
-INLINE lanes lanes_and(lanes a, lanes b) { return _mm256_and_si256(a, b); }
-
-// Where the gates of up to four units, one after the other without padding, go in a register with four lanes for each.
-struct four_places {
-    __m256i of_first, of_last; // indexes into the first and the last eight sums
-};
-
-INLINE struct four_places four_places_of(int32_t units) {
-    uint8_t first[32], last[32];
-    for (int lane = 0; lane < 16; lane++) {
-        // Lanes without a unit get some sum or other; nothing reads what becomes of it.
-        int from = (lane / 4) * units + (lane % 4 < units ? lane % 4 : 0);
-        for (int byte = 0; byte < 2; byte++) {
-            first[2 * lane + byte] = (uint8_t)(from < 8 ? 2 * from + byte : 0x80);
-            last[2 * lane + byte] = (uint8_t)(from >= 8 ? 2 * (from - 8) + byte : 0x80);
-        }
-    }
-    return (struct four_places){
-        _mm256_loadu_si256((const __m256i *)first), _mm256_loadu_si256((const __m256i *)last)};
-}
-
-INLINE lanes four_arrange(lanes sums, const struct four_places *places) {
-    __m256i first = _mm256_permute4x64_epi64(sums, 0x44), last = _mm256_permute4x64_epi64(sums, 0xEE);
-    return _mm256_or_si256(
-        _mm256_shuffle_epi8(first, places->of_first), _mm256_shuffle_epi8(last, places->of_last));
-}
-
-// One number for the three sigmoids, another for the candidate: i f g o.
-INLINE lanes four_gates_all(int16_t sigmoids, int16_t candidate) {
-    return _mm256_blend_epi32(_mm256_set1_epi16(sigmoids), _mm256_set1_epi16(candidate), 0x30);
-}
-
-// Each in the low four lanes.
-struct four_gates {
-    lanes i, f, g, o;
-};
-
-INLINE struct four_gates four_gates_of(lanes sigmoids, lanes tanhs) {
-    __m128i first = _mm256_castsi256_si128(sigmoids), last = _mm256_extracti128_si256(sigmoids, 1);
-    __m128i candidate = _mm256_extracti128_si256(tanhs, 1);
-    return (struct four_gates){
-        .i = _mm256_castsi128_si256(first),
-        .f = _mm256_castsi128_si256(_mm_shuffle_epi32(first, 0x0E)),
-        .g = _mm256_castsi128_si256(candidate),
-        .o = _mm256_castsi128_si256(_mm_shuffle_epi32(last, 0x0E)),
-    };
-}
-
-// The first four bytes in every lane of a quad.
-INLINE __m256i four_broadcast(lanes hidden) {
-    return _mm256_broadcastd_epi32(_mm256_castsi256_si128(hidden));
-}
-
-INLINE void four_store(int8_t *p, lanes hidden) {
-    int32_t four = _mm_cvtsi128_si32(_mm256_castsi256_si128(hidden));
-    __builtin_memcpy(p, &four, 4);
-}
-
-// MARK: Looking up one of sixteen
+// MARK: Looking up a segment's numbers
 
 #ifdef LOOK_UP_WHOLE
 
 typedef __m256i lanes_index;
 
-INLINE lanes_index lanes_index_of(lanes segment) { return segment; }
+INLINE lanes_index lanes_index_of(lanes position) { return lanes_shift_right(position, 11); }
 
 INLINE lanes look_up(const int16_t *whole, lanes_index index) {
-    return _mm256_permutexvar_epi16(index, _mm256_loadu_si256((const __m256i *)whole));
+    return _mm256_permutex2var_epi16(
+        _mm256_loadu_si256((const __m256i *)whole), index,
+        _mm256_loadu_si256((const __m256i *)(whole + 16)));
 }
 
 #define lanes_look_up(table, index) look_up((table).whole, index)
@@ -237,7 +185,17 @@ typedef struct {
     __m256i low, high;
 } lanes_index;
 
-INLINE lanes_index lanes_index_of(lanes segment) {
+// The number of a position's segment.
+INLINE lanes segment_of(lanes position) {
+    return lanes_min_unsigned(
+        lanes_shift_right(position, 11),
+        lanes_min_unsigned(
+            lanes_add(lanes_all(4), lanes_shift_right(position, 12)),
+            lanes_add(lanes_all(8), lanes_shift_right(position, 13))));
+}
+
+INLINE lanes_index lanes_index_of(lanes position) {
+    lanes segment = segment_of(position);
     return (lanes_index){
         _mm256_or_si256(segment, _mm256_set1_epi16((int16_t)0x8000)),
         _mm256_or_si256(_mm256_slli_epi16(segment, 8), _mm256_set1_epi16(0x80)),

@@ -7,7 +7,7 @@ package enum KernelSet: Int32, CaseIterable, Sendable {
     case avx2 = 1
     /// AVX2 and the dot product of bytes.
     case avxVNNI = 2
-    /// AVX2, the dot product of bytes and the table look-up of AVX-512.
+    /// AVX-512's dot product of bytes and table look-up, on 256 bits for few units and on 512 for many.
     case avx512VNNI = 3
     case neon = 4
     /// NEON and the dot product of bytes.

@@ -9,7 +9,7 @@
 enum shelfcast_kernel_set {
     SHELFCAST_AVX2 = 1,        // x86-64: AVX2
     SHELFCAST_AVX_VNNI = 2,    // with the dot product of bytes (VEX)
-    SHELFCAST_AVX512_VNNI = 3, // with that of AVX-512, on 256 bits, and its table look-up
+    SHELFCAST_AVX512_VNNI = 3, // with that of AVX-512 and its table look-up, on 512 bits where there are units to fill them
     SHELFCAST_NEON = 4,        // aarch64
     SHELFCAST_NEON_DOT = 5,    // with the dot product of bytes
 };
