@@ -16,18 +16,23 @@ package enum EngineTrial {
         package var window: Int
         /// Whether sums and states are driven to their ends.
         package var isExtreme: Bool
+        /// Whether weights have four bits, which run in a form of their own.
+        package var hasNibbles: Bool
 
-        package init(seed: UInt64, shape: NetworkShape, window: Int, isExtreme: Bool) {
+        package init(
+            seed: UInt64, shape: NetworkShape, window: Int, isExtreme: Bool, hasNibbles: Bool = false
+        ) {
             self.seed = seed
             self.shape = shape
             self.window = window
             self.isExtreme = isExtreme
+            self.hasNibbles = hasNibbles
         }
 
         /// "lstm-17, 5 inputs, 14 days, extreme".
         package var name: String {
             "\(shape.cell.name)-\(shape.units), \(shape.inputWidth) inputs, \(window) days"
-                + (isExtreme ? ", extreme" : "")
+                + (isExtreme ? ", extreme" : "") + (hasNibbles ? ", four bits" : "")
         }
     }
 
@@ -45,14 +50,15 @@ package enum EngineTrial {
             for units in units {
                 for window in windows
                 where units <= unitsWithEveryWindow || window == 1 || window == 15 {
-                    // Widths and extremes take turns, so that each meets each.
+                    // Widths, extremes and forms take turns, so that each meets each.
                     let at = cases.count
                     cases.append(
                         Case(
                             seed: UInt64(at),
                             shape: NetworkShape(
                                 cell: cell, inputWidth: inputWidths[at % inputWidths.count],
-                                units: units), window: window, isExtreme: at % 5 == 0))
+                                units: units), window: window, isExtreme: at % 5 == 0,
+                            hasNibbles: at % 4 == 1))
                 }
             }
         }
@@ -62,10 +68,12 @@ package enum EngineTrial {
     /// What one network leaves behind after each of three windows, run one after the other in one arena: the output in
     /// four bytes, the states of its cells in two each, what the kernels see of them in one each; low bytes first.
     package static func results(of one: Case, kernels: KernelSet) -> [UInt8] {
-        let layout = ArenaLayout(
-            ArenaLayout.Counts(
-                shape: one.shape, window: one.window, profiles: 0, starts: 0, identifierBytes: 0))
-        let recurrence = IntegerRecurrence(network(of: one), in: Arena(layout), kernels: kernels)
+        let network = network(of: one)
+        var counts = ArenaLayout.Counts(shape: one.shape, window: one.window)
+        counts.inputForm = KernelForm(of: network.inputKernel, columns: one.shape.inputWidth)
+        counts.recurrentForm = KernelForm(of: network.recurrentKernel, columns: one.shape.units)
+        let recurrence = IntegerRecurrence(
+            network, in: Arena(ArenaLayout(counts)), kernels: kernels)
         var numbers = SplitMix64(seed: ~one.seed)
         var results: [UInt8] = []
         for pass in 0..<3 {
@@ -91,11 +99,14 @@ package enum EngineTrial {
             for i in weights.indices {
                 weights[i] = Int8(
                     one.isExtreme ? numbers.sign() * 127 : numbers.within(-127...127))
+                // -8...7
+                if one.hasNibbles { weights[i] >>= 4 }
             }
         }
         func multipliers(columns: Int) -> [UInt16] {
             // 127² · √columns times the mantissa, shifted so, is some units of Q3.12.
-            let usual = 8 + (Int.bitWidth - columns.leadingZeroBitCount) / 2
+            let usual =
+                (one.hasNibbles ? 4 : 8) + (Int.bitWidth - columns.leadingZeroBitCount) / 2
             var codes: [UInt16] = []
             for _ in 0..<one.shape.kernelRows {
                 let shift = one.isExtreme ? numbers.within(1...30) : usual + numbers.within(-1...2)

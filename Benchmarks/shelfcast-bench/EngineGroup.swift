@@ -136,9 +136,9 @@ enum EngineGroup {
         }
 
         private func sample() -> Double {
-            let start = BenchReport.threadSeconds()
+            let start = BenchReport.clockSeconds()
             for _ in 0..<repeats { body() }
-            return BenchReport.threadSeconds() - start
+            return BenchReport.clockSeconds() - start
         }
 
         var median: Double { medians.sorted()[medians.count / 2] }

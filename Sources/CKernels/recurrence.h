@@ -258,9 +258,15 @@ INLINE void day(const struct shelfcast_network *n, const struct scales *s, const
 #include "few.h"
 #endif
 
+// From the state that is there. Apart, so that it is there once.
+static NOINLINE void each_day(
+    const struct shelfcast_network *n, const struct scales *s, const int8_t *window, int32_t days) {
+    for (int32_t t = 0; t < days; t++) day(n, s, window + (size_t)t * 4 * (size_t)n->input.quads);
+}
+
 static void SET(step)(const struct shelfcast_network *n, const int8_t *input) {
     struct scales s = scales_of(n);
-    day(n, &s, input);
+    each_day(n, &s, input, 1);
 }
 
 static int32_t SET(run)(const struct shelfcast_network *n, const int8_t *window, int32_t days) {
@@ -273,7 +279,7 @@ static int32_t SET(run)(const struct shelfcast_network *n, const int8_t *window,
         days_of_few(n, &s, window, days);
     else
 #endif
-        for (int32_t t = 0; t < days; t++) day(n, &s, window + (size_t)t * 4 * (size_t)n->input.quads);
+        each_day(n, &s, window, days);
     int32_t sum = n->dense_bias;
     for (int32_t h = 0; h < n->units; h++) sum += n->dense[h] * n->hidden[h];
     return sum;

@@ -30,6 +30,12 @@ struct SelfTestTests {
     func cases() throws {
         let cases = EngineTrial.cases
         for cell in CellKind.allCases {
+            for hasNibbles in [false, true] {
+                let wide = cases.filter {
+                    $0.shape.cell == cell && $0.hasNibbles == hasNibbles && $0.shape.units > 4
+                }
+                #expect(wide.count > 4)
+            }
             for isExtreme in [false, true] {
                 let units = cases.filter { $0.shape.cell == cell && $0.isExtreme == isExtreme }
                     .map { $0.shape.units }
