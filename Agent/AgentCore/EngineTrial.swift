@@ -20,7 +20,8 @@ package enum EngineTrial {
         package var hasNibbles: Bool
 
         package init(
-            seed: UInt64, shape: NetworkShape, window: Int, isExtreme: Bool, hasNibbles: Bool = false
+            seed: UInt64, shape: NetworkShape, window: Int, isExtreme: Bool,
+            hasNibbles: Bool = false
         ) {
             self.seed = seed
             self.shape = shape
