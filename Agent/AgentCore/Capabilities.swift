@@ -42,6 +42,20 @@ package enum Capabilities {
         return 0
     }
 
+    /// The whole number a file of the kernel holds, its newline aside; nil when it holds something else.
+    package static func integer(_ file: [UInt8]) -> Int64? {
+        let text = file.prefix { $0 != UInt8(ascii: "\n") }
+        let isNegative = text.first == UInt8(ascii: "-")
+        guard let value = decimal(text.dropFirst(isNegative ? 1 : 0)) else { return nil }
+        let magnitude = Int64(clamping: value)
+        return isNegative ? -magnitude : magnitude
+    }
+
+    /// Whether a percentage or a temperature has moved enough to be told: by ten, or into or out of being known (0).
+    package static func hasMoved(_ last: UInt32, _ now: UInt32) -> Bool {
+        (last == 0) != (now == 0) || max(last, now) - min(last, now) >= 10
+    }
+
     /// A thousandth of the machine's memory, from 4 KiB to 1 MiB: what a forecaster may take of a device
     /// that has other work, when the operator has not said otherwise.
     package static func derivedBudget(memoryTotalBytes: UInt64) -> UInt64 {

@@ -356,13 +356,20 @@ package final class AgentService {
     }
 
     /// Whether Register would say something else than last time. What changes by itself all the time
-    /// (free memory, free flash, the peak of this process) is no change, and neither is the package, which has its own report.
+    /// (free memory, free flash, the peak of this process, a percent, a degree) is no change, and neither is the package, which has its own report.
     package var registrationChanged: Bool {
         guard var last = registered else { return false }
         var now = registration()
         (last.memoryAvailableBytes, now.memoryAvailableBytes) = (0, 0)
         (last.flashFreeBytes, now.flashFreeBytes) = (0, 0)
         (last.running, now.running) = (nil, nil)
+        if Capabilities.hasMoved(last.batteryPercent, now.batteryPercent)
+            || Capabilities.hasMoved(last.temperatureKelvin, now.temperatureKelvin)
+        {
+            return true
+        }
+        (last.batteryPercent, now.batteryPercent) = (0, 0)
+        (last.temperatureKelvin, now.temperatureKelvin) = (0, 0)
         last.measured?.peakMemoryBytes = 0
         now.measured?.peakMemoryBytes = 0
         return last != now
@@ -370,7 +377,7 @@ package final class AgentService {
 
     /// Reads the machine anew; a caller that stays connected does so now and then.
     package func lookAtMachine() {
-        machine = Machine.describe(directory: store.directory)
+        Machine.look(at: &machine, directory: store.directory)
     }
 
     package func set(configuration: Configuration) throws(AgentError) {

@@ -291,7 +291,7 @@ package final class HubLink {
             now - (talk.pingedAt ?? talk.lastReceived) >= Self.pingMilliseconds
         {
             talk.pingedAt = now
-            // Free memory and power may have changed since.
+            // Power and temperature may have changed since: `work` tells.
             service.lookAtMachine()
             talk.connection.send(encodeFrame(.ping))
         }

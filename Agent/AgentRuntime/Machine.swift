@@ -18,30 +18,58 @@ package struct Machine: Sendable {
             cpuinfo: Files.read("/proc/cpuinfo", bytesMax: 1 << 22) ?? [])
         register.cores = UInt32(max(1, shelfcast_cores()))
         register.memoryTotalBytes = UInt64(max(0, shelfcast_memory_total()))
-        register.memoryAvailableBytes = Capabilities.memoryAvailable(
-            meminfo: Files.read("/proc/meminfo", bytesMax: 65_536) ?? [])
-        register.flashFreeBytes = UInt64(max(0, shelfcast_free_bytes(directory)))
         register.runtimeFeatures = Engine.runtimeFeatures
-        register.powerSource = powerSource()
         register.agentVersion = agentVersion
+        look(at: &register, directory: directory)
         return register
     }
 
+    /// Reads again what changes while the machine runs: free memory and flash, power, temperature.
+    static func look(at register: inout Register, directory: String) {
+        register.memoryAvailableBytes = Capabilities.memoryAvailable(
+            meminfo: Files.read("/proc/meminfo", bytesMax: 65_536) ?? [])
+        register.flashFreeBytes = UInt64(max(0, shelfcast_free_bytes(directory)))
+        (register.powerSource, register.batteryPercent) = power()
+        register.temperatureKelvin = temperature()
+    }
+
     /// Mains when a supply says it is connected, battery when there is only one of those, unknown where
-    /// the system names no supply at all.
-    private static func powerSource() -> PowerSource {
-        let folder = "/sys/class/power_supply"
+    /// the system names no supply at all. The percentage is that of the emptiest battery of the machine itself (not of a mouse).
+    /// - Parameter folder: laid out as the kernel's `/sys/class/power_supply`.
+    package static func power(
+        in folder: String = "/sys/class/power_supply"
+    ) -> (source: PowerSource, batteryPercent: UInt32) {
         var source = PowerSource.unknown
+        var percent: UInt32 = 0
         for name in Files.names(in: folder) {
-            let type = Files.read("\(folder)/\(name)/type", bytesMax: 64) ?? []
-            if type.starts(with: "Battery".utf8) {
+            let supply = folder + "/" + name
+            func file(_ name: String) -> [UInt8] {
+                Files.read(supply + "/" + name, bytesMax: 64) ?? []
+            }
+            if file("type").starts(with: "Battery".utf8) {
+                guard !file("scope").starts(with: "Device".utf8) else { continue }
                 if source == .unknown { source = .battery }
-            } else if let online = Files.read("\(folder)/\(name)/online", bytesMax: 16),
-                online.first == UInt8(ascii: "1")
-            {
+                if let level = Capabilities.integer(file("capacity")) {
+                    let level = UInt32(min(max(level, 1), 100))
+                    percent = percent == 0 ? level : min(percent, level)
+                }
+            } else if file("online").first == UInt8(ascii: "1") {
                 source = .mains
             }
         }
-        return source
+        return (source, percent)
+    }
+
+    /// Of the hottest thermal zone, in kelvin; 0 where there is none. What no machine survives is a sensor that is not there.
+    /// - Parameter folder: laid out as the kernel's `/sys/class/thermal`.
+    package static func temperature(in folder: String = "/sys/class/thermal") -> UInt32 {
+        var hottest: Int64?
+        for name in Files.names(in: folder) where name.utf8.starts(with: "thermal_zone".utf8) {
+            let file = Files.read(folder + "/" + name + "/temp", bytesMax: 64) ?? []
+            guard let value = Capabilities.integer(file), value > -100_000, value < 200_000
+            else { continue }
+            hottest = max(hottest ?? value, value)
+        }
+        return hottest.map { UInt32(273 + ($0 + ($0 < 0 ? -500 : 500)) / 1000) } ?? 0
     }
 }

@@ -9,13 +9,23 @@ package struct DeviceLabel: Hashable, Comparable, Sendable {
     package let value: String
 
     /// - Throws: `LabelError` unless both parts are 1 to 64 bytes of letters, digits, `.`, `_`,
-    ///   `-`, and the key is neither `store` nor `device`: selectors give these two a meaning of
-    ///   their own.
+    ///   `-`, and the key is none that selectors give a meaning of their own
+    ///   (`Selector.reservedKeys`).
     package init(key: String, value: String) throws(LabelError) {
         guard Self.isPart(key), Self.isPart(value) else { throw .malformed("\(key)=\(value)") }
         guard !Selector.reservedKeys.contains(key) else { throw .reservedKey(key) }
         self.key = key
         self.value = value
+    }
+
+    /// Reads what was stored before some key was reserved, too.
+    /// - Throws: `LabelError` unless it is `key=value` of such parts.
+    package init(stored text: String) throws(LabelError) {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, Self.isPart(String(parts[0])), Self.isPart(String(parts[1])) else {
+            throw .malformed(text)
+        }
+        (key, value) = (String(parts[0]), String(parts[1]))
     }
 
     /// Reads `key=value`.
@@ -55,7 +65,7 @@ package enum LabelError: Error, Equatable, Sendable, CustomStringConvertible {
         case .malformed(let text):
             "label '\(text)' is not key=value with letters, digits, '.', '_' and '-', at most 64 on each side"
         case .reservedKey(let key):
-            "label key '\(key)' is taken: selectors use it for the \(key) itself"
+            "label key '\(key)' is taken: selectors use it for what the device itself is"
         }
     }
 }

@@ -26,6 +26,10 @@ package struct DeviceCapabilities: Hashable, Sendable, Codable {
     /// One LSTM-16 forecast, measured on the device; 0 when not measured.
     package var int8Microseconds: Int = 0
     package var powerSource = PowerSource.unknown
+    /// 1...100; nil: none, or not known.
+    package var batteryPercent: Int?
+    /// Of the hottest thermal zone; nil: not known.
+    package var temperatureCelsius: Int?
     package var contact = Contact.unspecified
     package var agentVersion: String = ""
     /// nil: its agent does not measure.

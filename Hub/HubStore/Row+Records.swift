@@ -40,7 +40,7 @@ extension Row {
     func labels(_ column: String) throws -> [DeviceLabel] {
         let text: String = self[column]
         do {
-            return try text.split(separator: " ").map { try DeviceLabel(String($0)) }
+            return try text.split(separator: " ").map { try DeviceLabel(stored: String($0)) }
         } catch {
             throw HubStoreError.corrupt(reason: "labels '\(text)'")
         }
@@ -152,7 +152,7 @@ extension RolloutRecord {
         let text: String = row["selector"]
         let selector: Selector
         do {
-            selector = try Selector(text)
+            selector = try Selector(stored: text)
         } catch {
             throw HubStoreError.corrupt(reason: "selector '\(text)'")
         }

@@ -21,6 +21,12 @@ extension DeviceCapabilities {
             case .battery: .battery
             case .unknown, .unrecognized: .unknown
             }
+        batteryPercent =
+            (1...100).contains(register.batteryPercent)
+            ? Int(register.batteryPercent) : nil
+        temperatureCelsius =
+            (1...10_000).contains(register.temperatureKelvin)
+            ? Int(register.temperatureKelvin) - 273 : nil
         contact =
             switch register.contact {
             case .stay: .stay
@@ -30,6 +36,9 @@ extension DeviceCapabilities {
         agentVersion = register.agentVersion
         measured = register.measured.map(DeviceMeasurement.init)
     }
+
+    /// What an operator hears of as a low battery.
+    static let lowBatteryPercent = 20
 
     /// The device's own labels; those that are none come back as texts, with the reason.
     static func labels(of register: Register) -> (labels: [DeviceLabel], faults: [String]) {
@@ -70,6 +79,9 @@ extension DeviceCapabilities {
         compare("memory") { $0.memoryTotalBytes }
         compare("runtime features") { $0.runtimeFeatures.joined(separator: "+") }
         compare("power source") { $0.powerSource.rawValue }
+        compare("battery") { can in
+            can.batteryPercent.map { $0 <= Self.lowBatteryPercent ? "low" : "charged" } ?? "none"
+        }
         compare("contact") { $0.contact.rawValue }
         compare("agent") { $0.agentVersion }
         compare("kernels") { $0.measured?.kernels ?? "unknown" }

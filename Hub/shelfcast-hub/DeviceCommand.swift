@@ -62,12 +62,20 @@ struct DeviceListCommand: HubCommand {
             Examples:
               shelfcast-hub device list
               shelfcast-hub device list --store 1 --status pending --json
+              shelfcast-hub device list --where 'power=battery battery<30 version<0.2'
             """)
 
     @Option(help: "Only devices of this store.")
     var store: String?
     @Option(help: "Only devices that are pending, approved or revoked.")
     var status: DeviceStatus?
+    @Option(
+        name: .customLong("where"),
+        help: ArgumentHelp(
+            "Only devices that a selector finds, as for 'push'; also by battery, temperature and flash.",
+            valueName: "selector"),
+        transform: Selector.argument)
+    var selector: Selector?
     @OptionGroup var json: JSONOption
     @OptionGroup var data: DataOptions
 
@@ -75,7 +83,7 @@ struct DeviceListCommand: HubCommand {
         let hub = try data.openStore()
         let storeID = try store.map { try StoreID($0) }
         let devices = try await hub.devices(store: storeID).filter {
-            status == nil || $0.status == status
+            (status == nil || $0.status == status) && (selector ?? .all).matches($0)
         }
         let packages = try await PackageNames(of: devices, in: hub)
         if json.isOn {
@@ -89,20 +97,27 @@ struct DeviceListCommand: HubCommand {
         let now = Timestamp(Date())
         var table = TextTable([
             ("DEVICE", .left), ("STORE", .left), ("STATUS", .left), ("BUDGET", .right),
-            ("RUNS", .left), ("TIME", .right), ("CONTACT", .left), ("LAST", .left),
-            ("LABELS", .left),
+            ("RUNS", .left), ("TIME", .right), ("POWER", .left), ("CONTACT", .left),
+            ("LAST", .left), ("LABELS", .left),
         ])
         for device in devices {
             table.add([
                 device.id.text, device.store.text, device.status.rawValue,
                 device.capabilities.map { "\($0.modelMemoryBudgetBytes)" } ?? "",
                 packages.name(on: device), Self.time(of: device),
+                device.capabilities.map(Self.power) ?? "",
                 device.capabilities?.contact.rawValue ?? "",
                 FleetText.age(device.lastSeenAt, now: now),
                 FleetText.labels(device.effectiveLabels),
             ])
         }
         Console.print(table.text)
+    }
+
+    /// `battery 80%`.
+    static func power(of can: DeviceCapabilities) -> String {
+        let source = can.powerSource == .unknown ? "" : can.powerSource.rawValue
+        return source + (can.batteryPercent.map { (source.isEmpty ? "" : " ") + "\($0)%" } ?? "")
     }
 
     /// Of one forecast of what it runs, as it measured it.
@@ -217,9 +232,13 @@ struct DeviceShowCommand: HubCommand {
             lines += [
                 (
                     "machine",
-                    "\(can.architecture), \(can.cores) core(s), \(can.powerSource.rawValue)"
+                    "\(can.architecture), \(can.cores) core(s), "
+                        + can.cpuFeatures.joined(separator: " ")
                 ),
+                ("power", DeviceListCommand.power(of: can)),
+                ("temperature", can.temperatureCelsius.map { "\($0) °C" } ?? ""),
                 ("memory", "\(can.memoryAvailableBytes) of \(can.memoryTotalBytes) bytes free"),
+                ("flash", "\(can.flashFreeBytes) bytes free"),
                 (
                     "model budget",
                     "\(can.modelMemoryBudgetBytes) bytes, "

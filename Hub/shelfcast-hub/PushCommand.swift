@@ -20,7 +20,9 @@ struct PushCommand: HubCommand {
             timed; what turns out slower than assumed is replaced by the next best.
 
             A selector is 'key=value[,value...]', several of them separated by spaces, all of which \
-            must hold. 'store' and 'device' are a device's own; every other key is a label.
+            must hold. 'store' and 'device' are a device's own; arch, cpu, feature, power, contact, cores, \
+            memory, budget and version are what it can do, the last four also with < <= > >=; every other \
+            key is a label.
 
             Examples:
               shelfcast-hub push first --all --dry-run
@@ -30,8 +32,9 @@ struct PushCommand: HubCommand {
 
     @Argument(help: "The family, as 'train' named it.")
     var family: String
-    @Option(name: .customLong("to"), help: "Which devices: a selector.")
-    var selector: String?
+    @Option(
+        name: .customLong("to"), help: "Which devices: a selector.", transform: Selector.argument)
+    var selector: Selector?
     @Flag(name: .customLong("all"), help: "Every device.")
     var isForAll = false
     @Option(
@@ -66,18 +69,17 @@ struct PushCommand: HubCommand {
         guard isForAll != (selector != nil) else {
             throw ValidationError("say which devices: either --to SELECTOR or --all")
         }
-        if let selector {
-            do throws(SelectorError) { _ = try Selector(selector) } catch {
-                throw ValidationError(error.description)
-            }
+        if let key = selector?.passingKeys.first {
+            throw ValidationError(
+                "a rollout cannot select by \(key): it changes by itself, and the package with it"
+                    + " ('fit' and 'device list' can)")
         }
     }
 
     func perform() async throws {
         let hub = try data.openStore()
-        let selector = try self.selector.map { try Selector($0) } ?? .all
-        let packages = try await hub.packages(family: family)
-        guard !packages.isEmpty else { throw try await noPackages(in: hub) }
+        let selector = selector ?? .all
+        let packages = try await Self.packages(of: family, in: hub)
         let devices = try await hub.devices(store: nil).filter {
             $0.status != .revoked && selector.matches($0)
         }
@@ -146,7 +148,18 @@ struct PushCommand: HubCommand {
         return table.text
     }
 
-    private func noPackages(in hub: some HubStore) async throws -> CommandFailure {
+    /// The packages of a family, of which there are some.
+    static func packages(
+        of family: String, in hub: some HubStore
+    ) async throws -> [PackageRecord] {
+        let packages = try await hub.packages(family: family)
+        guard packages.isEmpty else { return packages }
+        throw try await noPackages(of: family, in: hub)
+    }
+
+    private static func noPackages(
+        of family: String, in hub: some HubStore
+    ) async throws -> CommandFailure {
         if try await hub.family(family) != nil {
             return CommandFailure(
                 .refused,

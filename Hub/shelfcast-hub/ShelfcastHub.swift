@@ -22,7 +22,7 @@ struct ShelfcastHub: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, SalesCommand.self, TrainCommand.self, CompressCommand.self,
             ModelCommand.self, PackageCommand.self, ServeCommand.self, TokenCommand.self,
-            DeviceCommand.self, PushCommand.self,
-            RolloutCommand.self, ReportCommand.self, ReplayCommand.self,
+            DeviceCommand.self, FitCommand.self, PushCommand.self, RolloutCommand.self,
+            ReportCommand.self, ReplayCommand.self,
         ])
 }

@@ -80,6 +80,10 @@ package struct Register: WireMessage, Equatable, Sendable {
     package var labels: [String] = []
     /// Absent: nothing timed yet.
     package var measured: Measurement?
+    /// 1 to 100, an empty one counts as 1; 0: none, or not known.
+    package var batteryPercent: UInt32 = 0
+    /// Of the hottest thermal zone; 0: not known.
+    package var temperatureKelvin: UInt32 = 0
 
     package init() {}
 
@@ -90,7 +94,7 @@ package struct Register: WireMessage, Equatable, Sendable {
         flashFreeBytes: UInt64 = 0, runtimeFeatures: [String] = [], int8Microseconds: UInt32 = 0,
         powerSource: PowerSource = .unknown, contact: Contact = .unspecified,
         agentVersion: String = "", running: RunningPackage? = nil, labels: [String] = [],
-        measured: Measurement? = nil
+        measured: Measurement? = nil, batteryPercent: UInt32 = 0, temperatureKelvin: UInt32 = 0
     ) {
         self.architecture = architecture
         self.cpuFeatures = cpuFeatures
@@ -108,6 +112,8 @@ package struct Register: WireMessage, Equatable, Sendable {
         self.running = running
         self.labels = labels
         self.measured = measured
+        self.batteryPercent = batteryPercent
+        self.temperatureKelvin = temperatureKelvin
     }
 
     package func encode(to writer: inout WireWriter) {
@@ -127,6 +133,8 @@ package struct Register: WireMessage, Equatable, Sendable {
         writer.message(14, running)
         writer.repeated(15, labels)
         writer.message(16, measured)
+        writer.uint32(17, batteryPercent)
+        writer.uint32(18, temperatureKelvin)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -152,6 +160,8 @@ package struct Register: WireMessage, Equatable, Sendable {
         case 15:
             try reader.append(to: &labels, bytesMax: Limit.labelBytes, countMax: Limit.labelsCount)
         case 16: try reader.merge(into: &measured)
+        case 17: batteryPercent = try reader.uint32()
+        case 18: temperatureKelvin = try reader.uint32()
         default: try reader.skip()
         }
     }

@@ -57,6 +57,7 @@ def golden():
             package_nanoseconds=5_150, package_batch_nanoseconds=5_000, arena_bytes=1_872,
             peak_memory_bytes=5_662_310, package_nanojoules=9_800))
     yield "register-measured-nothing", m.Register(measured=m.Measurement())
+    yield "register-battery", m.Register(battery_percent=100, temperature_kelvin=268)
     yield "register-empty", m.Register()
     yield "register-most", m.Register(
         cores=UINT32, memory_total_bytes=UINT64, memory_available_bytes=UINT64,

@@ -60,6 +60,7 @@ enum GoldenFrames {
                     packageBatchNanoseconds: 5_000, arenaBytes: 1_872, peakMemoryBytes: 5_662_310,
                     packageNanojoules: 9_800))),
         "register-measured-nothing": .register(Register(measured: Measurement())),
+        "register-battery": .register(Register(batteryPercent: 100, temperatureKelvin: 268)),
         "register-empty": .register(Register()),
         "register-most": .register(
             Register(

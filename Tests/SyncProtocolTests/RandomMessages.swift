@@ -78,7 +78,8 @@ struct RandomMessages {
             modelMemoryBudgetSetByOperator: bool(), flashFreeBytes: u64(),
             runtimeFeatures: list(5) { $0.text() }, int8Microseconds: u32(), powerSource: choice(),
             contact: choice(), agentVersion: text(), running: bool() ? running() : nil,
-            labels: list(5) { $0.text() }, measured: bool() ? measured() : nil)
+            labels: list(5) { $0.text() }, measured: bool() ? measured() : nil,
+            batteryPercent: u32(), temperatureKelvin: u32())
     }
 
     private mutating func measured() -> Measurement {
