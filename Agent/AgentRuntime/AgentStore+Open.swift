@@ -50,6 +50,13 @@ extension AgentStore {
                 try database.execute("PRAGMA user_version = \(step + 1)")
             }
         }
+        if checks || version < Schema.migrations.count {
+            // Into the file itself: who would install an older agent reads the version there. Again at each
+            // start, in case power failed just here; a disk that refuses it now is met at the next write.
+            do throws(StoreError) {
+                try database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            } catch {}
+        }
         let store = AgentStore(directory: directory, database: database)
         if try store.integer(.generation) == nil { try store.set(.generation, .integer(1)) }
         store.openingNote = nil

@@ -8,6 +8,8 @@ package import SyncProtocol
 package struct Machine: Sendable {
     /// Of this program, in Hello, Register and `--version`.
     package static let agentVersion = "0.1.0"
+    /// Of what this program keeps; an agent of a lower one cannot read it. A package refuses by it to go back.
+    package static let stateVersion = Schema.migrations.count
 
     /// Everything but what `Register` says of the running package, contact, budget and labels.
     /// - Parameter directory: whose file system keeps the packages.

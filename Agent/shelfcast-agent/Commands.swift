@@ -24,7 +24,8 @@ struct Commands {
             Output.write(rest.first.flatMap { Self.help($0) } ?? Help.overview)
             return 0
         case "--version":
-            Output.line("shelfcast-agent " + Machine.agentVersion)
+            Output.line(
+                "shelfcast-agent " + Machine.agentVersion + ", state \(Machine.stateVersion)")
             return 0
         case "join": return try join(rest)
         case "run": return try run(rest)

@@ -21,7 +21,7 @@ enum Help {
           --state DIR    where the device keeps everything
                          (default: $SHELFCAST_STATE, else /var/lib/shelfcast)
           --help         help on a command
-          --version      the version
+          --version      the version, and that of the state it keeps
 
         EXIT CODES
           0 ok   1 failed   2 usage   3 refused   4 not joined   5 hub unreachable   75 busy, try again
