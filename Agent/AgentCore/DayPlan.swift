@@ -151,6 +151,54 @@ package struct DayPlan: Sendable {
         return forecasts.sorted { $0.item < $1.item }
     }
 
+    /// So many days ahead at most: what is fed back are expectations, and says less each time.
+    package static let horizonDaysMax = 14
+
+    /// The forecasts from `target` on, each fed back as if it had been sold: into the level as it is, into the window in
+    /// whole units, rounded so that their sum stays within half a unit of the forecasts'.
+    /// - Parameters:
+    ///   - item: nil for every item.
+    ///   - target: the first day nobody has closed.
+    ///   - days: 1...`horizonDaysMax`, `target` included.
+    /// - Returns: by item, `days` predictions each.
+    package func outlooks(
+        of item: ItemID?, from target: BusinessDay, days: Int, by predictor: some SeriesPredictor
+    ) -> [(item: ItemID, days: [Prediction])] {
+        let spec = predictor.spec
+        var outlooks: [(item: ItemID, days: [Prediction])] = []
+        for series in series(for: predictor) where item == nil || series.item == item {
+            guard let level = level(of: series, on: target.advanced(by: -1), predictor: predictor)
+            else { continue }
+            var state = SeriesState(level: level)
+            var recent = (0..<spec.window).map {
+                book.demand(for: series.item, on: target.advanced(by: $0 - spec.window))
+            }
+            var predictions: [Prediction] = []
+            var (sum, told): (Float, Int32) = (0, 0)
+            for ahead in 0..<min(days, Self.horizonDaysMax) {
+                let day = target.advanced(by: ahead)
+                let prediction = predictor.predict(
+                    index: series.index, level: state.level, recentDays: recent, target: day)
+                predictions.append(prediction)
+                sum += prediction.units
+                // At most 14 times ten million.
+                let whole = max(0, Int32(sum + 0.5) - told)
+                told += whole
+                let factor = predictor.factor(on: day, index: series.index)
+                // As `SeriesState.close` does with a day that was sold.
+                if spec.output != .zScore, factor > 0 {
+                    state.observe(prediction.units / factor, rate: spec.levelRate)
+                }
+                if !recent.isEmpty {
+                    recent.removeFirst()
+                    recent.append(factor > 0 ? DemandDay(units: whole) : .closed)
+                }
+            }
+            outlooks.append((series.item, predictions))
+        }
+        return outlooks.sorted { $0.item < $1.item }
+    }
+
     /// The checkpoints to keep after `day` was closed; empty while no recursion is long.
     package func newCheckpoints(
         closing day: BusinessDay, by predictor: some SeriesPredictor

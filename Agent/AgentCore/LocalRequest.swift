@@ -8,7 +8,8 @@ package enum LocalRequest: Equatable, Sendable {
     /// Sales of one line; one without a day is for today.
     case sales([JSONValue])
     case closeDay(BusinessDay?, isClosedAllDay: Bool)
-    case forecast(ItemID?)
+    /// So many days from the first day not closed, nil for the stored forecasts alone.
+    case forecast(ItemID?, days: Int?)
     case status
     /// Contact the hub now, and answer when that is over.
     case sync
@@ -41,7 +42,9 @@ package enum LocalRequest: Equatable, Sendable {
             self = .closeDay(
                 try Self.day(value["day"]), isClosedAllDay: try Self.flag(value["closed"]))
         } else if verb.elementsEqual("forecast".utf8) {
-            self = .forecast(try Self.item(value["item"]))
+            self = .forecast(
+                try Self.item(value["item"]),
+                days: try Self.number(value["days"], "days", in: 1...DayPlan.horizonDaysMax))
         } else if verb.elementsEqual("status".utf8) {
             self = .status
         } else if verb.elementsEqual("sync".utf8) {
@@ -88,6 +91,22 @@ package enum LocalRequest: Equatable, Sendable {
             return day
         default: throw LocalRequestError("'day' must be a text, YYYY-MM-DD")
         }
+    }
+
+    /// - Returns: nil where the member is missing.
+    private static func number(
+        _ value: JSONValue?, _ name: String, in range: ClosedRange<Int>
+    ) throws(LocalRequestError) -> Int? {
+        switch value {
+        case nil, .null?: return nil
+        case .number(let digits)?:
+            if let number = decimal(digits).map({ Int(clamping: $0) }), range.contains(number) {
+                return number
+            }
+        default: break
+        }
+        throw LocalRequestError(
+            "'\(name)' must be a whole number from \(range.lowerBound) to \(range.upperBound)")
     }
 
     private static func flag(_ value: JSONValue?) throws(LocalRequestError) -> Bool {

@@ -24,8 +24,8 @@ extension AgentService {
                     .init("nextDay", closing.next.map { .string($0.iso8601) } ?? .null),
                     .init("nextForecasts", .integer(closing.nextForecasts)),
                 ])
-            case .forecast(let item):
-                return try reply(toForecastOf: item)
+            case .forecast(let item, let days):
+                return try reply(toForecastOf: item, days: days)
             case .status:
                 return try status()
             case .sync:
@@ -106,37 +106,6 @@ extension AgentService {
         return Self.ok(counts)
     }
 
-    private func reply(toForecastOf item: ItemID?) throws(AgentError) -> JSONValue {
-        _ = try joined()
-        guard let predictor else {
-            throw .refused("no package runs on this device: " + (try whyNoPackage()))
-        }
-        let forecasts = try stored { () throws(StoreError) in
-            var forecasts: [AgentStore.StoredForecast] = []
-            let targets = DayPlan.targets(
-                lastOwnClose: try store.lastOwnClose(), lastStoreDay: try store.lastStoreDay(),
-                asOf: predictor.asOf)
-            for day in targets { forecasts += try store.storedForecasts(of: day) }
-            return forecasts
-        }
-        var list: [JSONValue] = []
-        for stored in forecasts where item == nil || stored.forecast.item == item {
-            list.append(
-                .object([
-                    .init("day", .string(stored.forecast.day.iso8601)),
-                    .init("item", .text(stored.forecast.item.utf8)),
-                    .init("units", Self.number(stored.forecast.prediction.units, decimals: 6)),
-                    .init("networkOutput", .integer(stored.forecast.prediction.networkOutput)),
-                    .init("release", .integer(stored.release)),
-                    .init("inputsComplete", .bool(stored.forecast.inputsAreComplete)),
-                ]))
-        }
-        if let item, list.isEmpty {
-            throw .failed("no forecast for item \(item.text): nothing is known of it yet")
-        }
-        return Self.ok([.init("forecasts", .array(list))])
-    }
-
     /// Timed anew, and told to the hub at the next occasion.
     private func benchmark() -> JSONValue {
         forgetMeasurement()
@@ -152,12 +121,6 @@ extension AgentService {
     private func activeContent() throws(AgentError) -> [UInt8]? {
         guard let slot = update.active else { return nil }
         return try stored { () throws(StoreError) in try store.package(in: slot) }?.content
-    }
-
-    private func whyNoPackage() throws(AgentError) -> String {
-        let reason = try stored { () throws(StoreError) in try store.text(.desireReason) }
-        if let reason, !reason.isEmpty { return String(decoding: reason, as: UTF8.self) }
-        return "the hub has not assigned one yet"
     }
 
     package static func number(_ value: Float, decimals: Int32) -> JSONValue {

@@ -248,7 +248,7 @@ package final class AgentService {
         }
     }
 
-    private func plan(
+    func plan(
         first target: BusinessDay, through last: BusinessDay, by predictor: EnginePredictor
     ) throws(StoreError) -> DayPlan {
         let checkpoints = try store.checkpoints(release: predictor.candidate.stated.release)

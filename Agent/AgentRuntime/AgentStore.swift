@@ -411,6 +411,20 @@ package final class AgentStore {
         return forecasts.sorted { $0.forecast.item < $1.forecast.item }
     }
 
+    /// Forecasts of these days in their order, as they were made before each.
+    func eachForecast(
+        from first: BusinessDay, through last: BusinessDay,
+        _ each: (BusinessDay, ItemID, Float) -> Void
+    ) throws(StoreError) {
+        try database.query(
+            "SELECT day, item, units FROM forecast WHERE day BETWEEN ? AND ? ORDER BY day",
+            [.integer(Int64(first.daysSince1970)), .integer(Int64(last.daysSince1970))], columns: 3
+        ) { row in
+            if let item = Self.item(row[1]) { each(Self.day(row[0]), item, Float(row[2].real)) }
+            return true
+        }
+    }
+
     package func lastForecastDay() throws(StoreError) -> BusinessDay? {
         try lastDay("SELECT max(day) FROM forecast")
     }

@@ -172,9 +172,12 @@ struct Commands {
 
     private func forecast(_ words: [String]) throws(AgentError) -> Int32 {
         let arguments = try Arguments(
-            words, options: ["--state"], flags: ["--json"], positionalMax: 1)
+            words, options: ["--state", "--days"], flags: ["--json"], positionalMax: 1)
         var members: [JSONValue.Member] = []
         if let item = arguments.positional.first { members.append(.init("item", .string(item))) }
+        if let days = arguments.value("--days") {
+            members.append(.init("days", try Self.wholeNumber(days, "--days")))
+        }
         let reply = try ask(arguments, "forecast", members)
         try Self.check(reply)
         if arguments.has("--json") {
@@ -231,6 +234,13 @@ struct Commands {
             if let problem = configuration.save(in: directory.path) { throw .failed(problem) }
         }
         return try AgentService(store: store, contact: contact, configuration: configuration)
+    }
+
+    /// An option's number as it goes into a request, which says what range it must be of.
+    static func wholeNumber(_ text: String, _ name: String) throws(AgentError) -> JSONValue {
+        let digits = [UInt8](text.utf8)
+        guard decimal(digits) != nil else { throw .usage("\(name) is a whole number") }
+        return .number(digits)
     }
 
     static func request(_ verb: String, _ members: [JSONValue.Member] = []) -> JSONValue {

@@ -113,13 +113,18 @@ enum Help {
         """
 
     static let forecast = """
-        Shows the forecasts for the days not yet closed.
+        Shows the forecasts for the days not yet closed: the units expected, and those that demand stays
+        within on half the days (P50) and on nine of ten (P90).
 
         USAGE
-          shelfcast-agent forecast [ITEM] [--json]
+          shelfcast-agent forecast [ITEM] [--days N] [--json]
+
+        OPTIONS
+          --days N  so many days, 1 to 14, from the first day not closed; each forecast after the first
+                    counts on those before it, and its P90 lies further off
 
         EXAMPLE
-          shelfcast-agent forecast 17
+          shelfcast-agent forecast 17 --days 7
 
         """
 

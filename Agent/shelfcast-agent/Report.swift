@@ -20,14 +20,18 @@ enum Report {
 
     static func forecasts(_ reply: JSONValue) {
         let list = reply.list("forecasts")
-        Output.line("day          item                               units  inputs")
+        Output.line("day          item                               units    P50    P90  inputs")
         for forecast in list {
             let item = padded(forecast.shown("item"), 32)
             let shown = twoDecimals(forecast.shown("units"))
-            let units = String(repeating: " ", count: max(0, 8 - shown.utf8.count)) + shown
-            let inputs = forecast.isTrue("inputsComplete") ? "complete" : "partly this device's own"
+            let inputs =
+                forecast.integer("daysAhead") > 1
+                ? "forecasts"
+                : forecast.isTrue("inputsComplete") ? "complete" : "partly this device's own"
             Output.line(
-                "\(forecast.shown("day"))   \(item) \(units)  \(inputs)")
+                forecast.shown("day") + "   " + item + " " + right(shown, 8)
+                    + right(forecast.shown("p50"), 7) + right(forecast.shown("p90"), 7) + "  "
+                    + inputs)
         }
         if list.isEmpty { Output.line("none yet: nothing is known of any item") }
     }
@@ -170,6 +174,10 @@ enum Report {
 
     private static func padded(_ text: String, _ width: Int) -> String {
         text + String(repeating: " ", count: max(0, width - text.utf8.count))
+    }
+
+    private static func right(_ text: String, _ width: Int) -> String {
+        String(repeating: " ", count: max(0, width - text.utf8.count)) + text
     }
 
     /// UTC.

@@ -161,4 +161,48 @@ struct DayPlanTests {
         let points = plan.newCheckpoints(closing: Self.day(91), by: predictor)
         #expect(points == [Self.milk: LevelPoint(level: 10, day: Self.day(29))])
     }
+
+    @Test(
+        "feeds forecasts back: as the level where they say what the level says, in whole units into the window"
+    )
+    func outlook() throws {
+        var book = Self.book(through: 0)
+        for offset in -13...0 {
+            book.note(day: Self.day(offset), .store(isClosedAllDay: false, isFinal: true))
+            book.noteStore(day: Self.day(offset), item: Self.milk, units: 8)
+        }
+        /// Half of what was sold the day before, and the level.
+        struct Fading: SeriesPredictor {
+            var base: LevelPredictor
+            var spec: FeatureSpec { base.spec }
+            var asOf: BusinessDay { base.asOf }
+            var packageDigest: [UInt8] { base.packageDigest }
+            var items: [ItemID] { base.items }
+            func startLevel(index: Int) -> Float { base.startLevel(index: index) }
+            func factor(on day: BusinessDay, index: Int?) -> Float { day.weekday == 6 ? 0 : 1 }
+            func predict(
+                index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay
+            ) -> Prediction {
+                let units = (recentDays.last { $0.units != nil }?.observedUnits ?? 0) / 2
+                return Prediction(
+                    units: target.weekday == 6 ? 0 : units, networkOutput: Int32(level * 1000))
+            }
+        }
+        let base = LevelPredictor(
+            asOf: Self.asOf,
+            starts: [SeriesStart(item: Self.milk, level: 8, scale: 1, profile: 0)])
+        let plan = DayPlan(book: book, checkpoints: [:], hubLevels: [:])
+        // 2024-10-04 is a Friday; Sundays are closed and leave window and level as they are.
+        #expect(Self.day(1).weekday == 5)
+        let fading = plan.outlooks(
+            of: Self.milk, from: Self.day(1), days: 6, by: Fading(base: base))
+        #expect(fading.map { $0.item } == [Self.milk])
+        #expect(fading[0].days.map { $0.units } == [4, 0, 2, 1, 0.5, 0.5])
+        #expect(fading[0].days.map { $0.networkOutput } == [8000, 7000, 7000, 5750, 4562, 3546])
+        // What says what the level says stays there for a fortnight, and not longer.
+        let level = plan.outlooks(of: nil, from: Self.day(1), days: 99, by: base)
+        #expect(level[0].days.map { $0.units } == [Float](repeating: 8, count: 14))
+        #expect(level[0].days[0] == plan.forecasts(for: Self.day(1), by: base)[0].prediction)
+        #expect(plan.outlooks(of: Self.bread, from: Self.day(1), days: 3, by: base).isEmpty)
+    }
 }

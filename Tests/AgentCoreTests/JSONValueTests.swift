@@ -70,7 +70,7 @@ struct LocalRequestTests {
     func requests() throws {
         #expect(try Self.parse(#"{"do":"status"}"#) == .status)
         #expect(try Self.parse(#"{"do":"sync"}"#) == .sync)
-        #expect(try Self.parse(#"{"do":"forecast"}"#) == .forecast(nil))
+        #expect(try Self.parse(#"{"do":"forecast"}"#) == .forecast(nil, days: nil))
         #expect(
             try Self.parse(#"{"do":"close-day","day":null,"closed":true}"#)
                 == .closeDay(nil, isClosedAllDay: true))

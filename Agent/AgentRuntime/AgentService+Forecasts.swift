@@ -1,0 +1,125 @@
+import AgentCore
+import Forecasting
+import UpdateTrust
+
+/// What is expected, how sure that is, and for how many days.
+extension AgentService {
+    /// How long errors of closed days are looked back at: what lies before has less than a seventh of the weight.
+    static let spreadDays = 62
+    /// Of one answer.
+    static let forecastsMax = 16_384
+
+    /// The first day that nobody has closed, which a horizon starts from.
+    func nextDay(of predictor: EnginePredictor) throws(StoreError) -> BusinessDay {
+        let targets = try targets(of: predictor)
+        return targets[targets.count - 1]
+    }
+
+    private func targets(of predictor: EnginePredictor) throws(StoreError) -> [BusinessDay] {
+        DayPlan.targets(
+            lastOwnClose: try store.lastOwnClose(), lastStoreDay: try store.lastStoreDay(),
+            asOf: predictor.asOf)
+    }
+
+    /// Every item's predictions from the first day not closed on.
+    func outlooks(
+        of item: ItemID?, days: Int, by predictor: EnginePredictor
+    ) throws(StoreError) -> [(item: ItemID, days: [Prediction])] {
+        let first = try nextDay(of: predictor)
+        return try plan(first: first, through: first.advanced(by: -1), by: predictor)
+            .outlooks(of: item, from: first, days: days, by: predictor)
+    }
+
+    /// Made from the forecasts and totals that are kept anyway, so a total that comes late corrects it too.
+    func spreads(before day: BusinessDay) throws(StoreError) -> [ItemID: DemandSpread] {
+        let (first, last) = (day.advanced(by: -Self.spreadDays), day.advanced(by: -1))
+        let book = try store.book(from: first, through: last)
+        var spreads: [ItemID: DemandSpread] = [:]
+        try store.eachForecast(from: first, through: last) { day, item, units in
+            guard let sold = book.demand(for: item, on: day).observedUnits else { return }
+            spreads[item, default: DemandSpread()].observe(forecast: units, units: sold)
+        }
+        return spreads
+    }
+
+    /// - Parameter days: nil for the stored forecasts alone.
+    func reply(toForecastOf item: ItemID?, days: Int?) throws(AgentError) -> JSONValue {
+        _ = try joined()
+        guard let predictor else {
+            throw .refused("no package runs on this device: " + (try whyNoPackage()))
+        }
+        let list = try stored { () throws(StoreError) in
+            try forecasts(of: item, days: days, by: predictor)
+        }
+        guard let list else {
+            throw .refused(
+                "\(days ?? 1) days of every item are more than \(Self.forecastsMax) forecasts: name an item, or fewer days"
+            )
+        }
+        if let item, list.isEmpty {
+            throw .failed("no forecast for item \(item.text): nothing is known of it yet")
+        }
+        return Self.ok([.init("forecasts", .array(list))])
+    }
+
+    /// - Returns: nil when there would be too many.
+    private func forecasts(
+        of item: ItemID?, days: Int?, by predictor: EnginePredictor
+    ) throws(StoreError) -> [JSONValue]? {
+        let targets = try targets(of: predictor)
+        let next = targets[targets.count - 1]
+        let spreads = try spreads(before: next)
+        let rate = DemandSpread.rate(of: predictor.spec)
+        var list: [JSONValue] = []
+        func add(
+            _ day: BusinessDay, _ item: ItemID, _ prediction: Prediction, release: Int64,
+            isComplete: Bool
+        ) {
+            let ahead = max(1, day - next + 1)
+            let mean = Double(prediction.units)
+            let variance = (spreads[item] ?? DemandSpread())
+                .variance(of: mean, daysAhead: ahead, rate: rate)
+            list.append(
+                .object([
+                    .init("day", .string(day.iso8601)), .init("item", .text(item.utf8)),
+                    .init("units", Self.number(prediction.units, decimals: 6)),
+                    .init(
+                        "p50",
+                        .integer(DemandQuantile.units(0.5, mean: mean, variance: variance))),
+                    .init(
+                        "p90",
+                        .integer(DemandQuantile.units(0.9, mean: mean, variance: variance))),
+                    .init("daysAhead", .integer(ahead)),
+                    .init("networkOutput", .integer(prediction.networkOutput)),
+                    .init("release", .integer(release)),
+                    .init("inputsComplete", .bool(isComplete)),
+                ]))
+        }
+        for day in targets {
+            for stored in try store.storedForecasts(of: day)
+            where item == nil || stored.forecast.item == item {
+                add(
+                    day, stored.forecast.item, stored.forecast.prediction, release: stored.release,
+                    isComplete: stored.forecast.inputsAreComplete)
+            }
+        }
+        guard let days, days > 1 else { return list }
+        if item == nil, list.count * days > Self.forecastsMax { return nil }
+        let outlooks = try outlooks(of: item, days: days, by: predictor)
+        let release = Int64(bitPattern: predictor.candidate.stated.release)
+        for ahead in 1..<days {
+            for outlook in outlooks {
+                add(
+                    next.advanced(by: ahead), outlook.item, outlook.days[ahead], release: release,
+                    isComplete: false)
+            }
+        }
+        return list
+    }
+
+    private func whyNoPackage() throws(AgentError) -> String {
+        let reason = try stored { () throws(StoreError) in try store.text(.desireReason) }
+        if let reason, !reason.isEmpty { return String(decoding: reason, as: UTF8.self) }
+        return "the hub has not assigned one yet"
+    }
+}
