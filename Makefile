@@ -2,6 +2,7 @@
 # make test     everything: unit, protocol, end to end (with the ordinary agent and the Embedded one)
 # make lint     layout, shell scripts, words that must not be here
 # make agent    the agent as it ships: Embedded Swift, .build/agent/shelfcast-agent
+# make agent-static            the same with the C library in it, for devices with another one
 # make agent-aarch64           the same for ARM, cross-compiled: .build/agent/shelfcast-agent-aarch64
 # make agent-armv7             the same for 32-bit ARM: .build/agent/shelfcast-agent-armv7
 # make cross-aarch64 PRODUCT=p  any product of what a device runs: .build/agent/p-aarch64
@@ -24,7 +25,7 @@ export PEERS ?= $(CURDIR)/../shared/peers
 export SHELFCAST_PYTHON ?= $(CURDIR)/.venv/bin/python3
 AGENT := .build/agent/shelfcast-agent
 
-.PHONY: demo test lint agent agent-aarch64 agent-armv7 hub bench fuzz setup clean
+.PHONY: demo test lint agent agent-static agent-aarch64 agent-armv7 hub bench fuzz setup clean
 
 demo: setup agent hub
 	python3 Scripts/demo.py --hub .build/release/shelfcast-hub --agent $(AGENT) $(if $(SALES),--sales "$(SALES)")
@@ -41,14 +42,19 @@ test: setup .venv/complete agent
 
 lint: setup
 	swift format lint --strict --recursive --parallel Package.swift Sources Protocol Agent Hub Tests Benchmarks
-	shellcheck Scripts/setup Scripts/setup-arm Scripts/unpack-debian Scripts/cross Scripts/emulate Scripts/lint-words .ci/run
+	shellcheck Scripts/setup Scripts/setup-arm Scripts/unpack-debian Scripts/device-libraries Scripts/cross Scripts/emulate Scripts/lint-words .ci/run
 	Scripts/lint-words
 
 agent: setup
-	SHELFCAST_EMBEDDED=1 swift build -c release --product shelfcast-agent --scratch-path .build/embedded
+	SHELFCAST_EMBEDDED=1 swift build --disable-local-rpath -c release --product shelfcast-agent --scratch-path .build/embedded
 	mkdir -p .build/agent
 	cp .build/embedded/release/shelfcast-agent $(AGENT).new && strip $(AGENT).new && mv $(AGENT).new $(AGENT)
 	Scripts/check-size $(AGENT) Agent/size-budget
+
+agent-static: setup
+	SHELFCAST_EMBEDDED=1 SHELFCAST_STATIC=1 swift build --disable-local-rpath -c release --product shelfcast-agent --scratch-path .build/embedded-static
+	strip -o $(AGENT)-static .build/embedded-static/release/shelfcast-agent
+	Scripts/check-size $(AGENT)-static Agent/size-budget static
 
 agent-aarch64 agent-armv7: PRODUCT = shelfcast-agent
 agent-aarch64 agent-armv7: agent-%: cross-%

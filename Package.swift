@@ -2,13 +2,15 @@
 // The house, floor by floor. Docs/architecture.md says who may import whom; Tests/HouseTests checks it.
 //
 //   SHELFCAST_EMBEDDED=1    only what a device runs, compiled as Embedded Swift (`make agent` sets it)
+//   SHELFCAST_STATIC=1      that, with the C library in it (`make agent-static`)
 //   SHELFCAST_SCOPE=light   leaves out every target that needs a package from elsewhere: the numerics
 //                           and the agent then build and test in a minute
 import PackageDescription
 
 let embedded = Context.environment["SHELFCAST_EMBEDDED"] == "1"
+let linksStatically = Context.environment["SHELFCAST_STATIC"] == "1"
 let light = embedded || Context.environment["SHELFCAST_SCOPE"] == "light"
-/// mbedTLS 3.6 as `make setup` unpacks it.
+/// SQLite and mbedTLS 3.6 as `make setup` builds them for the agent.
 let sysroot = Context.environment["SHELFCAST_SYSROOT"] ?? Context.packageDirectory + "/.sysroot"
 
 let strict: [SwiftSetting] = [
@@ -29,12 +31,14 @@ let device: [SwiftSetting] =
         ] : [])
 /// Small before fast, where a device does little of it: everything but the numerics.
 let small: [SwiftSetting] = embedded ? [.unsafeFlags(["-Osize"])] : []
-/// The shipped agent carries SQLite and zlib in itself, and keeps only what it calls.
+/// The shipped agent carries SQLite and zlib in itself, and keeps only what it calls. Linked statically it carries the C
+/// library too.
 let shipped: [LinkerSetting] = [
-    .unsafeFlags([
-        "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed", "-Xlinker", "-l:libsqlite3.a",
-        "-Xlinker", "-l:libz.a", "-Xlinker", "-lm",
-    ])
+    .unsafeFlags(
+        [
+            "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed",
+            "\(sysroot)/usr/lib/libsqlite3.a", "-Xlinker", "-l:libz.a",
+        ] + (linksStatically ? ["-Xclang-linker", "-static-pie", "-Xclang-linker", "-fuse-ld=lld"] : []))
 ]
 /// Numeric code crawls without the optimiser, so it is on in debug builds too.
 let numeric: [SwiftSetting] = [.unsafeFlags(["-O"])]
@@ -53,7 +57,7 @@ var targets: [Target] = [
         exclude: ["INTEGER.md"],
         swiftSettings: device + numeric,
         // A debug build calls sqrt instead of its instruction.
-        linkerSettings: [.linkedLibrary("m")]),
+        linkerSettings: embedded ? [] : [.linkedLibrary("m")]),
     .target(
         name: "SyncProtocol", path: "Protocol", exclude: ["SPEC.md", "sync.proto"],
         sources: ["SyncProtocol"], swiftSettings: device + small),
@@ -72,12 +76,7 @@ var targets: [Target] = [
     .target(
         name: "CTLS", path: "Agent/CTLS",
         cSettings: [.unsafeFlags(["-I\(sysroot)/usr/include"])],
-        linkerSettings: [
-            .unsafeFlags([
-                "\(sysroot)/usr/lib/libmbedtls.a", "\(sysroot)/usr/lib/libmbedx509.a",
-                "\(sysroot)/usr/lib/libmbedcrypto.a",
-            ])
-        ]),
+        linkerSettings: [.unsafeFlags(["\(sysroot)/usr/lib/libmbedtls.a"])]),
     .target(
         name: "AgentRuntime",
         dependencies: [

@@ -1,0 +1,71 @@
+// What the Embedded agent would need the mathematical library for, 400 KB of a device's memory: functions that Swift calls
+// where the CPU has no instruction. Values as C11, 7.12.9, and IEEE 754 define them.
+#ifdef SHELFCAST_EMBEDDED
+#include <stdint.h>
+
+// From here on every number is whole.
+#define FLOATS_WHOLE 8388608.0f           // 2^23
+#define DOUBLES_WHOLE 4503599627370496.0  // 2^52
+
+float roundf(float x);
+double ceil(double x);
+
+float roundf(float x) {
+    if (!(x > -FLOATS_WHOLE && x < FLOATS_WHOLE)) return x;
+    float whole = (float)(int32_t)x;
+    float rest = x - whole;
+    if (rest >= 0.5f) whole += 1;
+    if (rest <= -0.5f) whole -= 1;
+    return __builtin_copysignf(whole, x);
+}
+
+double ceil(double x) {
+    if (!(x > -DOUBLES_WHOLE && x < DOUBLES_WHOLE)) return x;
+    double whole = (double)(int64_t)x;
+    if (whole < x) whole += 1;
+    return __builtin_copysign(whole, x);
+}
+
+#if defined(__arm__)
+#include <string.h>
+
+double sqrt(double x);
+
+// Digit by digit: a remainder of 108 bits whose upper part fits 64, then rounded to even.
+double sqrt(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    int exponent = (int)(bits >> 52 & 0x7FF);
+    uint64_t mantissa = bits & 0xFFFFFFFFFFFFF;
+    if (exponent == 0x7FF || x == 0) return x != x || x >= 0 ? x : __builtin_nan("");
+    if (bits >> 63) return __builtin_nan("");
+    if (exponent == 0) {
+        int shift = __builtin_clzll(mantissa) - 11;
+        mantissa <<= shift;
+        exponent = 1 - shift;
+    } else {
+        mantissa |= 1ull << 52;
+    }
+    exponent -= 1023;
+    if (exponent & 1) mantissa <<= 1;
+    uint64_t root = 0, rest = 0;
+    for (int digit = 53; digit >= 0; digit--) {
+        // Two more bits of mantissa · 2^54.
+        uint64_t next = digit >= 27 ? mantissa >> (2 * (digit - 27)) & 3 : 0;
+        rest = rest << 2 | next;
+        uint64_t trial = root << 2 | 1;
+        root <<= 1;
+        if (rest >= trial) {
+            rest -= trial;
+            root |= 1;
+        }
+    }
+    uint64_t rounded = root >> 1;
+    if ((root & 1) && (rest != 0 || (rounded & 1))) rounded++;
+    // The leading bit of `rounded` adds one to the exponent.
+    bits = ((uint64_t)((exponent >> 1) + 1022) << 52) + rounded;
+    memcpy(&x, &bits, sizeof bits);
+    return x;
+}
+#endif
+#endif
