@@ -5,6 +5,7 @@
 # make agent-static            the same with the C library in it, for devices with another one
 # make agent-aarch64           the same for ARM, cross-compiled: .build/agent/shelfcast-agent-aarch64
 # make agent-armv7             the same for 32-bit ARM: .build/agent/shelfcast-agent-armv7
+# make packages the agent as Debian packages for amd64, arm64 and armel: .build/packages
 # make cross-aarch64 PRODUCT=p  any product of what a device runs: .build/agent/p-aarch64
 # make hub      the hub, optimised: .build/release/shelfcast-hub
 # make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=engine|train|accuracy|article|import]
@@ -25,7 +26,7 @@ export PEERS ?= $(CURDIR)/../shared/peers
 export SHELFCAST_PYTHON ?= $(CURDIR)/.venv/bin/python3
 AGENT := .build/agent/shelfcast-agent
 
-.PHONY: demo test lint agent agent-static agent-aarch64 agent-armv7 hub bench fuzz setup clean
+.PHONY: demo test lint agent agent-static agent-aarch64 agent-armv7 packages hub bench fuzz setup clean
 
 demo: setup agent hub
 	python3 Scripts/demo.py --hub .build/release/shelfcast-hub --agent $(AGENT) $(if $(SALES),--sales "$(SALES)")
@@ -42,7 +43,8 @@ test: setup .venv/complete agent
 
 lint: setup
 	swift format lint --strict --recursive --parallel Package.swift Sources Protocol Agent Hub Tests Benchmarks
-	shellcheck Scripts/setup Scripts/setup-arm Scripts/unpack-debian Scripts/device-libraries Scripts/cross Scripts/emulate Scripts/lint-words .ci/run
+	shellcheck Scripts/setup Scripts/setup-arm Scripts/unpack-debian Scripts/device-libraries Scripts/cross Scripts/emulate Scripts/package-agent Scripts/lint-words .ci/run
+	shellcheck --shell=sh Agent/Install/debian/preinst.in Agent/Install/debian/postinst Agent/Install/debian/prerm Agent/Install/debian/postrm
 	Scripts/lint-words
 
 agent: setup
@@ -59,6 +61,12 @@ agent-static: setup
 agent-aarch64 agent-armv7: PRODUCT = shelfcast-agent
 agent-aarch64 agent-armv7: agent-%: cross-%
 	Scripts/check-size $(AGENT)-$* Agent/size-budget $*
+
+packages: agent agent-aarch64 agent-armv7
+	rm -f .build/packages/*.deb
+	Scripts/package-agent $(AGENT) "$$(dpkg --print-architecture)"
+	Scripts/package-agent $(AGENT)-aarch64 arm64
+	Scripts/package-agent $(AGENT)-armv7 armel
 
 cross-%: setup
 	Scripts/setup-arm $*
