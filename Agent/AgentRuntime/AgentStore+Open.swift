@@ -29,18 +29,29 @@ extension AgentStore {
         _ = Files.replace(directory + "/" + Self.damageMark, by: [])
     }
 
+    package static let pageBytes = 512
+
     private static func ready(
         path: String, directory: String, checks: Bool
     ) throws(StoreError) -> AgentStore {
         let database = try Database(path: path)
-        // WAL: readers and the writer do not wait for each other. FULL: what was acknowledged to a
-        // till survives a power cut.
+        // A commit writes whole pages: small ones, for rows of some twenty bytes. WAL: one write a commit.
+        // FULL: what was acknowledged to a till survives a power cut. EXCLUSIVE: the state directory has one
+        // user at a time anyway, and no file of shared memory is written.
         try database.execute(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -512"
-        )
+            """
+            PRAGMA page_size = \(pageBytes); PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;
+            PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -512
+            """)
         if checks {
             let verdict = try database.first("PRAGMA quick_check(1)", columns: 1)?[0].bytes ?? []
             guard verdict.elementsEqual("ok".utf8) else { throw .corrupt }
+        }
+        if try database.first("PRAGMA page_size", columns: 1)?[0].integer != Int64(pageBytes) {
+            // Of the first release. Where there is no room for a copy it stays as it is, and works.
+            try? database.execute(
+                "PRAGMA journal_mode = DELETE; PRAGMA page_size = \(pageBytes); VACUUM")
+            try database.execute("PRAGMA journal_mode = WAL")
         }
         let version = Int(try database.first("PRAGMA user_version", columns: 1)?[0].integer ?? 0)
         guard version <= Schema.migrations.count else { throw .newer(version: version) }
@@ -88,6 +99,7 @@ extension AgentStore {
         var generation: Int64 = 1
         var confirmed: Int64 = 0
         var unsent = 0
+        var folded: Int64?
         try transaction { () throws(StoreError) in
             do throws(StoreError) {
                 let old = try Database(path: aside)
@@ -98,6 +110,7 @@ extension AgentStore {
                     if let next = try damaged.integer(.nextSequence) {
                         try set(.nextSequence, .integer(next))
                     }
+                    folded = try damaged.integer(.foldedThrough)
                 } catch { complete = false }
                 for table in Schema.salvaged {
                     var refused: StoreError?
@@ -119,10 +132,11 @@ extension AgentStore {
                 complete = false
             }
             unsent = try unsentCount()
-            let last =
-                try database.first("SELECT max(sequence) FROM outbox", columns: 1)?[0].integer ?? 0
-            let next = max(try nextSequence(), last + 1)
+            let next = try nextSequence()
             try set(.nextSequence, .integer(next))
+            // Where that cannot be read, a sale is rather missing from this device's own day than twice in it.
+            try set(.foldedThrough, .integer(folded ?? next - 1))
+            try foldSales()
             // Numbers given from here on are guesses until the hub has said where it is.
             try set(.generation, .integer(generation + 1))
             try set(.confirmedGeneration, .integer(max(confirmed, generation)))

@@ -4,7 +4,8 @@ package import SyncProtocol
 extension AgentStore {
     /// The number the next record gets.
     package func nextSequence() throws(StoreError) -> Int64 {
-        try integer(.nextSequence) ?? 1
+        let last = try database.first("SELECT max(sequence) FROM outbox", columns: 1)?[0]
+        return max(try integer(.nextSequence) ?? 1, (last?.integer ?? 0) + 1)
     }
 
     /// Which database of this device's life this is.
@@ -20,11 +21,15 @@ extension AgentStore {
         try database.first("SELECT 1 FROM outbox LIMIT 1", columns: 1) != nil
     }
 
+    /// A record takes at most 100 bytes on the wire: 34 to name its item and ten numbers.
+    static func recordsMax(frameBytesMax: Int) -> Int {
+        min(Limit.recordsCount, max(1, frameBytesMax / 100))
+    }
+
     /// The oldest unsent records, at most `recordsMax` of them and about `bytesMax` in all; nil when there
     /// are none.
     package func nextUpload(bytesMax: Int) throws(StoreError) -> Upload? {
-        // A record takes at most 90 bytes on the wire: 32 of item and eight numbers.
-        let recordsMax = min(Limit.recordsCount, max(1, bytesMax / 90))
+        let recordsMax = Self.recordsMax(frameBytesMax: bytesMax)
         var upload = Upload()
         try database.query(
             """
@@ -67,9 +72,13 @@ extension AgentStore {
 
     /// The hub has stored everything up to here.
     package func acknowledge(through sequence: UInt64) throws(StoreError) {
-        try database.run(
-            "DELETE FROM outbox WHERE sequence <= ?",
-            [.integer(Int64(clamping: sequence))])
+        try transaction { () throws(StoreError) in
+            try foldSales()
+            try set(.nextSequence, .integer(try nextSequence()))
+            try database.run(
+                "DELETE FROM outbox WHERE sequence <= ?",
+                [.integer(Int64(clamping: sequence))])
+        }
     }
 
     /// Brings our numbers together with where the hub stands (`Numbering`). To be called when the hub
@@ -87,6 +96,8 @@ extension AgentStore {
                 if let first, !first.isNull, first.integer == expected { return 0 }
                 if first == nil || first == .null, next == expected { return 0 }
             }
+            try foldSales()
+            journal = nil
             var entries: [Numbering.Entry] = []
             try database.query(
                 "SELECT sequence, generation FROM outbox ORDER BY sequence", columns: 2
@@ -122,6 +133,7 @@ extension AgentStore {
                 }
             }
             try set(.nextSequence, .integer(Int64(bitPattern: plan.next)))
+            try set(.foldedThrough, .integer(Int64(bitPattern: plan.next) - 1))
             // From here on every number is one the hub expects.
             try database.run("UPDATE outbox SET generation = ?", [.integer(generation)])
             try set(.confirmedGeneration, .integer(generation))

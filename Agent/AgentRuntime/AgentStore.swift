@@ -22,6 +22,8 @@ package final class AgentStore {
     package let database: Database
     /// What opening had to say: a database that was set aside.
     package internal(set) var openingNote: String?
+    /// What recording a sale needs to know, kept between two of them; nil: to be read anew.
+    var journal: SaleJournal?
 
     init(directory: String, database: Database) {
         self.directory = directory
@@ -29,7 +31,10 @@ package final class AgentStore {
     }
 
     package func transaction<T>(_ body: () throws(StoreError) -> T) throws(StoreError) -> T {
-        try database.transaction(body)
+        do throws(StoreError) { return try database.transaction(body) } catch {
+            journal = nil
+            throw error
+        }
     }
 
     // MARK: Settings
@@ -61,56 +66,6 @@ package final class AgentStore {
         try set(name, .text([UInt8](text.utf8)))
     }
 
-    // MARK: Sales
-
-    /// Records `sales` in one transaction and queues them for the hub.
-    package func record(_ sales: [Sale]) throws(StoreError) -> [SaleOutcome] {
-        try transaction { () throws(StoreError) in
-            var outcomes: [SaleOutcome] = []
-            var next = try nextSequence()
-            let generation = try generation()
-            for sale in sales {
-                let outcome = try record(sale, sequence: next, generation: generation)
-                if outcome == .recorded { next += 1 }
-                outcomes.append(outcome)
-            }
-            try set(.nextSequence, .integer(next))
-            return outcomes
-        }
-    }
-
-    private func record(
-        _ sale: Sale, sequence: Int64, generation: Int64
-    ) throws(StoreError) -> SaleOutcome {
-        let day = Value.integer(Int64(sale.day.daysSince1970))
-        let item = Value.text(sale.item.utf8)
-        let units = Value.integer(Int64(sale.units))
-        if let reference = sale.reference {
-            let known = try database.first(
-                "SELECT item, units FROM saleReference WHERE day = ? AND reference = ?",
-                [day, .blob(reference)], columns: 2)
-            if let known {
-                return known[0].bytes == sale.item.utf8 && known[1].integer == Int64(sale.units)
-                    ? .repeated : .conflict(item: known[0].bytes, units: known[1].integer)
-            }
-            try database.run(
-                "INSERT INTO saleReference (day, reference, item, units) VALUES (?, ?, ?, ?)",
-                [day, .blob(reference), item, units])
-        }
-        try database.run(
-            "INSERT INTO outbox (sequence, generation, kind, day, item, units) VALUES (?, ?, 1, ?, ?, ?)",
-            [.integer(sequence), .integer(generation), day, item, units])
-        try database.run(
-            """
-            INSERT INTO ownDay (day, item, units) VALUES (?1, ?2, ?3)
-            ON CONFLICT (day, item) DO UPDATE SET units = units + ?3
-            """, [day, item, units])
-        // A sale that comes late for a day said to be without business: it had some after all.
-        try database.run(
-            "UPDATE ownClose SET isClosedAllDay = 0 WHERE day = ? AND isClosedAllDay = 1", [day])
-        return .recorded
-    }
-
     // MARK: Days
 
     package func isClosed(_ day: BusinessDay) throws(StoreError) -> Bool {
@@ -120,7 +75,8 @@ package final class AgentStore {
     }
 
     package func hasSales(on day: BusinessDay) throws(StoreError) -> Bool {
-        try database.first(
+        try foldSales()
+        return try database.first(
             "SELECT 1 FROM ownDay WHERE day = ? LIMIT 1", [.integer(Int64(day.daysSince1970))],
             columns: 1) != nil
     }
@@ -145,6 +101,8 @@ package final class AgentStore {
     ) throws(StoreError) {
         try transaction { () throws(StoreError) in
             let dayValue = Value.integer(Int64(day.daysSince1970))
+            try foldSales()
+            journal = nil
             try database.run(
                 "INSERT INTO ownClose (day, isClosedAllDay) VALUES (?, ?)",
                 [dayValue, .integer(isClosedAllDay ? 1 : 0)])
@@ -171,7 +129,6 @@ package final class AgentStore {
             try database.run(
                 "INSERT INTO outbox (sequence, generation, kind, day, isClosedAllDay) VALUES (?, ?, 2, ?, ?)",
                 [.integer(next), generation, dayValue, .integer(isClosedAllDay ? 1 : 0)])
-            try set(.nextSequence, .integer(next + 1))
         }
     }
 
@@ -179,6 +136,7 @@ package final class AgentStore {
     package func book(from first: BusinessDay, through last: BusinessDay) throws(StoreError)
         -> DayBook
     {
+        try foldSales()
         let range = [
             Value.integer(Int64(first.daysSince1970)), .integer(Int64(last.daysSince1970)),
         ]
@@ -219,6 +177,7 @@ package final class AgentStore {
 
     /// Own units of `day`, by item.
     package func ownUnits(of day: BusinessDay) throws(StoreError) -> [ItemID: Int32] {
+        try foldSales()
         var units: [ItemID: Int32] = [:]
         try database.query(
             "SELECT item, units FROM ownDay WHERE day = ?", [.integer(Int64(day.daysSince1970))],

@@ -142,12 +142,12 @@ package final class Database {
     /// All or nothing of `body`. Transactions do not nest: an inner one joins the outer.
     package func transaction<T>(_ body: () throws(StoreError) -> T) throws(StoreError) -> T {
         guard !isInTransaction else { return try body() }
-        try execute("BEGIN IMMEDIATE")
+        try run("BEGIN IMMEDIATE")
         isInTransaction = true
         defer { isInTransaction = false }
         do {
             let result = try body()
-            try execute("COMMIT")
+            try run("COMMIT")
             return result
         } catch {
             // After a full disk SQLite may have rolled back already; then this says so and is done.

@@ -124,18 +124,26 @@ enum Schema {
         ALTER TABLE forecast ADD COLUMN level REAL;
         ALTER TABLE forecast ADD COLUMN inputsDigest INTEGER;
         """,
+        """
+        -- Of a sale, until it is taken over into saleReference: see AgentStore+Sales.swift.
+        ALTER TABLE outbox ADD COLUMN reference BLOB
+            CHECK (reference IS NULL OR length(reference) BETWEEN 1 AND 64);
+        -- So far each sale was taken over at once.
+        INSERT OR REPLACE INTO setting SELECT 'foldedThrough', ifnull(max(sequence), 0) FROM outbox;
+        """,
     ]
 
     /// What is copied out of a damaged database, table by table, as far as it can be read. Rows that
-    /// break a check are left behind, and so are the columns that later migrations added: the damaged one may be older.
+    /// break a check are left behind. The damaged one may be older: columns that it does not have are null.
     static let salvaged: [(read: StaticString, write: StaticString, columns: Int)] = [
         (
             "SELECT * FROM outbox ORDER BY sequence",
             """
             INSERT OR IGNORE INTO outbox (sequence, generation, kind, day, item, units,
-                isClosedAllDay, forecastUnits, networkOutput, release, isComplete)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """, 11
+                isClosedAllDay, forecastUnits, networkOutput, release, isComplete, level,
+                inputsDigest, reference)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, 14
         ),
         (
             "SELECT * FROM saleReference",

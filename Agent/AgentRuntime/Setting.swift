@@ -1,7 +1,9 @@
 /// The single values the database keeps.
 package enum Setting: String {
-    /// The number the next record for the hub gets.
+    /// The number the next record for the hub gets is at least this; the outbox may be ahead of it.
     case nextSequence
+    /// Sales of the outbox up to this number are also in `ownDay` and `saleReference`.
+    case foldedThrough
     /// Which database of this device's life this is, from 1.
     case generation
     /// The newest generation whose numbers the hub has confirmed.

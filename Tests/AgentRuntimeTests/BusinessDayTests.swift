@@ -175,19 +175,21 @@ struct BusinessDayTests {
     func clock1970() throws {
         let clock = AgentClock(fixedMilliseconds: 3_600_000)
         #expect(clock.isBehind)
-        let service = try AgentService.start(folder, clock: clock)
-        #expect(throws: AgentError.self) { try service.today() }
-        let reply = service.reply(
-            to: .sales([.object([.init("item", .string("1")), .init("units", .integer(3))])]))
-        #expect(reply["ok"] == .bool(false))
-        let text = String(decoding: reply["error"]?.utf8 ?? [], as: UTF8.self)
-        #expect(text.contains("name the day"))
-        try service.sell(3, of: "1", on: TestPackage.day(1))
-        _ = try service.close(TestPackage.day(1), isClosedAllDay: false)
-        try hub.visit(service)
-        #expect(hub.sold == ["17001 1": 3])
-        // The hub has said what time it is: 2027-01-15 in Berlin.
-        #expect(try service.today().day.iso8601 == "2027-01-15")
+        do {
+            let service = try AgentService.start(folder, clock: clock)
+            #expect(throws: AgentError.self) { try service.today() }
+            let reply = service.reply(
+                to: .sales([.object([.init("item", .string("1")), .init("units", .integer(3))])]))
+            #expect(reply["ok"] == .bool(false))
+            let text = String(decoding: reply["error"]?.utf8 ?? [], as: UTF8.self)
+            #expect(text.contains("name the day"))
+            try service.sell(3, of: "1", on: TestPackage.day(1))
+            _ = try service.close(TestPackage.day(1), isClosedAllDay: false)
+            try hub.visit(service)
+            #expect(hub.sold == ["17001 1": 3])
+            // The hub has said what time it is: 2027-01-15 in Berlin.
+            #expect(try service.today().day.iso8601 == "2027-01-15")
+        }
         // A restart remembers that this time has passed.
         let later = AgentClock(fixedMilliseconds: 1_799_000_000_000)
         _ = try AgentService.start(folder, clock: later)

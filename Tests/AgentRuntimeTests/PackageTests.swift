@@ -31,12 +31,15 @@ struct PackageTests {
     func activated() throws {
         let package = try TestPackage.model(release: 4, store: "1")
         try hub.offer(package.encode(), release: 4, store: "1")
+        do {
+            let service = try AgentService.start(folder)
+            #expect(try outcome(service) == "active")
+            let report = try #require(hub.reports.last)
+            #expect(report.running?.arenaBytes == UInt64(package.arenaBytes()))
+            #expect(try service.store.storedForecasts(of: TestPackage.day(1)).count == 3)
+        }
         let service = try AgentService.start(folder)
-        #expect(try outcome(service) == "active")
-        let report = try #require(hub.reports.last)
-        #expect(report.running?.arenaBytes == UInt64(package.arenaBytes()))
-        #expect(try service.store.storedForecasts(of: TestPackage.day(1)).count == 3)
-        #expect(try AgentService.start(folder).running?.release == 4)
+        #expect(service.running?.release == 4)
         // Wanted again: nothing to do, nothing to say.
         #expect(try outcome(service) == "0 reports")
     }
@@ -187,14 +190,16 @@ struct PackageTests {
             try service.store.database.execute(
                 "UPDATE packageSlot SET content = zeroblob(length(content)) WHERE slot = 2")
         }
-        let service = try AgentService.start(folder)
-        #expect(service.running?.release == 1)
-        hub.desired = DesiredState(desire: .stayAsYouAre)
-        try hub.visit(service)
-        #expect(hub.reports.last?.outcome == .rolledBack)
-        #expect(hub.reports.last?.running?.release == 1)
-        // And when neither is left, the device goes on without a model.
-        try service.store.database.execute("UPDATE packageSlot SET content = zeroblob(9)")
+        do {
+            let service = try AgentService.start(folder)
+            #expect(service.running?.release == 1)
+            hub.desired = DesiredState(desire: .stayAsYouAre)
+            try hub.visit(service)
+            #expect(hub.reports.last?.outcome == .rolledBack)
+            #expect(hub.reports.last?.running?.release == 1)
+            // And when neither is left, the device goes on without a model.
+            try service.store.database.execute("UPDATE packageSlot SET content = zeroblob(9)")
+        }
         let bare = try AgentService.start(folder)
         #expect(bare.running == nil)
         try bare.sell(1, of: "1", on: TestPackage.day(1))
@@ -228,27 +233,30 @@ struct PackageTests {
             try rollback.accept(candidate.stated)
             try store.save(try #require(rollback.accepted))
         }
+        do {
+            let service = try AgentService.start(folder)
+            #expect(service.running == nil)
+            let notice = String(
+                decoding: service.reply(to: .status)["notice"]?.utf8 ?? [], as: UTF8.self)
+            #expect(notice.contains("could not be loaded"))
+            #expect(notice.contains(Self.earlier[row].says), "\(notice)")
+            try service.sell(4, of: "1", on: TestPackage.day(1))
+            #expect(try service.close(TestPackage.day(1), isClosedAllDay: false).nextForecasts == 0)
+            // The hub hears of it, and a hub that goes on wanting the old one is told once.
+            hub.desired = DesiredState(desire: .stayAsYouAre)
+            try hub.visit(service)
+            hub.desired = old3
+            try hub.visit(service)
+            #expect(hub.reports.map(\.outcome) == [.rolledBack, .refused])
+            #expect(hub.reports.allSatisfy { $0.reason.contains(Self.earlier[row].says) })
+            #expect(hub.sold["\(TestPackage.day(1).daysSince1970) 1"] == 4)
+            #expect(try outcome(service) == "0 reports")
+            try hub.offer(try TestPackage.model(release: 4).encode(), release: 4)
+            #expect(try outcome(service) == "active")
+            #expect(service.reply(to: .status)["notice"] == .null)
+        }
         let service = try AgentService.start(folder)
-        #expect(service.running == nil)
-        let notice = String(
-            decoding: service.reply(to: .status)["notice"]?.utf8 ?? [], as: UTF8.self)
-        #expect(notice.contains("could not be loaded"))
-        #expect(notice.contains(Self.earlier[row].says), "\(notice)")
-        try service.sell(4, of: "1", on: TestPackage.day(1))
-        #expect(try service.close(TestPackage.day(1), isClosedAllDay: false).nextForecasts == 0)
-        // The hub hears of it, and a hub that goes on wanting the old one is told once.
-        hub.desired = DesiredState(desire: .stayAsYouAre)
-        try hub.visit(service)
-        hub.desired = old3
-        try hub.visit(service)
-        #expect(hub.reports.map(\.outcome) == [.rolledBack, .refused])
-        #expect(hub.reports.allSatisfy { $0.reason.contains(Self.earlier[row].says) })
-        #expect(hub.sold["\(TestPackage.day(1).daysSince1970) 1"] == 4)
-        #expect(try outcome(service) == "0 reports")
-        try hub.offer(try TestPackage.model(release: 4).encode(), release: 4)
-        #expect(try outcome(service) == "active")
-        #expect(service.reply(to: .status)["notice"] == .null)
-        #expect(try AgentService.start(folder).running?.release == 4)
+        #expect(service.running?.release == 4)
         #expect(try service.close(TestPackage.day(2), isClosedAllDay: false).nextForecasts == 3)
     }
 
