@@ -87,7 +87,7 @@ package struct Visit: Sendable {
         case leave(nextContactSeconds: UInt32)
     }
 
-    /// What to send next; the caller fills it from its store and calls `sent`.
+    /// What to send next; the caller fills it from its store and calls `ask`.
     package enum Next: Equatable, Sendable {
         case register
         case upload
@@ -122,6 +122,8 @@ package struct Visit: Sendable {
     package private(set) var hasLeft = false
     /// The ceiling the hub named for one payload.
     package private(set) var frameBytesMax = 65_536
+    private var takesColumns = false
+    private var items = NamedItems()
 
     package init(mode: ContactMode) {
         self.mode = mode
@@ -170,6 +172,7 @@ package struct Visit: Sendable {
                 throw .version(welcome.version)
             }
             if welcome.frameBytesMax > 0 { frameBytesMax = Int(clamping: welcome.frameBytesMax) }
+            takesColumns = welcome.takesColumns
             open = .nothing
             return [.noteHubTime(milliseconds: welcome.hubTimeMs)]
         case .desiredState(let desired):
@@ -237,13 +240,16 @@ package struct Visit: Sendable {
         return mode == .visit ? .goodbye : nil
     }
 
-    /// Tells that `message`, the answer to `next`, is on its way.
-    package mutating func sent(_ message: Message) {
+    /// Takes `message`, the answer to `next`, as asked.
+    /// - Returns: what is to be sent of it: the same in the fewest bytes that this hub understands.
+    package mutating func ask(_ message: Message) -> Message {
         switch message {
         case .register:
             wantsRegister = false
             open = .desiredState
-        case .upload(let upload): open = .uploadAck(first: upload.firstSequence)
+        case .upload(let upload):
+            open = .uploadAck(first: upload.firstSequence)
+            if takesColumns { return .upload(items.columns(of: upload)) }
         case .contextRequest:
             wantsContext = false
             open = .context
@@ -258,5 +264,6 @@ package struct Visit: Sendable {
             .uploadAck, .context, .renewReply, .ping, .pong, .farewell, .contextNotice:
             preconditionFailure("not a question of a visit")
         }
+        return message
     }
 }

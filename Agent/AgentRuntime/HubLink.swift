@@ -10,8 +10,12 @@ package final class HubLink {
     static let answerMilliseconds: Int64 = 30_000
     static let pingMilliseconds: Int64 = 27_000
     static let silenceMilliseconds: Int64 = 90_000
-    /// New sales wait this long for company before they go up.
+    /// What is urgent waits this long for company before it goes up.
     static let coalesceMilliseconds: Int64 = 200
+    /// New sales wait this long on a connection that stays, unless they fill an upload sooner: each upload has its
+    /// price in bytes and in wake-ups.
+    package static let collectMillisecondsDefault: Int64 = 900_000
+    static let collectedSalesMax = 400
     /// When a hub names no next contact for a visiting device.
     static let visitSecondsDefault: Int64 = 900
     /// After a refusal that repeating does not change.
@@ -50,8 +54,15 @@ package final class HubLink {
     private let service: AgentService
     private var state: State
     private var backoff = Backoff()
-    /// Since when there is something new to say.
-    private var newsSince: Int64?
+    private let collectMilliseconds: Int64
+    /// When what is new is to be said; nil: nothing is.
+    private var newsDue: Int64?
+    /// Sales among it.
+    private var newSales = 0
+    /// Whether something may have made work since there was last found to be none: looking for it has its price.
+    private var looksForWork = true
+    /// Whether records that wait may go up now, and not only when they are due.
+    private var mayUpload = true
     /// Set while somebody waits for `takeOutcome`.
     private var isAwaited = false
     private var outcome: Outcome?
@@ -60,8 +71,12 @@ package final class HubLink {
     /// Why the last try failed.
     package private(set) var lastFailure: String?
 
-    package init(_ service: AgentService, now: Int64) {
+    package init(
+        _ service: AgentService, now: Int64,
+        collectMilliseconds: Int64 = HubLink.collectMillisecondsDefault
+    ) {
         self.service = service
+        self.collectMilliseconds = collectMilliseconds
         state = .away(until: now)
     }
 
@@ -99,17 +114,21 @@ package final class HubLink {
                 : min(
                     (talk.pingedAt ?? talk.lastReceived) + Self.pingMilliseconds,
                     talk.lastReceived + Self.silenceMilliseconds)
-            if let newsSince, !talk.visit.isWaiting {
-                at = min(at, newsSince + Self.coalesceMilliseconds)
-            }
+            if let newsDue, !talk.visit.isWaiting { at = min(at, newsDue) }
             return at
         }
     }
 
-    /// There is something new for the hub.
-    package func noteNews(now: Int64, isUrgent: Bool) {
-        let since = isUrgent ? now - Self.coalesceMilliseconds : now
-        newsSince = min(newsSince ?? since, since)
+    /// So many sales were recorded.
+    package func noteSales(_ count: Int, now: Int64) {
+        newSales += count
+        guard newSales < Self.collectedSalesMax else { return noteNews(now: now) }
+        newsDue = min(newsDue ?? .max, now + collectMilliseconds)
+    }
+
+    /// There is something new for the hub that other devices or people wait for.
+    package func noteNews(now: Int64) {
+        newsDue = min(newsDue ?? .max, now + Self.coalesceMilliseconds)
     }
 
     /// Contact now, whatever the schedule says; `takeOutcome` tells how it went.
@@ -121,7 +140,7 @@ package final class HubLink {
         case .opening: break
         case .talking(let talk):
             talk.visit.refresh()
-            noteNews(now: now, isUrgent: true)
+            newsDue = now
         }
     }
 
@@ -173,7 +192,7 @@ package final class HubLink {
                 return
             }
         } catch { throw Self.agentError(error) }
-        hasSettled = false
+        (hasSettled, looksForWork, mayUpload) = (false, true, true)
         let talk = Conversation(connection, mode: service.contact, now: now)
         state = .talking(talk)
         connection.send(
@@ -246,6 +265,7 @@ package final class HubLink {
             }
             for action in actions {
                 try service.perform(action)
+                looksForWork = true
                 switch action {
                 case .send(let reply): talk.connection.send(encodeFrame(reply))
                 case .leave(let seconds):
@@ -260,13 +280,14 @@ package final class HubLink {
     /// Says and asks what there is, once the hub has answered what was asked before.
     private func ask(_ talk: Conversation, now: Int64) throws(AgentError) {
         guard !talk.visit.isWaiting else { return }
-        if talk.visit.isSettled, !isAwaited, let newsSince,
-            now < newsSince + Self.coalesceMilliseconds
-        {
-            return
-        }
-        newsSince = nil
-        guard let next = talk.visit.next(try service.work()) else {
+        let isDue = newsDue.map { now >= $0 } ?? false
+        guard looksForWork || isDue || isAwaited || !talk.visit.isSettled else { return }
+        if isDue || isAwaited { mayUpload = true }
+        if mayUpload { (newsDue, newSales) = (nil, 0) }
+        var work = try service.work()
+        if !mayUpload { work.hasUnsentRecords = false }
+        guard let next = talk.visit.next(work) else {
+            looksForWork = false
             settled()
             return
         }
@@ -274,9 +295,13 @@ package final class HubLink {
             let message = try service.message(
                 for: next, frameBytesMax: talk.visit.frameBytesMax)
         else { return }
-        talk.visit.sent(message)
+        if case .upload(let upload) = message {
+            // What came meanwhile waits for company.
+            let most = AgentStore.recordsMax(frameBytesMax: talk.visit.frameBytesMax)
+            mayUpload = upload.records.count >= most
+        }
         talk.askedAt = now
-        talk.connection.send(encodeFrame(message))
+        talk.connection.send(encodeFrame(talk.visit.ask(message)))
     }
 
     /// Silence has limits, and a connection that stays is kept alive.
@@ -293,6 +318,7 @@ package final class HubLink {
             talk.pingedAt = now
             // Power and temperature may have changed since: `work` tells.
             service.lookAtMachine()
+            looksForWork = true
             talk.connection.send(encodeFrame(.ping))
         }
     }

@@ -132,9 +132,9 @@ package final class Runner {
                 waiting.append(sales[0])
             case .sales, .closeDay:
                 record(&waiting, for: client)
-                client.answer(service.reply(to: request))
-                if case .closeDay = request { noteNews(isUrgent: true) }
-                noteNews(isUrgent: false)
+                let reply = service.reply(to: request)
+                client.answer(reply)
+                if case .closeDay = request { noteNews() } else { noteSales(of: reply) }
             case .forecast, .status, .selfTest, .benchmark:
                 record(&waiting, for: client)
                 client.answer(withConnection(service.reply(to: request), for: request))
@@ -166,7 +166,7 @@ package final class Runner {
             }
         }
         waiting = []
-        noteNews(isUrgent: false)
+        noteSales(of: reply)
     }
 
     /// What a line among many is told: that it was taken, or why none was.
@@ -174,8 +174,13 @@ package final class Runner {
         reply["ok"] == .bool(true) ? AgentService.ok() : reply
     }
 
-    private func noteNews(isUrgent: Bool) {
-        link.noteNews(now: AgentClock.steadyMilliseconds(), isUrgent: isUrgent)
+    private func noteNews() { link.noteNews(now: AgentClock.steadyMilliseconds()) }
+
+    private func noteSales(of reply: JSONValue) {
+        guard case .number(let text)? = reply["recorded"], let recorded = decimal(text),
+            recorded > 0
+        else { return }
+        link.noteSales(Int(recorded), now: AgentClock.steadyMilliseconds())
     }
 
     private func withConnection(_ reply: JSONValue, for request: LocalRequest) -> JSONValue {
@@ -221,7 +226,7 @@ package final class Runner {
                 let closing = try service.close(day, isClosedAllDay: false)
                 if !closing.wasClosedBefore {
                     log("closed \(day.iso8601) by the clock")
-                    noteNews(isUrgent: true)
+                    noteNews()
                 }
                 day = day.advanced(by: 1)
             }

@@ -71,7 +71,7 @@ extension UploadRecord {
                     actualUnits: Int64(forecast.actualUnits),
                     inputsComplete: forecast.inputsComplete, level: forecast.levelUnits,
                     inputsDigest: forecast.inputsDigest))
-        case .unknown:
+        case .sales, .forecasts, .unknown:
             throw RecordError(
                 explanation: "it is of a kind that this hub does not know: update the hub")
         }

@@ -96,6 +96,7 @@ package struct DeviceSession: Sendable {
     private var toldRevision: UInt64 = 0
     /// Set by the answer to `look`, which is pushed; to `register`, which is replied.
     private var isLooking = false
+    private var items = NamedItems()
 
     package init(peer: Peer, hubTimeMilliseconds: @escaping @Sendable () -> Int64) {
         self.peer = peer
@@ -173,7 +174,7 @@ package struct DeviceSession: Sendable {
             return []
 
         case (.registered(let device), .upload(let upload)):
-            return ask(.store(device, upload))
+            return store(upload, of: device)
         case (.registered(let device), .contextRequest(let request)):
             return ask(.context(device, knownRevision: request.knownRevision))
         case (.registered(let device), .fetch(let fetch)):
@@ -187,6 +188,18 @@ package struct DeviceSession: Sendable {
             return refuseOrder("\(message.kind.name) is not for a device to send at this point")
         case (.admitting, _), (.joining, _), (.ended, _):
             preconditionFailure("no frame is fed while a question is open")
+        }
+    }
+
+    /// Its records one by one: nobody behind the session knows of columns.
+    private mutating func store(_ upload: Upload, of device: DeviceID) -> [Action] {
+        do throws(WireError) {
+            let records = try items.records(of: upload)
+            return ask(
+                .store(device, Upload(firstSequence: upload.firstSequence, records: records)))
+        } catch {
+            let malformed = FrameError.payloadMalformed(.upload, error)
+            return refuse(Refusal(malformed.refusalCode, malformed.explanation))
         }
     }
 
@@ -278,7 +291,7 @@ package struct DeviceSession: Sendable {
                 Welcome(
                     version: min(Limit.versionMax, hello.versionMax),
                     hubTimeMs: hubTimeMilliseconds(),
-                    frameBytesMax: UInt32(Self.frameBytesMax))))
+                    frameBytesMax: UInt32(Self.frameBytesMax), takesColumns: true)))
     }
 
     private mutating func refuseOrder(_ text: String) -> [Action] {

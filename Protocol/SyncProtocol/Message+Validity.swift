@@ -70,8 +70,14 @@ extension Upload {
     func validate() throws(WireError) {
         try check(firstSequence > 0 && firstSequence <= UInt64(Int64.max), 1, .range)
         try check(!records.isEmpty, 2, .length)
-        for (index, record) in records.enumerated() {
-            if let rule = record.brokenRule { throw .recordInvalid(index: index, rule: rule) }
+        for item in items { try checkIdentifier(item, 3) }
+        var count = 0
+        for record in records {
+            if let rule = record.brokenRule { throw .recordInvalid(index: count, rule: rule) }
+            count += record.count
+            guard count <= Limit.recordsCount else {
+                throw .elementsTooMany(field: 2, countMax: Limit.recordsCount)
+            }
         }
     }
 }
@@ -88,8 +94,30 @@ extension Record {
             if !isDay(forecast.day) { return .range }
             if !isIdentifier(forecast.item) { return .identifier }
             return isAmount(forecast.forecastUnits) && isAmount(forecast.levelUnits) ? nil : .finite
+        case .sales(let sales):
+            if !isDay(sales.day) { return .range }
+            return sales.sold.isEmpty ? .length : nil
+        case .forecasts(let forecasts):
+            if !isDay(forecasts.day) { return .range }
+            return forecasts.brokenRule
         case .unknown: return .choice
         }
+    }
+}
+
+extension ForecastsOfDay {
+    fileprivate var brokenRule: ValueRule? {
+        let count = forecastUnits.count
+        guard count > 0, networkOutput.count == count, actualUnits.count == count else {
+            return .length
+        }
+        for optional in [itemIndexes.count, levelUnits.count, inputsDigest.count]
+        where optional != 0 && optional != count {
+            return .length
+        }
+        for units in forecastUnits where !isAmount(units) { return .finite }
+        for level in levelUnits where !isAmount(level) { return .finite }
+        return nil
     }
 }
 

@@ -37,21 +37,26 @@ package struct Welcome: WireMessage, Equatable, Sendable {
     package var hubTimeMs: Int64 = 0
     /// What the hub accepts as one payload.
     package var frameBytesMax: UInt32 = 0
+    /// Upload.items, SalesOfDay and ForecastsOfDay; else a device sends none of them.
+    package var takesColumns: Bool = false
 
     package init() {}
 
     package init(
-        version: UInt32 = 0, hubTimeMs: Int64 = 0, frameBytesMax: UInt32 = 0
+        version: UInt32 = 0, hubTimeMs: Int64 = 0, frameBytesMax: UInt32 = 0,
+        takesColumns: Bool = false
     ) {
         self.version = version
         self.hubTimeMs = hubTimeMs
         self.frameBytesMax = frameBytesMax
+        self.takesColumns = takesColumns
     }
 
     package func encode(to writer: inout WireWriter) {
         writer.uint32(1, version)
         writer.int64(2, hubTimeMs)
         writer.uint32(3, frameBytesMax)
+        writer.bool(4, takesColumns)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -59,6 +64,7 @@ package struct Welcome: WireMessage, Equatable, Sendable {
         case 1: version = try reader.uint32()
         case 2: hubTimeMs = try reader.int64()
         case 3: frameBytesMax = try reader.uint32()
+        case 4: takesColumns = try reader.bool()
         default: try reader.skip()
         }
     }

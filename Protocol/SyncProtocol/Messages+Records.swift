@@ -123,11 +123,109 @@ package struct ForecastRecord: WireMessage, Equatable, Sendable {
     }
 }
 
-/// One thing a device has to tell, once.
+/// Sales of one day, as many records as `sold` has elements.
+package struct SalesOfDay: WireMessage, Equatable, Sendable {
+    package var day: Int32 = 0
+    /// (units - 1) x number of items named on this connection + index of the item.
+    package var sold: [UInt32] = []
+
+    package init() {}
+
+    package init(
+        day: Int32 = 0, sold: [UInt32] = []
+    ) {
+        self.day = day
+        self.sold = sold
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.sint32(1, day)
+        writer.repeated(2, sold)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1: day = try reader.sint32()
+        case 2: try reader.append(to: &sold, countMax: Limit.recordsCount)
+        default: try reader.skip()
+        }
+    }
+}
+
+/// Forecasts of one day and one release, as many records as `forecastUnits` has elements. Every list is as
+/// long as that one, or empty.
+package struct ForecastsOfDay: WireMessage, Equatable, Sendable {
+    package var day: Int32 = 0
+    package var release: UInt64 = 0
+    /// Of each of them.
+    package var inputsComplete: Bool = false
+    /// Into the items named on this connection; empty: 0, 1, 2, ...
+    package var itemIndexes: [UInt32] = []
+    package var forecastUnits: [Float] = []
+    /// Never empty.
+    package var networkOutput: [Int32] = []
+    /// Never empty.
+    package var actualUnits: [UInt32] = []
+    /// Empty: none is stated.
+    package var levelUnits: [Float] = []
+    /// Empty: none is stated.
+    package var inputsDigest: [UInt32] = []
+
+    package init() {}
+
+    package init(
+        day: Int32 = 0, release: UInt64 = 0, inputsComplete: Bool = false,
+        itemIndexes: [UInt32] = [], forecastUnits: [Float] = [], networkOutput: [Int32] = [],
+        actualUnits: [UInt32] = [], levelUnits: [Float] = [], inputsDigest: [UInt32] = []
+    ) {
+        self.day = day
+        self.release = release
+        self.inputsComplete = inputsComplete
+        self.itemIndexes = itemIndexes
+        self.forecastUnits = forecastUnits
+        self.networkOutput = networkOutput
+        self.actualUnits = actualUnits
+        self.levelUnits = levelUnits
+        self.inputsDigest = inputsDigest
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.sint32(1, day)
+        writer.uint64(2, release)
+        writer.bool(3, inputsComplete)
+        writer.repeated(4, itemIndexes)
+        writer.repeated(5, forecastUnits)
+        writer.repeatedSigned(6, networkOutput)
+        writer.repeated(7, actualUnits)
+        writer.repeated(8, levelUnits)
+        writer.repeatedFixed(9, inputsDigest)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        let countMax = Limit.recordsCount
+        switch field {
+        case 1: day = try reader.sint32()
+        case 2: release = try reader.uint64()
+        case 3: inputsComplete = try reader.bool()
+        case 4: try reader.append(to: &itemIndexes, countMax: countMax)
+        case 5: try reader.append(to: &forecastUnits, countMax: countMax)
+        case 6: try reader.appendSigned(to: &networkOutput, countMax: countMax)
+        case 7: try reader.append(to: &actualUnits, countMax: countMax)
+        case 8: try reader.append(to: &levelUnits, countMax: countMax)
+        case 9: try reader.appendFixed(to: &inputsDigest, countMax: countMax)
+        default: try reader.skip()
+        }
+    }
+}
+
+/// One thing a device has to tell, once; or a column of such.
 package enum Record: WireMessage, Equatable, Sendable {
     case sale(SaleRecord)
     case close(CloseRecord)
     case forecast(ForecastRecord)
+    // Each of these stands for several records, one after the other (SPEC 9.7).
+    case sales(SalesOfDay)
+    case forecasts(ForecastsOfDay)
     /// Nothing, or a kind of record of a later version.
     case unknown
 
@@ -135,11 +233,22 @@ package enum Record: WireMessage, Equatable, Sendable {
         self = .unknown
     }
 
+    /// How many records it stands for.
+    package var count: Int {
+        switch self {
+        case .sale, .close, .forecast, .unknown: 1
+        case .sales(let sales): sales.sold.count
+        case .forecasts(let forecasts): forecasts.forecastUnits.count
+        }
+    }
+
     package func encode(to writer: inout WireWriter) {
         switch self {
         case .sale(let sale): writer.message(1, sale)
         case .close(let close): writer.message(2, close)
         case .forecast(let forecast): writer.message(3, forecast)
+        case .sales(let sales): writer.message(4, sales)
+        case .forecasts(let forecasts): writer.message(5, forecasts)
         case .unknown: break
         }
     }
@@ -162,35 +271,53 @@ package enum Record: WireMessage, Equatable, Sendable {
             if case .forecast(let earlier) = self { forecast = earlier }
             try reader.merge(into: &forecast)
             self = .forecast(forecast)
+        case 4:
+            var sales = SalesOfDay()
+            if case .sales(let earlier) = self { sales = earlier }
+            try reader.merge(into: &sales)
+            self = .sales(sales)
+        case 5:
+            var forecasts = ForecastsOfDay()
+            if case .forecasts(let earlier) = self { forecasts = earlier }
+            try reader.merge(into: &forecasts)
+            self = .forecasts(forecasts)
         default: try reader.skip()
         }
     }
 }
 
-/// 12, device to hub. Record i has sequence number first_sequence + i; the first of a device's life is 1.
+/// 12, device to hub. The records in their order have the sequence numbers first_sequence, first_sequence + 1, ...;
+/// the first of a device's life is 1.
 package struct Upload: WireMessage, Equatable, Sendable {
     package var firstSequence: UInt64 = 0
-    /// 1 to 500.
+    /// That stand for 1 to 500.
     package var records: [Record] = []
+    /// Added to the items named on this connection before, of which the first has index 0.
+    package var items: [String] = []
 
     package init() {}
 
     package init(
-        firstSequence: UInt64 = 0, records: [Record] = []
+        firstSequence: UInt64 = 0, records: [Record] = [], items: [String] = []
     ) {
         self.firstSequence = firstSequence
         self.records = records
+        self.items = items
     }
 
     package func encode(to writer: inout WireWriter) {
         writer.uint64(1, firstSequence)
         writer.repeated(2, records)
+        writer.repeated(3, items)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
         switch field {
         case 1: firstSequence = try reader.uint64()
         case 2: try reader.append(to: &records, countMax: Limit.recordsCount)
+        case 3:
+            try reader.append(
+                to: &items, bytesMax: Limit.identifierBytes, countMax: Limit.recordsCount)
         default: try reader.skip()
         }
     }

@@ -136,8 +136,11 @@ package struct WireReader {
 
     /// Zigzag.
     package mutating func sint32() throws(WireError) -> Int32 {
-        let value = try uint32()
-        return Int32(bitPattern: value >> 1) ^ -Int32(bitPattern: value & 1)
+        Self.signed(try uint32())
+    }
+
+    private static func signed(_ value: UInt32) -> Int32 {
+        Int32(bitPattern: value >> 1) ^ -Int32(bitPattern: value & 1)
     }
 
     package mutating func bool() throws(WireError) -> Bool {
@@ -173,6 +176,29 @@ package struct WireReader {
     package mutating func append(to values: inout [Int64], countMax: Int) throws(WireError) {
         try list(countMax: countMax, into: &values, one: .varint) { reader throws(WireError) in
             Int64(bitPattern: try reader.varint())
+        }
+    }
+
+    package mutating func append(to values: inout [UInt32], countMax: Int) throws(WireError) {
+        try list(countMax: countMax, into: &values, one: .varint) { reader throws(WireError) in
+            UInt32(truncatingIfNeeded: try reader.varint())
+        }
+    }
+
+    /// Zigzag.
+    package mutating func appendSigned(
+        to values: inout [Int32], countMax: Int
+    ) throws(WireError) {
+        try list(countMax: countMax, into: &values, one: .varint) { reader throws(WireError) in
+            Self.signed(UInt32(truncatingIfNeeded: try reader.varint()))
+        }
+    }
+
+    package mutating func appendFixed(
+        to values: inout [UInt32], countMax: Int
+    ) throws(WireError) {
+        try list(countMax: countMax, into: &values, one: .fixed32) { reader throws(WireError) in
+            UInt32(truncatingIfNeeded: try reader.littleEndian(4))
         }
     }
 

@@ -28,7 +28,11 @@ package struct WireWriter: Sendable {
 
     /// Zigzag.
     package mutating func sint32(_ field: Int, _ value: Int32) {
-        uint64(field, UInt64(UInt32(bitPattern: (value << 1) ^ (value >> 31))))
+        uint64(field, Self.zigzag(value))
+    }
+
+    private static func zigzag(_ value: Int32) -> UInt64 {
+        UInt64(UInt32(bitPattern: (value << 1) ^ (value >> 31)))
     }
 
     package mutating func bool(_ field: Int, _ value: Bool) {
@@ -47,6 +51,10 @@ package struct WireWriter: Sendable {
     package mutating func fixed32(_ field: Int, _ value: UInt32) {
         guard value != 0 else { return }
         tag(field, .fixed32)
+        littleEndian(value)
+    }
+
+    private mutating func littleEndian(_ value: UInt32) {
         for i in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: value >> (8 * UInt32(i)))) }
     }
 
@@ -72,6 +80,35 @@ package struct WireWriter: Sendable {
         guard !values.isEmpty else { return }
         message(field) { writer in
             for value in values { writer.varint(UInt64(bitPattern: value)) }
+        }
+    }
+
+    package mutating func repeated(_ field: Int, _ values: [UInt32]) {
+        guard !values.isEmpty else { return }
+        message(field) { writer in
+            for value in values { writer.varint(UInt64(value)) }
+        }
+    }
+
+    /// Zigzag.
+    package mutating func repeatedSigned(_ field: Int, _ values: [Int32]) {
+        guard !values.isEmpty else { return }
+        message(field) { writer in
+            for value in values { writer.varint(Self.zigzag(value)) }
+        }
+    }
+
+    package mutating func repeatedFixed(_ field: Int, _ values: [UInt32]) {
+        guard !values.isEmpty else { return }
+        message(field) { writer in
+            for value in values { writer.littleEndian(value) }
+        }
+    }
+
+    package mutating func repeated(_ field: Int, _ values: [Float]) {
+        guard !values.isEmpty else { return }
+        message(field) { writer in
+            for value in values { writer.littleEndian(value.bitPattern) }
         }
     }
 

@@ -35,7 +35,7 @@ struct VisitTests {
             case .goodbye: message = .goodbye
             }
             said.append(message.kind)
-            visit.sent(message)
+            _ = visit.ask(message)
             return true
         }
 

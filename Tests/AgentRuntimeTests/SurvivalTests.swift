@@ -73,11 +73,13 @@ struct SurvivalTests {
             let hub = TestHub()
             hub.enrol(folder)
             try hub.offer(try TestPackage.model(release: 1).encode(), release: 1)
-            let service = try AgentService.start(folder)
-            for item in 1...3 { try service.sell(1, of: "\(item)", on: TestPackage.day(1)) }
-            hub.answersLeft = answers
             var wasCut = false
-            do { try hub.visit(service) } catch is TestHub.Cut { wasCut = true }
+            do {
+                let service = try AgentService.start(folder)
+                for item in 1...3 { try service.sell(1, of: "\(item)", on: TestPackage.day(1)) }
+                hub.answersLeft = answers
+                try hub.visit(service)
+            } catch is TestHub.Cut { wasCut = true }
             hub.answersLeft = nil
             try hub.visit(try AgentService.start(folder))
             #expect(hub.sold == ["17001 1": 1, "17001 2": 1, "17001 3": 1], "after \(answers)")
@@ -86,6 +88,61 @@ struct SurvivalTests {
             answers += 1
         }
         #expect(answers > 6)
+    }
+
+    @Test("a hub of the first release: it is sent single records")
+    func oldHub() throws {
+        hub.isOld = true
+        let service = try AgentService.start(folder)
+        try hub.offer(try TestPackage.model(release: 1).encode(), release: 1)
+        try hub.visit(service)
+        try service.sell(3, of: "1", on: TestPackage.day(1))
+        _ = try service.close(TestPackage.day(1), isClosedAllDay: false)
+        try hub.visit(service)
+        #expect(hub.sold == ["17001 1": 3])
+        #expect(hub.forecasts.count == 3 && hub.closedDays == [17_001])
+    }
+
+    @Test("an end at any moment between a sale and its place in the day's totals")
+    func foldsOnce() throws {
+        let day = TestPackage.day(1)
+        for end in 0..<4 {
+            let folder = TemporaryFolder()
+            hub.enrol(folder)
+            do {
+                let service = try AgentService.start(folder)
+                try service.sell(3, of: "1", on: day, ref: "a")
+                if end > 0 { #expect(try service.store.ownUnits(of: day) == [try ItemID("1"): 3]) }
+                try service.sell(4, of: "1", on: day, ref: "b")
+                if end > 1 { try service.sell(4, of: "1", on: day, ref: "b") }
+                if end > 2 { #expect(try service.store.hasSales(on: day)) }
+            }
+            let service = try AgentService.start(folder)
+            try service.sell(3, of: "1", on: day, ref: "a")
+            try service.sell(4, of: "1", on: day, ref: "b")
+            #expect(try service.store.ownUnits(of: day) == [try ItemID("1"): 7], "\(end)")
+            #expect(try service.store.unsentCount() == 2, "\(end)")
+        }
+    }
+
+    @Test(
+        "a database of the first release, whose pages are larger: it is rewritten, and all is there"
+    )
+    func largerPages() throws {
+        do {
+            let service = try AgentService.start(folder)
+            try service.sell(3, of: "1", on: TestPackage.day(1), ref: "a")
+            try service.store.database.execute(
+                "PRAGMA journal_mode = DELETE; PRAGMA page_size = 4096; VACUUM")
+        }
+        let service = try AgentService.start(folder, checks: true)
+        let row = try service.store.database.first("PRAGMA page_size", columns: 1)
+        #expect(row?[0].integer == Int64(AgentStore.pageBytes))
+        let mode = try service.store.database.first("PRAGMA journal_mode", columns: 1)
+        #expect(mode?[0] == .text([UInt8]("wal".utf8)))
+        try service.sell(3, of: "1", on: TestPackage.day(1), ref: "a")
+        try hub.visit(service)
+        #expect(hub.sold == ["17001 1": 3])
     }
 
     @Test("an acknowledgement that never arrived")
@@ -238,8 +295,10 @@ struct SurvivalTests {
 
     @Test("damage met at work: the next start looks closely")
     func damageAtWork() throws {
-        let service = try AgentService.start(folder)
-        service.store.markDamaged()
+        do {
+            let service = try AgentService.start(folder)
+            service.store.markDamaged()
+        }
         let again = try AgentStore.open(directory: folder.path, checks: false)
         // It was sound: nothing is set aside, and the mark is gone.
         #expect(again.openingNote == nil)
@@ -279,6 +338,11 @@ struct SurvivalTests {
                         "ALTER TABLE \(table) DROP COLUMN \(column)")
                 }
             }
+            try service.store.database.execute(
+                """
+                ALTER TABLE outbox DROP COLUMN reference;
+                DELETE FROM setting WHERE name = 'foldedThrough'
+                """)
             try service.store.database.execute("PRAGMA user_version = 1")
         }
         let service = try AgentService.start(folder)

@@ -57,8 +57,36 @@ struct DeviceSessionTests {
         #expect(
             Self.play(.anonymous, [Self.hello]) == [
                 .send(
-                    .welcome(Welcome(version: 1, hubTimeMs: 42, frameBytesMax: 65_536)))
+                    .welcome(
+                        Welcome(
+                            version: 1, hubTimeMs: 42, frameBytesMax: 65_536, takesColumns: true)))
             ])
+    }
+
+    @Test("Columns are taken apart with the names that the connection has heard so far")
+    func columns() {
+        func sold(_ sequence: UInt64, _ sold: UInt32, items: [String] = []) -> Event {
+            .received(
+                .upload(
+                    Upload(
+                        firstSequence: sequence,
+                        records: [.sales(SalesOfDay(day: 3, sold: [sold]))], items: items)))
+        }
+        let first = [sold(1, 3, items: ["a", "b"]), .answered(.stored(throughSequence: 1))]
+        func asked(_ events: [Event]) -> [Action] {
+            Self.play(.device(Self.device), Self.registered + events)
+        }
+        let sale = Record.sale(SaleRecord(day: 3, item: "b", units: 2))
+        #expect(
+            asked([first[0]]) == [
+                .ask(.store(Self.device, Upload(firstSequence: 1, records: [sale])))
+            ])
+        #expect(
+            asked(first + [sold(2, 3)]) == [
+                .ask(.store(Self.device, Upload(firstSequence: 2, records: [sale])))
+            ])
+        #expect(Self.refusalCode(asked([sold(1, 3)])) == .recordInvalid)
+        #expect(Self.refusalCode(asked(first + [sold(2, 2_000_000)])) == .recordInvalid)
     }
 
     @Test("No version in common is refused", arguments: [(2, 9), (7, 7)] as [(UInt32, UInt32)])

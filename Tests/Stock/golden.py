@@ -28,6 +28,7 @@ def golden():
     yield "hello", m.Hello(version_min=1, version_max=1, agent_version="0.1.0")
     yield "hello-wide", m.Hello(version_min=1, version_max=UINT32, agent_version=long_text)
     yield "welcome", m.Welcome(version=1, hub_time_ms=1_790_000_000_123, frame_bytes_max=65_536)
+    yield "welcome-columns", m.Welcome(version=1, frame_bytes_max=65_536, takes_columns=True)
     yield "welcome-before-1970", m.Welcome(version=1, hub_time_ms=INT64_MIN)
     yield "refusal", m.Refusal(
         code=enums.REFUSAL_NOT_APPROVED, message="ask the operator: device approve d-1", retry=True,
@@ -107,6 +108,16 @@ def golden():
             level_units=3.4028234663852886e38, inputs_digest=UINT32)),
     ])
     yield "upload-500", m.Upload(first_sequence=300, records=[sale] * 500)
+    yield "upload-columns", m.Upload(
+        first_sequence=2**35, items=["1", "2", "~" * 32], records=[
+            m.Record(sales=m.SalesOfDay(day=20_778, sold=[0, 5, 300, 2_999_999])),
+            m.Record(forecasts=m.ForecastsOfDay(
+                day=20_778, release=7, inputs_complete=True, item_indexes=[2, 0],
+                forecast_units=[12.625, 0.0], network_output=[-4_711, 2**31 - 1], actual_units=[13, UINT32],
+                level_units=[10.25, 0.5], inputs_digest=[0xDEAD_BEEF, 1])),
+            m.Record(forecasts=m.ForecastsOfDay(forecast_units=[1.0], network_output=[0], actual_units=[0])),
+            m.Record(close=m.CloseRecord(day=20_778)),
+        ])
     yield "upload-ack", m.UploadAck(through_sequence=4_294_967_296)
     yield "upload-ack-none", m.UploadAck()
     yield "context-request", m.ContextRequest(known_revision=128)
@@ -148,7 +159,9 @@ BYTES_MAX = {
     "kernels": 64, "package_digest": 32}
 COUNT_MAX = {
     "cpu_features": 64, "runtime_features": 64, "labels": 64, "records": 500, "days": 400,
-    "Context.items": 4_096, "levels": 4_096, "sold": 4_096}
+    "Context.items": 4_096, "levels": 4_096, "StoreDay.sold": 4_096, "Upload.items": 500, "SalesOfDay.sold": 500,
+    "item_indexes": 500, "forecast_units": 500, "network_output": 500, "actual_units": 500,
+    "level_units": 500, "inputs_digest": 500}
 VARINTS = ("uint32", "uint64", "int64", "sint32", "bool", "enum")
 
 
@@ -171,6 +184,9 @@ def spoil(descriptor):
         kind, number = type_name(field), field.number
         tag = {wire: varint(number << 3 | wire).hex() for wire in range(8)}
         right = 0 if kind in VARINTS else 5 if kind in ("float", "fixed32") else 2
+        if field.is_repeated and right != 2:
+            yield from spoil_list(descriptor, field, tag, right)
+            continue
         for wire, value in ((0, "00"), (1, "00*8"), (2, "00"), (5, "00*4")):
             if wire != right:
                 yield f"wrong-type-{wire}", number, [tag[wire], value]
@@ -201,6 +217,27 @@ def spoil(descriptor):
                 yield error, inner, [tag[2], varint(length(pieces)).hex(), *pieces]
     yield "no-field", 0, ["0000"]
     yield "no-field", 0, ["808080808001"]
+
+
+def spoil_list(descriptor, field, tag, right):
+    """The same of a list of numbers, which may come packed or one by one."""
+    number = field.number
+    most = COUNT_MAX.get(f"{descriptor.name}.{field.name}") or COUNT_MAX[field.name]
+    for wire, value in ((0, "00"), (1, "00*8"), (5, "00*4")):
+        if wire != right:
+            yield f"wrong-type-{wire}", number, [tag[wire], value]
+    for wire in (3, 4, 6, 7):
+        yield f"no-type-{wire}", number, [tag[wire]]
+    yield "truncated", number, [tag[right]]
+    yield "truncated", number, [tag[2], "02", "00"]
+    one = 1 if right == 0 else 4
+    yield "too-many", number, [tag[2], varint((most + 1) * one).hex(), f"00*{(most + 1) * one}"]
+    yield "too-many", number, [tag[right] + f"{'00' * one}*{most + 1}"]
+    if right == 0:
+        yield "truncated", number, [tag[2], "01", "ff"]
+        yield "varint-too-long", number, [tag[2], "0a", "ff*9", "02"]
+    else:
+        yield "truncated", number, [tag[2], "03", "00*3"]
 
 
 def length(pieces):

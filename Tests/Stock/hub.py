@@ -185,7 +185,10 @@ class Conversation:
         raise Gone
 
     def on_Hello(self, _):
-        self.send(m.Welcome(version=1, hub_time_ms=int(time.time() * 1000), frame_bytes_max=65_536))
+        self.items = []
+        self.send(m.Welcome(
+            version=1, hub_time_ms=int(time.time() * 1000), frame_bytes_max=65_536,
+            takes_columns=self.act != "first-release"))
 
     def on_JoinRequest(self, request):
         if request.secret != self.hub.secret:
@@ -262,13 +265,38 @@ class Conversation:
         """SPEC 9.2: those that are new."""
         records = self.hub.records.setdefault(self.device, [])
         assert upload.first_sequence <= len(records) + 1, "a gap"
-        records.extend(upload.records[len(records) + 1 - upload.first_sequence:])
+        sent = self.single_records(upload)
+        records.extend(sent[len(records) + 1 - upload.first_sequence:])
         sales = {}
         for record in records:
             if record.HasField("sale"):
                 key = f"{record.sale.day} {record.sale.item}"
                 sales[key] = sales.get(key, 0) + record.sale.units
         self.hub.hear(act=self.act, stored=len(records), sales=sales)
+
+    def single_records(self, upload):
+        """SPEC 9.7."""
+        self.items.extend(upload.items)
+        records = []
+        for record in upload.records:
+            if record.HasField("sales"):
+                for sold in record.sales.sold:
+                    units, index = divmod(sold, len(self.items))
+                    records.append(m.Record(sale=m.SaleRecord(
+                        day=record.sales.day, item=self.items[index], units=units + 1)))
+            elif record.HasField("forecasts"):
+                column = record.forecasts
+                for i, units in enumerate(column.forecast_units):
+                    index = column.item_indexes[i] if column.item_indexes else i
+                    records.append(m.Record(forecast=m.ForecastRecord(
+                        day=column.day, item=self.items[index], forecast_units=units,
+                        network_output=column.network_output[i], release=column.release,
+                        actual_units=column.actual_units[i], inputs_complete=column.inputs_complete,
+                        level_units=column.level_units[i] if column.level_units else 0,
+                        inputs_digest=column.inputs_digest[i] if column.inputs_digest else 0)))
+            else:
+                records.append(record)
+        return records
 
     def on_ContextRequest(self, request):
         self.send(m.Context(revision=request.known_revision))

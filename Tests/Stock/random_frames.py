@@ -55,11 +55,11 @@ def value_for(rng, message, field):
 def fill(rng, message):
     name = message.DESCRIPTOR.name
     if name == "Record":
-        field = message.DESCRIPTOR.fields[rng.randrange(3)]
+        field = rng.choice(message.DESCRIPTOR.fields)
         getattr(message, field.name).CopyFrom(value_for(rng, message, field))
         return
     must = {"JoinRequest", "JoinReply", "RenewRequest", "RenewReply", "Fetch", "Chunk", "RunningPackage",
-            "SaleRecord", "ForecastRecord", "Upload", "DesiredState"}
+            "SaleRecord", "ForecastRecord", "Upload", "DesiredState", "SalesOfDay", "ForecastsOfDay"}
     for field in message.DESCRIPTOR.fields:
         if name not in must and rng.random() < 0.3:
             continue
@@ -84,6 +84,14 @@ def fill(rng, message):
         message.outcome = rng.choice([1, 2, 3, 44])
     elif name == "Upload":
         message.first_sequence = rng.randint(1, 2**63 - 1)
+    elif name == "ForecastsOfDay":
+        # As long as the shortest of them, and some left out.
+        count = min(len(getattr(message, field.name)) for field in message.DESCRIPTOR.fields if field.is_repeated)
+        for field in message.DESCRIPTOR.fields:
+            if field.is_repeated:
+                del getattr(message, field.name)[count:]
+                if field.name in ("item_indexes", "level_units", "inputs_digest") and rng.random() < 0.3:
+                    message.ClearField(field.name)
     elif name == "Context":
         if not message.items:
             message.items.append("1")

@@ -16,6 +16,8 @@ enum GoldenFrames {
         "hello-wide": .hello(Hello(versionMin: 1, versionMax: .max, agentVersion: longText)),
         "welcome": .welcome(
             Welcome(version: 1, hubTimeMs: 1_790_000_000_123, frameBytesMax: 65_536)),
+        "welcome-columns": .welcome(
+            Welcome(version: 1, frameBytesMax: 65_536, takesColumns: true)),
         "welcome-before-1970": .welcome(Welcome(version: 1, hubTimeMs: .min)),
         "refusal": .refusal(
             Refusal(
@@ -136,6 +138,21 @@ enum GoldenFrames {
                 ])),
         "upload-500": .upload(
             Upload(firstSequence: 300, records: [Record](repeating: sale, count: 500))),
+        "upload-columns": .upload(
+            Upload(
+                firstSequence: 1 << 35,
+                records: [
+                    .sales(SalesOfDay(day: 20_778, sold: [0, 5, 300, 2_999_999])),
+                    .forecasts(
+                        ForecastsOfDay(
+                            day: 20_778, release: 7, inputsComplete: true, itemIndexes: [2, 0],
+                            forecastUnits: [12.625, 0], networkOutput: [-4_711, .max],
+                            actualUnits: [13, .max], levelUnits: [10.25, 0.5],
+                            inputsDigest: [0xDEAD_BEEF, 1])),
+                    .forecasts(
+                        ForecastsOfDay(forecastUnits: [1], networkOutput: [0], actualUnits: [0])),
+                    .close(CloseRecord(day: 20_778)),
+                ], items: ["1", "2", String(repeating: "~", count: 32)])),
         "upload-ack": .uploadAck(UploadAck(throughSequence: 4_294_967_296)),
         "upload-ack-none": .uploadAck(UploadAck()),
         "context-request": .contextRequest(ContextRequest(knownRevision: 128)),

@@ -21,7 +21,8 @@ struct RandomMessages {
         case .welcome:
             return .welcome(
                 Welcome(
-                    version: u32(), hubTimeMs: Int64(bitPattern: u64()), frameBytesMax: u32()))
+                    version: u32(), hubTimeMs: Int64(bitPattern: u64()), frameBytesMax: u32(),
+                    takesColumns: bool()))
         case .refusal:
             return .refusal(
                 Refusal(
@@ -50,7 +51,10 @@ struct RandomMessages {
                     running: bool() ? running() : nil))
         case .noted: return .noted
         case .upload:
-            return .upload(Upload(firstSequence: u64(), records: list(40) { $0.record() }))
+            return .upload(
+                Upload(
+                    firstSequence: u64(), records: list(40) { $0.record() },
+                    items: list(9) { $0.text() }))
         case .uploadAck: return .uploadAck(UploadAck(throughSequence: u64()))
         case .contextRequest: return .contextRequest(ContextRequest(knownRevision: u64()))
         case .context:
@@ -95,7 +99,7 @@ struct RandomMessages {
     }
 
     private mutating func record() -> Record {
-        switch Int.random(in: 0..<4, using: &random) {
+        switch Int.random(in: 0..<6, using: &random) {
         case 0: .sale(SaleRecord(day: i32(), item: text(), units: u32()))
         case 1: .close(CloseRecord(day: i32(), closedAllDay: bool()))
         case 2:
@@ -104,6 +108,14 @@ struct RandomMessages {
                     day: i32(), item: text(), forecastUnits: float(), networkOutput: i32(),
                     release: u64(), actualUnits: u32(), inputsComplete: bool(),
                     levelUnits: float(), inputsDigest: u32()))
+        case 3: .sales(SalesOfDay(day: i32(), sold: list(200) { $0.u32() }))
+        case 4:
+            .forecasts(
+                ForecastsOfDay(
+                    day: i32(), release: u64(), inputsComplete: bool(),
+                    itemIndexes: list(5) { $0.u32() }, forecastUnits: list(60) { $0.float() },
+                    networkOutput: list(5) { $0.i32() }, actualUnits: list(5) { $0.u32() },
+                    levelUnits: list(5) { $0.float() }, inputsDigest: list(60) { $0.u32() }))
         default: .unknown
         }
     }

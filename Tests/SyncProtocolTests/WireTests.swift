@@ -180,7 +180,7 @@ struct WireTests {
         var writer = WireWriter()
         writer.uint64(1, 5)
         writer.message(2) { inner in
-            inner.repeated(3, [-1, 0, 300])
+            inner.repeated(3, [-1, 0, 300] as [Int64])
             inner.message(4) { _ in }
         }
         var reader = WireReader(writer.bytes)
@@ -242,6 +242,13 @@ private func forecast(_ units: Float, day: Int32 = 1, item: String = "1") -> Rec
     .forecast(ForecastRecord(day: day, item: item, forecastUnits: units))
 }
 
+private func forecasts(_ change: (inout ForecastsOfDay) -> Void) -> Record {
+    var forecasts = ForecastsOfDay(
+        day: 1, forecastUnits: [1, 2], networkOutput: [3, 4], actualUnits: [5, 6])
+    change(&forecasts)
+    return .forecasts(forecasts)
+}
+
 private func joinReply(_ change: (inout JoinReply) -> Void) -> Message {
     var reply = JoinReply(
         deviceId: "d", certificateDer: [1], caDer: [1],
@@ -299,6 +306,10 @@ private let invalidMessages: [WireTests.Invalid] = [
         "record number above 63 bits",
         .upload(Upload(firstSequence: 1 << 63, records: [GoldenFrames.sale])), 1, .range),
     .init("empty upload", .upload(Upload(firstSequence: 1)), 2, .length),
+    .init(
+        "named item with a space",
+        .upload(Upload(firstSequence: 1, records: [GoldenFrames.sale], items: [" "])), 3,
+        .identifier),
     .init("context item with a space", context { $0.items = [" "] }, 2, .identifier),
     .init("context day before 1970", context { $0.days = [StoreDay(day: -1)] }, 3, .range),
     .init(
@@ -333,4 +344,15 @@ private let invalidRecords: [WireTests.InvalidRecord] = [
     .init("forecast below 0", forecast(-0.5), .finite),
     .init("forecast after 2199", forecast(1, day: .max), .range),
     .init("forecast of no item", forecast(1, item: ""), .identifier),
+    .init("column of no sales", .sales(SalesOfDay(day: 1)), .length),
+    .init("column of sales after 2199", .sales(SalesOfDay(day: 84_006, sold: [1])), .range),
+    .init("column of no forecasts", .forecasts(ForecastsOfDay(day: 1)), .length),
+    .init("column of forecasts before 1970", forecasts { $0.day = -1 }, .range),
+    .init("columns with an output too few", forecasts { $0.networkOutput = [1] }, .length),
+    .init("columns with an actual too many", forecasts { $0.actualUnits = [1, 2, 3] }, .length),
+    .init("columns with an index too few", forecasts { $0.itemIndexes = [1] }, .length),
+    .init("columns with a level too few", forecasts { $0.levelUnits = [1] }, .length),
+    .init("columns with a digest too many", forecasts { $0.inputsDigest = [1, 2, 3] }, .length),
+    .init("column with a forecast below 0", forecasts { $0.forecastUnits[1] = -1 }, .finite),
+    .init("column with a level that is none", forecasts { $0.levelUnits = [1, .nan] }, .finite),
 ]
