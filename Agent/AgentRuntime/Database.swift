@@ -85,6 +85,9 @@ package final class Database {
         sqlite3_close_v2(handle)
     }
 
+    /// Lets go of cached pages.
+    package func releaseMemory() { sqlite3_db_release_memory(handle) }
+
     package var lastRowID: Int64 { sqlite3_last_insert_rowid(handle) }
     /// Rows the last write changed.
     package var changes: Int { Int(sqlite3_changes(handle)) }

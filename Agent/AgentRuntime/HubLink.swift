@@ -8,8 +8,8 @@ package final class HubLink {
     /// SPEC 13.
     static let openMilliseconds: Int64 = 10_000
     static let answerMilliseconds: Int64 = 30_000
-    static let pingMilliseconds: Int64 = 27_000
-    static let silenceMilliseconds: Int64 = 90_000
+    static let pingMilliseconds: Int64 = 75_000
+    static let silenceMilliseconds: Int64 = 150_000
     /// What is urgent waits this long for company before it goes up.
     static let coalesceMilliseconds: Int64 = 200
     /// New sales wait this long on a connection that stays, unless they fill an upload sooner: each upload has its

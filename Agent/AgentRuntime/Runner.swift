@@ -17,6 +17,13 @@ package final class Runner {
             self.minutes = Int(hours * 60 + minutes)
         }
 
+        /// From a moment to the next one at which a day is over, 1...1440. Where the clocks change
+        /// between them an hour less or more.
+        package func minutesToNext(from now: Int) -> Int {
+            let left = minutes - now
+            return left > 0 ? left : left + 24 * 60
+        }
+
         /// The last day that is over at this moment: in the afternoon the day itself, in the morning the one
         /// before (a store that closes after midnight).
         package func dayDue(today: BusinessDay, minutes now: Int) -> BusinessDay {
@@ -32,6 +39,8 @@ package final class Runner {
     private let server: LocalServer
     private let closingTime: ClosingTime?
     private let log: (String) -> Void
+    /// Steady milliseconds.
+    private var closeDueAt: Int64?
     private var closeCheckedAt: Int64 = 0
     private var lastLogged: String?
 
@@ -85,7 +94,9 @@ package final class Runner {
                 shelfcast_poll_entry(
                     descriptor: interest.descriptor, wanted: interest.wanted, ready: 0))
         }
-        _ = shelfcast_poll(&entries, entries.count, min(waitMax, wait(from: now)))
+        let wait = min(waitMax, wait(from: now))
+        if wait >= Self.restMilliseconds { rest() }
+        _ = shelfcast_poll(&entries, entries.count, wait)
 
         if entries[0].ready != 0, shelfcast_take_signal(signals) == 1 { return false }
         if entries[1].ready != 0 { server.accept() }
@@ -107,10 +118,18 @@ package final class Runner {
         return true
     }
 
+    /// From so long a wait on, what was only needed for work goes back to the system.
+    static let restMilliseconds: Int32 = 5_000
+
+    private func rest() {
+        service.store.database.releaseMemory()
+        shelfcast_release_memory()
+    }
+
     private func wait(from now: Int64) -> Int32 {
         if server.hasWaitingLines { return 0 }
         var at = link.wakeAt
-        if closingTime != nil { at = min(at, closeCheckedAt + Self.closeCheckMilliseconds) }
+        if let closeDueAt { at = min(at, closeDueAt) }
         return Int32(clamping: max(0, at - now))
     }
 
@@ -203,16 +222,23 @@ package final class Runner {
     // MARK: The clock
 
     static let closeCheckMilliseconds: Int64 = 20_000
+    /// After a failure, and where the time is not known, the clock is looked at again after so long.
+    static let closeRetryMilliseconds: Int64 = 60_000
     /// After a long pause at most so many days are closed; what lies before was not watched.
     static let closesAtOnceMax = 7
 
     private func closeByClock(now: Int64) {
-        guard let closingTime,
-            closeCheckedAt == 0 || now - closeCheckedAt >= Self.closeCheckMilliseconds
-        else { return }
+        guard let closingTime else { return }
+        // Nothing wakes for the clock before it is time; whatever else wakes looks at it now and then, in
+        // case it was set.
+        if let closeDueAt, now < closeDueAt, now < closeCheckedAt + Self.closeCheckMilliseconds {
+            return
+        }
         closeCheckedAt = now
+        closeDueAt = now + Self.closeRetryMilliseconds
         // An unknown time closes nothing; `status` says that the clock is behind.
         guard let today = try? service.today() else { return }
+        closeDueAt = now + Int64(closingTime.minutesToNext(from: today.minutes)) * 60_000
         let due = closingTime.dayDue(today: today.day, minutes: today.minutes)
         do throws(AgentError) {
             let last = try service.stored { () throws(StoreError) in
@@ -231,6 +257,7 @@ package final class Runner {
                 day = day.advanced(by: 1)
             }
         } catch {
+            closeDueAt = now + Self.closeRetryMilliseconds
             log("the day could not be closed: " + error.text)
         }
     }

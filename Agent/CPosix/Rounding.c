@@ -26,10 +26,17 @@ double ceil(double x) {
     return __builtin_copysign(whole, x);
 }
 
-#if defined(__arm__)
-#include <string.h>
-
 double sqrt(double x);
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+
+double sqrt(double x) {
+    __m128d v = _mm_set_sd(x);
+    return _mm_cvtsd_f64(_mm_sqrt_sd(v, v));
+}
+#elif defined(__arm__)
+#include <string.h>
 
 // Digit by digit: a remainder of 108 bits whose upper part fits 64, then rounded to even.
 double sqrt(double x) {

@@ -36,6 +36,8 @@ final class FrameHandler: ChannelDuplexHandler {
     private var openedAt = NIODeadline.now()
     private var lastInbound = NIODeadline.now()
     private var isIdleTold = false
+    /// Whether the device said that it stays.
+    private var stays = false
     /// Since when a frame is incomplete.
     private var partialSince: NIODeadline?
     private var timer: Scheduled<Void>?
@@ -82,10 +84,14 @@ final class FrameHandler: ChannelDuplexHandler {
                     schedule(context)
                 }
                 partialSince = nil
+                if case .register(let register) = message { stays = register.contact == .stay }
                 emit(.event(.received(message)), context)
             }
-            if decoder.bufferedBytes > 0 {
-                partialSince = partialSince ?? lastInbound
+            if decoder.bufferedBytes > 0, partialSince == nil {
+                partialSince = lastInbound
+                // A stay's timer may lie further off than the rest of the frame may take.
+                timer?.cancel()
+                schedule(context)
             }
         } catch {
             hasFrame = true
@@ -119,16 +125,22 @@ final class FrameHandler: ChannelDuplexHandler {
         }
     }
 
+    /// How long a device may say nothing before it is asked, or shown out.
+    private var idle: TimeAmount {
+        .milliseconds(stays ? limits.pingMilliseconds : limits.idleMilliseconds)
+    }
+
     /// One timer at a time, for the next moment at which silence may mean something.
     private func schedule(_ context: ChannelHandlerContext) {
-        let idle = TimeAmount.milliseconds(limits.idleMilliseconds)
         let silence = TimeAmount.milliseconds(limits.silenceMilliseconds)
         var next = openedAt + .milliseconds(limits.openingMilliseconds)
         if hasFrame {
             // An answer to our Ping may start the next silence at any time from now on.
             next = isIdleTold ? min(lastInbound + silence, .now() + idle) : lastInbound + idle
         }
-        if let partialSince { next = min(next, partialSince + idle) }
+        if let partialSince {
+            next = min(next, partialSince + .milliseconds(limits.idleMilliseconds))
+        }
         timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: next) {
             self.clockTicked(context)
         }
@@ -136,12 +148,12 @@ final class FrameHandler: ChannelDuplexHandler {
 
     private func clockTicked(_ context: ChannelHandlerContext) {
         let now = NIODeadline.now()
-        let idle = TimeAmount.milliseconds(limits.idleMilliseconds)
+        let whole = TimeAmount.milliseconds(limits.idleMilliseconds)
         let isOver =
             hasFrame
             ? now >= lastInbound + .milliseconds(limits.silenceMilliseconds)
             : now >= openedAt + .milliseconds(limits.openingMilliseconds)
-        if isOver || partialSince.map({ now >= $0 + idle }) == true {
+        if isOver || partialSince.map({ now >= $0 + whole }) == true {
             return context.close(promise: nil)
         }
         if hasFrame, !isIdleTold, now >= lastInbound + idle {

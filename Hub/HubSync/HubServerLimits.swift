@@ -5,11 +5,14 @@ package struct HubServerLimits: Sendable {
     // SPEC 13.
     /// For the TLS handshake, and again for the first frame.
     package var openingMilliseconds: Int64 = 10_000
-    /// Without a byte from a device for so long, a visit is over and a connection that stays is
-    /// pinged. A frame that has begun must be whole in the same time.
+    /// Without a byte from a device for so long a visit is over. A frame that has begun must be whole
+    /// in the same time.
     package var idleMilliseconds: Int64 = 30_000
+    /// Without a byte for so long a connection that stays is pinged. Devices ping sooner by
+    /// themselves: each wakes as seldom as it can.
+    package var pingMilliseconds: Int64 = 100_000
     /// Without a byte for so long a connection is closed, whatever it waits for.
-    package var silenceMilliseconds: Int64 = 90_000
+    package var silenceMilliseconds: Int64 = 150_000
     /// After its last word the hub waits so long for the device to close, so that the word arrives.
     package var lingerMilliseconds: Int64 = 1_000
     /// How often the database is asked whether something changed.

@@ -265,6 +265,16 @@ struct BusinessDayTests {
     }
 
     @Test(
+        "sleeps until its closing time comes",
+        arguments: [
+            ("22:30", 0, 1350), ("22:30", 1349, 1), ("22:30", 1350, 1440), ("02:00", 121, 1439),
+        ])
+    func minutesToClosing(_ text: String, _ now: Int, _ minutes: Int) throws {
+        let time = try #require(Runner.ClosingTime(text: [UInt8](text.utf8)))
+        #expect(time.minutesToNext(from: now) == minutes)
+    }
+
+    @Test(
         "has no closing time from a text that is none",
         arguments: ["", "24:00", "1:00", "12:60", "ab:cd", "12-30"])
     func noClosingTime(_ text: String) {

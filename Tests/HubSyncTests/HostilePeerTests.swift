@@ -162,7 +162,7 @@ struct HostilePeerTests {
     @Test("A stay that is silent is pinged, as long as it answers")
     func pings() async throws {
         var limits = HubServerLimits()
-        limits.idleMilliseconds = 1000
+        limits.pingMilliseconds = 1000
         try await Self.withDevice(limits: limits) { device, port in
             try await device.registered(port: port, .test(contact: .stay)) { connection, _ in
                 for _ in 0..<2 {
@@ -177,6 +177,7 @@ struct HostilePeerTests {
     func silence() async throws {
         var limits = HubServerLimits()
         limits.idleMilliseconds = 1000
+        limits.pingMilliseconds = 1000
         limits.silenceMilliseconds = 1500
         try await Self.withDevice(limits: limits) { device, port in
             try await device.registered(port: port, .test(contact: .stay)) { connection, _ in

@@ -17,6 +17,9 @@ const char *_Nullable shelfcast_environment(const char *name);
 _Noreturn void shelfcast_exit(int32_t code);
 /// Text of an errno (positive).
 const char *shelfcast_error_text(int32_t error);
+/// Gives the system back what the heap holds and nobody uses.
+void shelfcast_release_memory(void);
+
 /// Ignores SIGPIPE and makes SIGTERM, SIGINT and SIGHUP readable. Returns the descriptor to poll.
 int32_t shelfcast_catch_signals(void);
 /// 1 when a caught signal is waiting (and takes it), else 0.
