@@ -45,6 +45,7 @@ lint: setup
 	swift format lint --strict --recursive --parallel Package.swift Sources Protocol Agent Hub Tests Benchmarks
 	shellcheck Scripts/setup Scripts/setup-arm Scripts/unpack-debian Scripts/device-libraries Scripts/cross Scripts/emulate Scripts/package-agent Scripts/lint-words .ci/run
 	shellcheck --shell=sh Agent/Install/debian/preinst.in Agent/Install/debian/postinst Agent/Install/debian/prerm Agent/Install/debian/postrm
+	shellcheck Hub/HubWeb/Install/install.sh
 	Scripts/lint-words
 
 agent: setup

@@ -190,6 +190,10 @@ if !light {
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // Without what it can do beyond HTTP: configuration files, all of Foundation.
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
     ]
     products += [.executable(name: "shelfcast-hub", targets: ["shelfcast-hub"])]
     targets += [
@@ -215,10 +219,25 @@ if !light {
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             path: "Hub/HubSync", swiftSettings: strict),
+        .target(
+            name: "HubWeb",
+            dependencies: [
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "Hub/HubWeb", resources: [.embedInCode("Install/install.sh")],
+            swiftSettings: strict),
         .executableTarget(
             name: "shelfcast-hub",
             dependencies: [
-                "HubSync", "HubStore", "HubCore", "Training", "Compression", "ModelExchange",
+                "HubSync", "HubWeb", "HubStore", "HubCore", "Training", "Compression",
+                "ModelExchange",
                 "CZlib",
                 "Forecasting",
                 "ModelPackage", "SyncProtocol",
@@ -243,6 +262,15 @@ if !light {
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        tests(
+            "HubWebTests",
+            [
+                "HubWeb", "HubSync", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         tests("HouseTests", ["TestSupport"]),

@@ -4,7 +4,7 @@ import SwiftASN1
 package import X509
 
 /// The hub's own certificate authority: a self-signed P-256 root that issues the certificates of the
-/// hub's listener and of every device. It publishes no revocation list: whether a device may still
+/// hub's listeners and of every device. It publishes no revocation list: whether a device may still
 /// come in is a row in the hub's database, read at every connection.
 package struct CertificateAuthority: Sendable {
     /// The name every device checks in the listener's certificate, whatever address it dialled.
@@ -72,6 +72,48 @@ package struct CertificateAuthority: Sendable {
         return IssuedServerCertificate(
             chainDER: [try Self.der(of: leaf), try rootDER],
             keyDER: Array(serverKey.derRepresentation), notAfter: notAfter)
+    }
+
+    /// A certificate for the hub's HTTPS door, valid for `serverSeconds`, with `webKey`: its public key is
+    /// what stays the same, and what an installing device pins.
+    package func issueWeb(now: Date) throws(HubIdentityError) -> IssuedServerCertificate {
+        let webKey = try webKey
+        let notAfter = now.addingTimeInterval(Self.serverSeconds)
+        let leaf = try issue(
+            publicKey: Certificate.PublicKey(webKey.publicKey), commonName: Self.serverName,
+            now: now, notAfter: notAfter, usage: .serverAuth, alternativeName: Self.serverName)
+        return IssuedServerCertificate(
+            chainDER: [try Self.der(of: leaf), try rootDER],
+            keyDER: Array(webKey.derRepresentation), notAfter: notAfter)
+    }
+
+    /// The pin of the HTTPS door as curl's `--pinnedpubkey` takes it: "sha256//" and the base64 form of
+    /// SHA-256 over the public key's SubjectPublicKeyInfo (RFC 7469, section 2.4). The same as long as
+    /// the hub has its CA, whether it runs or not.
+    package var webPin: String {
+        get throws(HubIdentityError) {
+            let digest = SHA256.hash(data: try webKey.publicKey.derRepresentation)
+            return "sha256//" + Data(digest).base64EncodedString()
+        }
+    }
+
+    /// The HTTPS door's key, derived from the CA's by HKDF-SHA256 (RFC 5869), so that it needs no file of its
+    /// own, survives with every backup of the CA, and tells nobody who has it anything of the CA's.
+    private var webKey: P256.Signing.PrivateKey {
+        get throws(HubIdentityError) {
+            // Of 2³² candidates one is above the curve's order.
+            for attempt in 0..<4 {
+                let candidate = HKDF<SHA256>.deriveKey(
+                    inputKeyMaterial: SymmetricKey(data: key.rawRepresentation),
+                    info: Data("shelfcast web key \(attempt)".utf8), outputByteCount: 32)
+                let scalar = candidate.withUnsafeBytes { Data($0) }
+                // Refused only for the reason above.
+                if let webKey = try? P256.Signing.PrivateKey(rawRepresentation: scalar) {
+                    return webKey
+                }
+            }
+            throw .cryptography(reason: "no key for the HTTPS door follows from the CA's")
+        }
     }
 
     /// Checks a device's signing request and issues its certificate: CN = `deviceID`, for client

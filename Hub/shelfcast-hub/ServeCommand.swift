@@ -1,7 +1,9 @@
 import ArgumentParser
+import FoundationEssentials
 import Glibc
 import HubStore
 import HubSync
+import HubWeb
 import Logging
 import ServiceLifecycle
 import UnixSignals
@@ -9,22 +11,38 @@ import UnixSignals
 struct ServeCommand: HubCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Let devices in: the sync listener (TCP, TLS 1.3).",
+        abstract: "Let devices in: the sync listener (TCP, TLS 1.3) and the install page (HTTPS).",
         discussion: """
-            Prints one line, 'listening on HOST:PORT', when devices can connect; logs to standard \
+            Prints a line, 'listening on HOST:PORT', when devices can connect, and a second one when \
+            new devices can be installed with the line that 'token create' prints; logs to standard \
             error. SIGTERM and SIGINT end it within seconds; killed at any moment it loses nothing \
             that a device was told is stored. Other commands may run meanwhile: a push reaches \
             connected devices at once.
 
             Examples:
               shelfcast-hub serve
-              shelfcast-hub serve --host 127.0.0.1 --port 0
+              shelfcast-hub serve --agent-packages /srv/shelfcast/agent
+              shelfcast-hub serve --host 127.0.0.1 --port 0 --no-web
             """)
 
     @Option(help: "The address to listen on; 0.0.0.0 is every IPv4 address, :: every address.")
     var host = "0.0.0.0"
     @Option(help: "The TCP port; 0 takes a free one.")
     var port = 7420
+    @Option(
+        help: "The port of the install page (HTTPS, with the hub's own key); 0 takes a free one.")
+    var webPort = 8443
+    @Option(help: "The address of the install page (default: as --host).")
+    var webHost: String?
+    @Flag(help: "Without the install page.")
+    var noWeb = false
+    @Option(
+        help: ArgumentHelp(
+            "The agent's packages for new devices, as 'make packages' builds them (default:"
+                + " .build/packages of the working copy this program was built in, else"
+                + " \(AgentPackagesFolder.system)).",
+            valueName: "dir"))
+    var agentPackages: String?
     @Option(
         help: ArgumentHelp(
             "When devices that visit should come back (30s to 7d).", valueName: "duration"))
@@ -37,6 +55,9 @@ struct ServeCommand: HubCommand {
 
     func validate() throws {
         guard (0...65_535).contains(port) else { throw ValidationError("--port is 0 to 65535") }
+        guard (0...65_535).contains(webPort) else {
+            throw ValidationError("--web-port is 0 to 65535")
+        }
         guard (30...604_800).contains(visitEvery.seconds) else {
             throw ValidationError("--visit-every is 30s to 7d")
         }
@@ -53,13 +74,18 @@ struct ServeCommand: HubCommand {
         limits.connectionsMax = connectionsMax
         var logger = Logger(label: "hub", factory: { StreamLogHandler.standardError(label: $0) })
         logger.logLevel = logLevel.level
-        Self.raiseFileLimit(for: connectionsMax, logger: logger)
+        let webLimits = HubWebLimits()
+        Self.raiseFileLimit(for: connectionsMax + webLimits.connectionsMax, logger: logger)
         let server = try HubServer(
             host: host, port: port, dataDirectory: data.directory, identity: identity,
             store: store, limits: limits, logger: logger
         ) { port in Console.print("listening on \(host):\(port)") }
+        var services: [any Service] = [server]
+        if !noWeb {
+            services.append(try web(authority: identity.authority, limits: webLimits, logger))
+        }
         var configuration = ServiceGroupConfiguration(
-            services: [.init(service: server)],
+            services: services.map { .init(service: $0) },
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         // A device that does not read must not hold the hub up.
         configuration.maximumGracefulShutdownDuration = .seconds(3)
@@ -70,7 +96,34 @@ struct ServeCommand: HubCommand {
             case .portInUse: throw CommandFailure(.busy, error.description)
             case .addressUnusable: throw CommandFailure(.failed, error.description)
             }
+        } catch let error as HubWebError {
+            switch error {
+            case .portInUse: throw CommandFailure(.busy, error.description)
+            case .addressUnusable: throw CommandFailure(.failed, error.description)
+            }
         }
+    }
+
+    private func web(
+        authority: CertificateAuthority, limits: HubWebLimits, _ logger: Logger
+    ) throws -> HubWebServer {
+        let packages = AgentPackages(directory: agentPackages ?? AgentPackagesFolder.standard)
+        let webHost = webHost ?? host
+        return try HubWebServer(
+            host: webHost, port: webPort, pin: try authority.webPin, packages: packages,
+            limits: limits, logger: logger,
+            certificate: { now in
+                let issued = try authority.issueWeb(now: now)
+                return WebCertificate(
+                    chainDER: issued.chainDER, keyDER: issued.keyDER,
+                    // After a third of its life, as the listener's.
+                    renewAt: now.addingTimeInterval(CertificateAuthority.serverSeconds / 3))
+            },
+            onListening: { port in
+                Console.print(
+                    "installing on https://\(AgentPackagesFolder.authority(webHost, port))/install: "
+                        + AgentPackagesFolder.summary(of: packages))
+            })
     }
 
     /// Each connection is an open file, and the usual limit is 1,024.

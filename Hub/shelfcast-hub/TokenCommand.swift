@@ -22,6 +22,10 @@ struct TokenCreateCommand: HubCommand {
             The token holds the hub's address, the fingerprint of its certificate authority and a \
             secret. It is shown once and kept nowhere; who has it can join as a device of that store.
 
+            The line to paste on a device installs the agent from this hub and joins. It needs curl and \
+            root there, and 'serve' with its install page here. The pinned key in it is the hub's own: \
+            whoever stands between the two can hinder the device and plant nothing.
+
             Examples:
               shelfcast-hub token create --store 1 --host hub.example.org
               shelfcast-hub token create --store 1 --label kind=scanner --uses 20 --expires 7d
@@ -45,6 +49,8 @@ struct TokenCreateCommand: HubCommand {
     var host: String?
     @Option(help: "The hub's port as devices reach it.")
     var port = 7420
+    @Option(help: "The port of the hub's install page as devices reach it.")
+    var webPort = 8443
     @Flag(help: "Devices wait for 'device approve' before they take part.")
     var needsApproval = false
     @Option(help: "Also set the store's time zone: an IANA name such as Europe/Berlin.")
@@ -57,6 +63,8 @@ struct TokenCreateCommand: HubCommand {
     private struct Result: Encodable {
         var id: Int64
         var token: String
+        /// What installs the agent and joins, for a shell.
+        var install: String
         var store: String
         var labels: [String]
         var uses: Int
@@ -69,6 +77,9 @@ struct TokenCreateCommand: HubCommand {
             throw ValidationError("--uses is 1 to \(TokenRecord.usesMaxLimit)")
         }
         guard (1...65_535).contains(port) else { throw ValidationError("--port is 1 to 65535") }
+        guard (1...65_535).contains(webPort) else {
+            throw ValidationError("--web-port is 1 to 65535")
+        }
         guard !(plain && json.isOn) else {
             throw ValidationError("give --plain or --json, not both")
         }
@@ -106,14 +117,20 @@ struct TokenCreateCommand: HubCommand {
                 labels: try labels.map { try DeviceLabel($0) }, createdAt: now,
                 expiresAt: now.advanced(bySeconds: expiresIn.seconds), usesMax: uses,
                 approves: !needsApproval))
+        let address = host ?? ProcessInfo.processInfo.hostName
         let text = JoinToken(
-            host: host ?? ProcessInfo.processInfo.hostName, port: UInt32(port),
+            host: address, port: UInt32(port),
             caSha256: try authority.rootSHA256, secret: secret.bytes
         ).text
+        let install =
+            "curl -fsSk --pinnedpubkey '\(try authority.webPin)'"
+            + " https://\(AgentPackagesFolder.authority(address, webPort))/install"
+            + " | sudo sh -s -- \(text)"
         if json.isOn {
             return try Console.printJSON(
                 Result(
-                    id: token.id, token: text, store: store, labels: token.labels.map(\.text),
+                    id: token.id, token: text, install: install, store: store,
+                    labels: token.labels.map(\.text),
                     uses: uses, expiresAt: FleetText.moment(token.expiresAt),
                     approves: token.approves))
         }
@@ -122,7 +139,9 @@ struct TokenCreateCommand: HubCommand {
         Console.print(
             "token \(token.id) for store \(store): \(FleetText.count(uses, "device")), until"
                 + " \(FleetText.moment(token.expiresAt)), \(approval)")
-        Console.print("on the device run:")
+        Console.print("on the device, to install the agent and join, paste:")
+        Console.print("  \(install)")
+        Console.print("where the agent is installed:")
         Console.print("  shelfcast-agent join \(text)")
     }
 }

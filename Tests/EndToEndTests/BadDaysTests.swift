@@ -124,7 +124,8 @@ import Testing
         let hub = try HubUnderTest()
         try hub.serve()
         try Self.refusal(
-            hub, "serve", "--host", "127.0.0.1", "--port", "\(hub.port)", status: 75,
+            hub, "serve", "--host", "127.0.0.1", "--port", "\(hub.port)", "--no-web",
+            status: 75,
             says: "is in use")
         let device = try DeviceUnderTest(.ordinary, store: "1")
         try device.join(try hub.token(store: "1"))

@@ -73,6 +73,7 @@ final class HubUnderTest {
         if let other { port = other }
         let running = try Program(path: Binaries.hub).start([
             "serve", "--data", data, "--host", "127.0.0.1", "--port", "\(port)",
+            "--no-web",
         ])
         let line = try #require(
             try running.line { $0.contains("127.0.0.1:") }, "the hub did not start listening")

@@ -150,6 +150,32 @@ struct HubIdentityTests {
             try authority.rootSHA256 == Array(SHA256.hash(data: try authority.rootDER)))
     }
 
+    @Test("The HTTPS door's pin is of the key in its certificate, and stays with the CA")
+    func webPin() throws {
+        let folder = try Folder()
+        let authority = try HubIdentity.create(in: folder.path).authority
+        let pin = try authority.webPin
+        #expect(try HubIdentity.open(in: folder.path).authority.webPin == pin)
+        var serials: Set<Certificate.SerialNumber> = []
+        for days in [0.0, 400] {
+            let issued = try authority.issueWeb(now: Self.now.addingTimeInterval(days * 86_400))
+            let leaf = try Certificate(derEncoded: issued.chainDER[0])
+            let key = try #require(P256.Signing.PublicKey(leaf.publicKey))
+            #expect(
+                pin
+                    == "sha256//"
+                    + Data(SHA256.hash(data: key.derRepresentation)).base64EncodedString())
+            #expect(
+                try P256.Signing.PrivateKey(derRepresentation: issued.keyDER).publicKey
+                    .rawRepresentation == key.rawRepresentation)
+            #expect(leaf.publicKey != authority.certificate.publicKey)
+            #expect(try leaf.extensions.extendedKeyUsage == ExtendedKeyUsage([.serverAuth]))
+            serials.insert(leaf.serialNumber)
+        }
+        #expect(serials.count == 2)
+        #expect(try CertificateAuthority.create(now: Self.now).webPin != pin)
+    }
+
     @Test("What is no sound P-256 signing request is told apart")
     func requests() throws {
         let sound = try Self.request(.init(P256.Signing.PrivateKey()))
