@@ -43,6 +43,7 @@ package final class Runner {
     private var closeDueAt: Int64?
     private var closeCheckedAt: Int64 = 0
     private var lastLogged: String?
+    private var supervisor: Supervisor
 
     package init(
         _ service: AgentService, closingTime: ClosingTime?, log: @escaping (String) -> Void
@@ -52,12 +53,15 @@ package final class Runner {
         self.log = log
         server = try LocalServer(directory: service.store.directory)
         link = HubLink(service, now: AgentClock.steadyMilliseconds())
+        supervisor = Supervisor(now: AgentClock.steadyMilliseconds())
     }
 
     /// Runs until a signal asks to stop.
     /// - Throws: when only a restart can help: the database is damaged.
     package func run() throws(AgentError) {
         let signals = shelfcast_catch_signals()
+        supervisor.isReady()
+        defer { supervisor.isStopping() }
         while try turn(signals: signals) {}
     }
 
@@ -94,9 +98,11 @@ package final class Runner {
                 shelfcast_poll_entry(
                     descriptor: interest.descriptor, wanted: interest.wanted, ready: 0))
         }
-        let wait = min(waitMax, wait(from: now))
-        if wait >= Self.restMilliseconds { rest() }
-        _ = shelfcast_poll(&entries, entries.count, wait)
+        let pause = min(waitMax, wait(from: now))
+        if pause >= Self.restMilliseconds { rest() }
+        supervisor.pauses(now: now, milliseconds: pause)
+        _ = shelfcast_poll(&entries, entries.count, pause)
+        supervisor.pauses(now: AgentClock.steadyMilliseconds(), milliseconds: 0)
 
         if entries[0].ready != 0, shelfcast_take_signal(signals) == 1 { return false }
         if entries[1].ready != 0 { server.accept() }
@@ -266,6 +272,7 @@ package final class Runner {
         let now = link.lastFailure ?? (link.stateName == "connected" ? "connected" : nil)
         guard let now, now != lastLogged else { return }
         lastLogged = now
+        supervisor.status(now)
         log(now)
     }
 }

@@ -35,6 +35,7 @@ package final class StateDirectory {
 
     package static func create(_ path: String) throws(AgentError) {
         try checkName(path)
+        try actAsOwner(path)
         var at: [UInt8] = []
         let bytes = [UInt8](path.utf8)
         for (index, byte) in bytes.enumerated() {
@@ -47,6 +48,14 @@ package final class StateDirectory {
             guard result == 0 else {
                 throw .failed("cannot make the state directory \(folder): \(errorText(result))")
             }
+        }
+    }
+
+    /// A command of root's would leave files that the agent's own user cannot read.
+    private static func actAsOwner(_ path: String) throws(AgentError) {
+        let result = shelfcast_act_as_owner(path)
+        guard result == 0 else {
+            throw .failed("cannot act as the owner of \(path): \(errorText(result))")
         }
     }
 
@@ -64,6 +73,7 @@ package final class StateDirectory {
     ) throws(AgentError) -> Access {
         try checkName(path)
         guard exists(path) else { throw .notJoined }
+        try actAsOwner(path)
         let deadline = AgentClock.steadyMilliseconds() + waitMilliseconds
         while true {
             if acceptsRunning {

@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <malloc.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +47,33 @@ int32_t shelfcast_process_id(void) { return getpid(); }
 void shelfcast_prepare_process(void) {
     umask(077);
     signal(SIGXFSZ, SIG_IGN);
+}
+
+int32_t shelfcast_act_as_owner(const char *path) {
+    struct stat status;
+    if (geteuid() != 0 || stat(path, &status) != 0 || status.st_uid == 0) return 0;
+    if (setgroups(0, NULL) != 0 || setresgid(status.st_gid, status.st_gid, status.st_gid) != 0
+        || setresuid(status.st_uid, status.st_uid, status.st_uid) != 0)
+        return -errno;
+    return 0;
+}
+
+int32_t shelfcast_notify(const char *text) {
+    const char *name = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (name == NULL || (name[0] != '/' && name[0] != '@')) return 0;
+    size_t length = strlen(name);
+    if (length < 2 || length >= sizeof address.sun_path) return -ENAMETOOLONG;
+    memcpy(address.sun_path, name, length);
+    if (name[0] == '@') address.sun_path[0] = 0;  // an abstract one: no file, and no end but its length
+    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -errno;
+    socklen_t bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    ssize_t sent = sendto(
+        descriptor, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address, bytes);
+    int result = sent < 0 ? -errno : 1;
+    close(descriptor);
+    return result;
 }
 
 static int signal_pipe[2] = {-1, -1};

@@ -102,9 +102,17 @@ struct Commands {
     }
 
     private func run(_ words: [String]) throws(AgentError) -> Int32 {
-        let arguments = try Arguments(
-            words, options: ["--state", "--contact", "--close-at", "--memory-budget"], flags: [],
-            positionalMax: 0)
+        var arguments = try Arguments(
+            words,
+            options: ["--state", "--config", "--contact", "--close-at", "--memory-budget"],
+            flags: [], positionalMax: 0)
+        try arguments.addDefaults()
+        do throws(AgentError) { return try run(arguments) } catch {
+            throw arguments.located(error)
+        }
+    }
+
+    private func run(_ arguments: Arguments) throws(AgentError) -> Int32 {
         let contact: ContactMode
         switch arguments.value("--contact") {
         case nil, "stay"?: contact = .stay

@@ -51,9 +51,14 @@ enum Help {
         and keeps in touch with the hub. Without a hub it works on, and sends everything when it is back.
 
         USAGE
-          shelfcast-agent run [--contact stay|visit] [--close-at HH:MM] [--memory-budget BYTES]
+          shelfcast-agent run [--contact stay|visit] [--close-at HH:MM] [--memory-budget BYTES] [--config FILE]
+
+        Each option but --state may stand in the configuration file instead, without its dashes:
+        close-at = "22:30". The command line wins.
 
         OPTIONS
+          --config FILE          the configuration (default: $SHELFCAST_CONFIG, else
+                                 /etc/shelfcast/agent.toml where there is one)
           --contact stay|visit   stay: connection open, the hub pushes (default)
                                  visit: connect, exchange, leave until the hub's next time (battery)
           --close-at HH:MM       close the business day by the clock, in the store's time zone; a time

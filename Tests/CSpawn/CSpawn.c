@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <unistd.h>
 
@@ -19,7 +20,15 @@ int shelfcast_spawn(pid_t *child, const char *path, char *const arguments[], cha
     if (failure == 0 && directory != NULL)
         failure = posix_spawn_file_actions_addchdir_np(&actions, directory);
     if (failure == 0) failure = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-    if (failure == 0) failure = posix_spawn(child, path, &actions, NULL, arguments, environment);
+    // The threads that tests run on block every signal, and a child would inherit that.
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    if (failure == 0) failure = posix_spawn(child, path, &actions, &attributes, arguments, environment);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return failure;
 }

@@ -28,6 +28,12 @@ int32_t shelfcast_process_id(void);
 /// Before anything else: files this process makes are for its user alone, whatever makes them, and a limit
 /// on a file's size is an error to report, not an end without a word.
 void shelfcast_prepare_process(void);
+/// Run by root, the process becomes the owner of `path`, for good: what it makes there belongs to who uses it. Nothing
+/// changes where there is no such path, it is root's own, or the process is not root's.
+int32_t shelfcast_act_as_owner(const char *path);
+/// Sends `text` to the socket $NOTIFY_SOCKET names (sd_notify(3); `@` before an abstract one), without waiting: 1 when it
+/// went, 0 where none is named.
+int32_t shelfcast_notify(const char *text);
 
 // Errors that callers tell apart, as negative results.
 int32_t shelfcast_error_again(void);
