@@ -33,17 +33,21 @@ demo: setup agent hub
 
 test: export SHELFCAST_EMBEDDED_AGENT := $(CURDIR)/$(AGENT)
 test: export SHELFCAST_CROSS_BUILT := $(CURDIR)/.build/agent
+test: export SHELFCAST_PACKAGES := $(CURDIR)/.build/packages
+test: export SHELFCAST_FRESH_DEBIAN := $(CURDIR)/.build/fresh-debian.tar
 test: setup .venv/complete agent
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build --skip EndToEndTests
 	@for arm in aarch64 armv7; do \
 	if Scripts/setup-arm $$arm; then $(MAKE) agent-$$arm || exit 1; \
 	else rm -f $(AGENT)-$$arm; echo "make test: skipping what runs on an emulated ARM ($$arm), for the reason above" >&2; fi; done
+	Scripts/package-agent $(AGENT) "$$(dpkg --print-architecture)"
+	@Scripts/fresh-debian $(SHELFCAST_FRESH_DEBIAN) || echo "make test: skipping what installs the agent in a fresh Debian, for the reason above" >&2
 	swift test --skip-build --filter EndToEndTests
 
 lint: setup
 	swift format lint --strict --recursive --parallel Package.swift Sources Protocol Agent Hub Tests Benchmarks
-	shellcheck Scripts/setup Scripts/setup-arm Scripts/unpack-debian Scripts/device-libraries Scripts/cross Scripts/emulate Scripts/package-agent Scripts/lint-words .ci/run
+	shellcheck Scripts/setup Scripts/setup-arm Scripts/unpack-debian Scripts/device-libraries Scripts/cross Scripts/emulate Scripts/package-agent Scripts/fresh-debian Scripts/lint-words .ci/run
 	shellcheck --shell=sh Agent/Install/debian/preinst.in Agent/Install/debian/postinst Agent/Install/debian/prerm Agent/Install/debian/postrm
 	shellcheck Hub/HubWeb/Install/install.sh
 	Scripts/lint-words
@@ -64,7 +68,7 @@ agent-aarch64 agent-armv7: agent-%: cross-%
 	Scripts/check-size $(AGENT)-$* Agent/size-budget $*
 
 packages: agent agent-aarch64 agent-armv7
-	rm -f .build/packages/*.deb
+	rm -f .build/packages/*.deb .build/packages/*.tar.gz
 	Scripts/package-agent $(AGENT) "$$(dpkg --print-architecture)"
 	Scripts/package-agent $(AGENT)-aarch64 arm64
 	Scripts/package-agent $(AGENT)-armv7 armel
