@@ -62,6 +62,12 @@ package struct DayBook: Sendable {
         }
     }
 
+    /// What this device itself saw, closed or not; 0 outside the book.
+    package func ownUnits(of item: ItemID, on day: BusinessDay) -> Int32 {
+        guard let at = position(day), let row = indexes[item] else { return 0 }
+        return ownUnits[row][at]
+    }
+
     /// Whether the hub has given the whole store's final total of `day`.
     package func isComplete(_ day: BusinessDay) -> Bool {
         guard let at = position(day), case .store(_, true) = knowledge[at] else { return false }

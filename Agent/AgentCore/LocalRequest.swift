@@ -7,6 +7,7 @@ package enum LocalRequest: Equatable, Sendable {
 
     /// Sales of one line; one without a day is for today.
     case sales([JSONValue])
+    case stock(StockRequest)
     case closeDay(BusinessDay?, isClosedAllDay: Bool)
     /// So many days from the first day not closed, nil for the stored forecasts alone.
     case forecast(ItemID?, days: Int?)
@@ -27,7 +28,7 @@ package enum LocalRequest: Equatable, Sendable {
             throw LocalRequestError(
                 "'do' is missing: \(Self.verbs)")
         }
-        if verb.elementsEqual("sale".utf8) {
+        if verb.elementsEqual("sale".utf8) || verb.elementsEqual("return".utf8) {
             self = .sales([value])
         } else if verb.elementsEqual("sales".utf8) {
             guard case .array(let sales)? = value["sales"] else {
@@ -38,6 +39,8 @@ package enum LocalRequest: Equatable, Sendable {
                     "\(sales.count) sales in one line; 1 to \(Self.salesMax) are taken")
             }
             self = .sales(sales)
+        } else if verb.elementsEqual("stock".utf8) {
+            self = .stock(try Self.stock(value))
         } else if verb.elementsEqual("close-day".utf8) {
             self = .closeDay(
                 try Self.day(value["day"]), isClosedAllDay: try Self.flag(value["closed"]))
@@ -59,7 +62,7 @@ package enum LocalRequest: Equatable, Sendable {
     }
 
     private static let verbs =
-        "sale, sales, close-day, forecast, status, sync, selftest or benchmark"
+        "sale, sales, return, stock, close-day, forecast, status, sync, selftest or benchmark"
 
     /// - Parameter text: the name of a kernel set that this CPU has, "all" for each of those, nil for the best one.
     package static func kernels(named text: [UInt8]?) throws(LocalRequestError) -> [KernelSet] {
@@ -109,6 +112,23 @@ package enum LocalRequest: Equatable, Sendable {
             "'\(name)' must be a whole number from \(range.lowerBound) to \(range.upperBound)")
     }
 
+    private static func stock(_ value: JSONValue) throws(LocalRequestError) -> StockRequest {
+        guard let item = try item(value["item"]) else {
+            throw LocalRequestError("'item' is missing")
+        }
+        let request = StockRequest(
+            item: item, units: try number(value["units"], "units", in: 0...StockRequest.unitsMax),
+            day: try day(value["day"]),
+            leadDays: try number(value["leadDays"], "leadDays", in: OrderRule.leadDaysRange),
+            servicePercent: try number(
+                value["servicePercent"], "servicePercent", in: OrderRule.servicePercentRange),
+            multiple: try number(value["multiple"], "multiple", in: OrderRule.multipleRange))
+        guard request.units != nil || request.isQuestion else {
+            throw LocalRequestError("'units' is missing: how many there are on the shelf")
+        }
+        return request
+    }
+
     private static func flag(_ value: JSONValue?) throws(LocalRequestError) -> Bool {
         switch value {
         case nil, .null?: return false
@@ -126,6 +146,25 @@ package enum LocalRequest: Equatable, Sendable {
             }
         default: throw LocalRequestError("'item' must be a text")
         }
+    }
+}
+
+/// The stock of an item on the shelf: counted, or asked for where `units` is nil.
+package struct StockRequest: Equatable, Sendable {
+    package static let unitsMax = 100_000_000
+
+    package var item: ItemID
+    package var units: Int?
+    /// Nil: today.
+    package var day: BusinessDay?
+    /// Nil: as before, else the run's default. See `OrderRule`.
+    package var leadDays: Int?
+    package var servicePercent: Int?
+    package var multiple: Int?
+
+    /// Whether nothing is stated at all.
+    var isQuestion: Bool {
+        units == nil && day == nil && leadDays == nil && servicePercent == nil && multiple == nil
     }
 }
 

@@ -10,8 +10,14 @@ package struct Sale: Equatable, Sendable {
     package var units: UInt32
     /// The till's own name for this sale: a repetition with the same day and reference changes nothing.
     package var reference: [UInt8]?
+    /// The units came back.
+    package var isReturn: Bool
 
-    package init(day: BusinessDay, item: ItemID, units: UInt32, reference: [UInt8]? = nil) {
+    package init(
+        day: BusinessDay, item: ItemID, units: UInt32, reference: [UInt8]? = nil,
+        isReturn: Bool = false
+    ) {
+        self.isReturn = isReturn
         self.day = day
         self.item = item
         self.units = units

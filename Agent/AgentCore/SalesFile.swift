@@ -208,7 +208,7 @@ package struct SalesReader: Sendable {
     }
 
     /// A sale from a JSON object with `day` (optional when there is a default), `item` (text or whole
-    /// number), `units` and `ref`.
+    /// number), `units` and `ref`; a return where `do` says so.
     package static func sale(
         object: JSONValue, defaultDay: [UInt8]?
     ) throws(SalesLineError) -> Sale {
@@ -240,7 +240,12 @@ package struct SalesReader: Sendable {
         default: throw .fieldType("ref")
         }
         do {
-            return try Sale(day: day, item: item, units: units, reference: reference)
+            var sale = try Sale(day: day, item: item, units: units, reference: reference)
+            switch object["do"] {
+            case .text(let verb)?: sale.isReturn = verb.elementsEqual("return".utf8)
+            default: break
+            }
+            return sale
         } catch { throw .sale(error) }
     }
 }

@@ -59,7 +59,7 @@ extension AgentService {
         if let item, list.isEmpty {
             throw .failed("no forecast for item \(item.text): nothing is known of it yet")
         }
-        return Self.ok([.init("forecasts", .array(list))])
+        return Self.ok([.init("forecasts", .array(list)), .init("alerts", try alerts(of: item))])
     }
 
     /// - Returns: nil when there would be too many.

@@ -24,6 +24,8 @@ extension AgentService {
                     .init("nextDay", closing.next.map { .string($0.iso8601) } ?? .null),
                     .init("nextForecasts", .integer(closing.nextForecasts)),
                 ])
+            case .stock(let request):
+                return try reply(toStock: request)
             case .forecast(let item, let days):
                 return try reply(toForecastOf: item, days: days)
             case .status:
@@ -78,20 +80,26 @@ extension AgentService {
             }
         }
         var (recorded, repeated) = (0, 0)
+        var uncounted: Int64?
         for (at, outcome) in try record(sales).enumerated() {
             switch outcome {
             case .recorded: recorded += 1
+            case .returned(let units):
+                recorded += 1
+                uncounted = (uncounted ?? 0) + units
             case .repeated: repeated += 1
             case .conflict(let item, let units):
                 problem(
                     places[at],
-                    "ref was used that day for another sale: item \(printable(item)), units \(units)"
+                    "ref was used that day for another sale or return: item \(printable(item)), units \(units)"
                 )
             }
         }
-        let counts: [JSONValue.Member] = [
+        var counts: [JSONValue.Member] = [
             .init("recorded", .integer(recorded)), .init("repeated", .integer(repeated)),
         ]
+        // Beyond what was sold here that day.
+        if let uncounted { counts.append(.init("uncounted", .integer(uncounted))) }
         guard problems.isEmpty else {
             var text = "\(problems.count) of \(values.count) sales were not taken"
             if values.count == 1, let only = problems[0]["error"]?.utf8 {
@@ -195,6 +203,7 @@ extension AgentService {
             more.append(.init("notice", Self.text(try store.text(.notice))))
             return more
         }
+        if identity != nil { members.append(.init("alerts", try alerts())) }
         return Self.ok(members)
     }
 

@@ -51,6 +51,12 @@ package final class AgentService {
     package internal(set) var update = Update()
     /// The active package at work; nil while there is none.
     package internal(set) var predictor: EnginePredictor?
+    /// What items are ordered by where nobody said otherwise.
+    package var orderDefaults = OrderRule()
+    /// See `currentShelves`.
+    var shelves: [Shelf] = []
+    var shelvesAreStale = true
+    var news: [News] = []
     /// Of `machine`, refreshed at every registration.
     private var machine: Register
     /// What was timed since the start: the reference networks, and the same with a package.
@@ -150,7 +156,22 @@ package final class AgentService {
 
     package func record(_ sales: [Sale]) throws(AgentError) -> [SaleOutcome] {
         _ = try joined()
-        return try stored { () throws(StoreError) in try store.record(sales) }
+        let outcomes = try stored { () throws(StoreError) in try store.record(sales) }
+        for (sale, outcome) in zip(sales, outcomes) {
+            switch outcome {
+            case .recorded: noteSold(sale, counted: Int64(sale.units))
+            case .returned(let uncounted):
+                noteSold(sale, counted: uncounted - Int64(sale.units), uncounted: uncounted)
+            case .repeated, .conflict: break
+            }
+        }
+        return outcomes
+    }
+
+    /// What has happened since it was last asked for.
+    package func takeNews() -> [News] {
+        defer { news = [] }
+        return news
     }
 
     package struct Closing: Equatable, Sendable {
@@ -233,6 +254,8 @@ package final class AgentService {
             lastOwnClose: try store.lastOwnClose(), lastStoreDay: try store.lastStoreDay(),
             asOf: predictor.asOf)
         try forecast(targets, by: predictor)
+        shelvesAreStale = true
+        if news.last != .forecasts { news.append(.forecasts) }
     }
 
     private func forecast(
@@ -267,6 +290,8 @@ package final class AgentService {
 
     /// Keeps checkpoints of long recursions and drops the days that nothing computes from any more.
     private func tidy(after day: BusinessDay) throws(StoreError) {
+        try store.forgetStock(before: day.advanced(by: -AgentStore.stockDays))
+        shelvesAreStale = true
         guard let predictor else {
             try store.prune(before: day.advanced(by: -Self.bookDaysMax))
             return

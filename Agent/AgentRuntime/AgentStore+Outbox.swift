@@ -56,6 +56,9 @@ extension AgentStore {
         case 1:
             return .sale(
                 SaleRecord(day: day, item: item, units: UInt32(clamping: row[4].integer)))
+        case 2 where !item.utf8.isEmpty:
+            return .returned(
+                SaleRecord(day: day, item: item, units: UInt32(clamping: row[4].integer)))
         case 2:
             return .close(CloseRecord(day: day, closedAllDay: row[5].integer == 1))
         default:

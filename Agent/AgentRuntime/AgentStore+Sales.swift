@@ -50,7 +50,9 @@ extension AgentStore {
         try transaction { () throws(StoreError) in
             var outcomes: [SaleOutcome] = []
             outcomes.reserveCapacity(sales.count)
-            for sale in sales { outcomes.append(try record(sale)) }
+            for sale in sales {
+                outcomes.append(try sale.isReturn ? takeBack(sale) : record(sale))
+            }
             if let journal, journal.next - journal.foldedThrough > Self.unfoldedMax {
                 try foldSales()
             }

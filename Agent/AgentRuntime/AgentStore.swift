@@ -7,6 +7,8 @@ package import SyncProtocol
 /// What became of a sale that was handed in.
 package enum SaleOutcome: Equatable, Sendable {
     case recorded
+    /// Units came back; so many of them are on the shelf again without being taken off the day's total.
+    case returned(uncounted: Int64)
     /// The same day and reference came before: nothing changed.
     case repeated
     /// The reference is taken by another sale of that day.

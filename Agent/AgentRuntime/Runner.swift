@@ -120,6 +120,7 @@ package final class Runner {
             server.write(client)
         }
         server.sweep()
+        tellNews()
         if service.sawDamage { throw .store(.corrupt) }
         return true
     }
@@ -160,7 +161,7 @@ package final class Runner {
                 let reply = service.reply(to: request)
                 client.answer(reply)
                 if case .closeDay = request { noteNews() } else { noteSales(of: reply) }
-            case .forecast, .status, .selfTest, .benchmark:
+            case .stock, .forecast, .status, .selfTest, .benchmark:
                 record(&waiting, for: client)
                 client.answer(withConnection(service.reply(to: request), for: request))
             case .sync:
@@ -211,6 +212,17 @@ package final class Runner {
     private func withConnection(_ reply: JSONValue, for request: LocalRequest) -> JSONValue {
         guard request == .status, case .object(let members) = reply else { return reply }
         return .object(members + [.init("connection", .string(link.stateName))])
+    }
+
+    /// Says what has happened: alerts come and go as days close, totals arrive, and goods are sold and counted.
+    private func tellNews() {
+        do throws(AgentError) { _ = try service.currentShelves() } catch {
+            // Whoever asks next is told the same.
+            return
+        }
+        for news in service.takeNews() {
+            if case .alert(let shelf) = news { log(AgentService.text(shelf)) }
+        }
     }
 
     private func reportOutcome() {

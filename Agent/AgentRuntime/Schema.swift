@@ -131,6 +131,19 @@ enum Schema {
         -- So far each sale was taken over at once.
         INSERT OR REPLACE INTO setting SELECT 'foldedThrough', ifnull(max(sequence), 0) FROM outbox;
         """,
+        """
+        -- From here on an outbox row of kind 2 that has an item and units is no close: the units came back.
+        -- What was counted on the shelf. soldBefore: own units of that day until then. Null: the run's default.
+        CREATE TABLE stock (
+            item TEXT PRIMARY KEY NOT NULL CHECK (length(item) BETWEEN 1 AND 32),
+            day INTEGER NOT NULL,
+            units INTEGER NOT NULL CHECK (units BETWEEN 0 AND 100000000),
+            soldBefore INTEGER NOT NULL CHECK (soldBefore >= 0),
+            leadDays INTEGER,
+            servicePercent INTEGER,
+            multiple INTEGER
+        ) WITHOUT ROWID;
+        """,
     ]
 
     /// What is copied out of a damaged database, table by table, as far as it can be read. Rows that
@@ -151,6 +164,7 @@ enum Schema {
         ),
         ("SELECT * FROM ownDay", "INSERT OR IGNORE INTO ownDay VALUES (?, ?, ?)", 3),
         ("SELECT * FROM ownClose", "INSERT OR IGNORE INTO ownClose VALUES (?, ?)", 2),
+        ("SELECT * FROM stock", "INSERT OR IGNORE INTO stock VALUES (?, ?, ?, ?, ?, ?, ?)", 7),
         (
             "SELECT * FROM refusedPackage",
             "INSERT OR IGNORE INTO refusedPackage VALUES (?, ?, ?, ?)", 4

@@ -4,10 +4,10 @@ import CPosix
 import Forecasting
 
 extension Commands {
-    func sale(_ words: [String]) throws(AgentError) -> Int32 {
+    func sale(_ words: [String], isReturn: Bool = false) throws(AgentError) -> Int32 {
         let arguments = try Arguments(
-            words, options: ["--state", "--day", "--ref"], flags: ["--csv", "--jsonl", "--json"],
-            positionalMax: 2)
+            words, options: ["--state", "--day", "--ref"],
+            flags: isReturn ? ["--json"] : ["--csv", "--jsonl", "--json"], positionalMax: 2)
         let isBulk = arguments.has("--csv") || arguments.has("--jsonl")
         guard !isBulk else {
             guard arguments.positional.isEmpty,
@@ -18,7 +18,9 @@ extension Commands {
             return try bulk(arguments)
         }
         guard arguments.positional.count == 2 else {
-            throw .usage("sale needs ITEM and UNITS; shelfcast-agent sale --help shows more")
+            let verb = isReturn ? "return" : "sale"
+            throw .usage(
+                verb + " needs ITEM and UNITS; shelfcast-agent " + verb + " --help shows more")
         }
         let units = [UInt8](arguments.positional[1].utf8)
         guard decimal(units) != nil else { throw .usage(SaleError.units(units).text) }
@@ -29,17 +31,84 @@ extension Commands {
         if let reference = arguments.value("--ref") {
             members.append(.init("ref", .string(reference)))
         }
+        if isReturn { members.append(.init("do", .string("return"))) }
         let reply = try SaleTarget(arguments).send([.object(members)])
         try Self.check(reply)
         if arguments.has("--json") {
             Self.print(reply)
+        } else if reply.integer("repeated") == 1 {
+            Output.line("recorded before: nothing changed")
         } else {
-            Output.line(
-                reply.integer("repeated") == 1
-                    ? "recorded before: nothing changed"
-                    : "recorded \(arguments.positional[1]) of item \(arguments.positional[0])")
+            let what = arguments.positional[1] + " of item " + arguments.positional[0]
+            Output.line((isReturn ? "took back " : "recorded ") + what)
+            if reply.integer("uncounted") > 0 {
+                Output.line(
+                    "\(reply.integer("uncounted")) of them were not sold here that day: on the shelf again, but not off its sales"
+                )
+            }
         }
         return 0
+    }
+
+    func stock(_ words: [String]) throws(AgentError) -> Int32 {
+        let arguments = try Arguments(
+            words,
+            options: ["--state", "--day", "--lead-days", "--service-level", "--order-multiple"],
+            flags: ["--json"], positionalMax: 2)
+        guard let item = arguments.positional.first else {
+            throw .usage("stock needs ITEM, and UNITS on the shelf to count it")
+        }
+        var members: [JSONValue.Member] = [.init("item", .string(item))]
+        if arguments.positional.count == 2 {
+            members.append(
+                .init("units", try Self.wholeNumber(arguments.positional[1], "UNITS")))
+        }
+        if let day = arguments.value("--day") { members.append(.init("day", .string(day))) }
+        for (option, name) in [
+            ("--lead-days", "leadDays"), ("--service-level", "servicePercent"),
+            ("--order-multiple", "multiple"),
+        ] {
+            if let text = arguments.value(option) {
+                members.append(.init(name, try Self.wholeNumber(text, option)))
+            }
+        }
+        let reply = try ask(arguments, "stock", members)
+        try Self.check(reply)
+        if arguments.has("--json") {
+            Self.print(reply)
+        } else {
+            Output.line("item " + reply.shown("item") + ": " + reply.shown("onHand") + " on hand")
+            if reply["text"] != nil { Output.line(reply.shown("text")) }
+        }
+        return 0
+    }
+
+    /// How items are ordered where no `stock` line says otherwise.
+    static func orderRule(_ arguments: Arguments) throws(AgentError) -> OrderRule {
+        var rule = OrderRule()
+        if let text = arguments.value("--lead-days") {
+            rule.leadDays = try number(text, "--lead-days", in: OrderRule.leadDaysRange)
+        }
+        if let text = arguments.value("--service-level") {
+            rule.servicePercent = try number(
+                text, "--service-level", in: OrderRule.servicePercentRange)
+        }
+        if let text = arguments.value("--order-multiple") {
+            rule.multiple = try number(text, "--order-multiple", in: OrderRule.multipleRange)
+        }
+        return rule
+    }
+
+    private static func number(
+        _ text: String, _ name: String, in range: ClosedRange<Int>
+    ) throws(AgentError) -> Int {
+        guard let number = decimal([UInt8](text.utf8)).map({ Int(clamping: $0) }),
+            range.contains(number)
+        else {
+            throw .usage(
+                "\(name) is a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
     }
 
     private func bulk(_ arguments: Arguments) throws(AgentError) -> Int32 {

@@ -31,6 +31,8 @@ struct Commands {
         case "run": return try run(rest)
         case "sync": return try sync(rest)
         case "sale": return try sale(rest)
+        case "return": return try sale(rest, isReturn: true)
+        case "stock": return try stock(rest)
         case "close-day": return try closeDay(rest)
         case "forecast": return try forecast(rest)
         case "status": return try status(rest)
@@ -50,6 +52,8 @@ struct Commands {
         case "run": Help.run
         case "sync": Help.sync
         case "sale": Help.sale
+        case "return": Help.returned
+        case "stock": Help.stock
         case "close-day": Help.closeDay
         case "forecast": Help.forecast
         case "status": Help.status
@@ -104,8 +108,10 @@ struct Commands {
     private func run(_ words: [String]) throws(AgentError) -> Int32 {
         var arguments = try Arguments(
             words,
-            options: ["--state", "--config", "--contact", "--close-at", "--memory-budget"],
-            flags: [], positionalMax: 0)
+            options: [
+                "--state", "--config", "--contact", "--close-at", "--memory-budget", "--lead-days",
+                "--service-level", "--order-multiple",
+            ], flags: [], positionalMax: 0)
         try arguments.addDefaults()
         do throws(AgentError) { return try run(arguments) } catch {
             throw arguments.located(error)
@@ -113,6 +119,7 @@ struct Commands {
     }
 
     private func run(_ arguments: Arguments) throws(AgentError) -> Int32 {
+        let orderDefaults = try Self.orderRule(arguments)
         let contact: ContactMode
         switch arguments.value("--contact") {
         case nil, "stay"?: contact = .stay
@@ -127,6 +134,7 @@ struct Commands {
         let directory = try StateDirectory.take(Self.statePath(arguments))
         let service = try Self.service(
             directory, checks: true, contact: contact, budget: try Self.budget(arguments))
+        service.orderDefaults = orderDefaults
         let identity = try service.joined()
         let runner = try Runner(service, closingTime: closingTime) { Output.warn("agent: " + $0) }
         Output.warn(

@@ -11,6 +11,8 @@ enum Help {
           run            keep running: local API, and contact with the hub
           sync           one visit to the hub
           sale           record sales
+          return         take units back
+          stock          say what is on the shelf, or ask
           close-day      close a business day
           forecast       show the forecasts
           status         show what runs, why, and what waits
@@ -64,6 +66,10 @@ enum Help {
           --close-at HH:MM       close the business day by the clock, in the store's time zone; a time
                                  before noon closes the day before
           --memory-budget BYTES  a new budget, kept
+          --lead-days N          goods ordered on a day are on the shelf so many days later (0 to 10; default 2)
+          --service-level PERCENT   how probably stock is to last until they are (50 to 99; default 95)
+          --order-multiple N     orders are a multiple of so many units (default 1); all three for items
+                                 of which a stock line says nothing else
 
         EXAMPLE
           shelfcast-agent run --state /var/lib/shelfcast --close-at 22:30
@@ -99,6 +105,43 @@ enum Help {
 
         EXAMPLE
           shelfcast-agent sale 17 3 --day 2026-11-21 --ref till-1/881
+
+        """
+
+    static let returned = """
+        Takes units back: off the sales of the day they were sold on, as far as this device recorded any, and
+        back on the shelf. With --ref a repetition changes nothing.
+
+        USAGE
+          shelfcast-agent return ITEM UNITS [--day YYYY-MM-DD] [--ref TEXT]
+
+        OPTIONS
+          --day YYYY-MM-DD  the business day they were sold on (default: today)
+          --ref TEXT        the till's name for this return, at most 64 bytes
+
+        EXAMPLE
+          shelfcast-agent return 17 1 --ref till-1/882
+
+        """
+
+    static let stock = """
+        Says how many units of an item are on the shelf; without UNITS, asks. Sales lower the stock from then
+        on. When it will not last until goods ordered now would come, the agent says how many to order, and by
+        which day: in stock, status and forecast, to whoever has subscribed, and in its log.
+
+        USAGE
+          shelfcast-agent stock ITEM [UNITS] [--day YYYY-MM-DD] [--lead-days N] [--service-level PERCENT]
+                                [--order-multiple N]
+
+        OPTIONS
+          --day YYYY-MM-DD         the business day of the count (default: today)
+          --lead-days N            0 to 10: goods ordered on a day are on the shelf so many days later
+          --service-level PERCENT  50 to 99: how probably the stock is to last until they are
+          --order-multiple N       orders are a multiple of so many units
+                                   (defaults: as said of the item before, else what run says)
+
+        EXAMPLE
+          shelfcast-agent stock 17 60 --lead-days 3 --order-multiple 12
 
         """
 

@@ -34,6 +34,7 @@ enum Report {
                     + inputs)
         }
         if list.isEmpty { Output.line("none yet: nothing is known of any item") }
+        for alert in reply.list("alerts") { Output.line(alert.shown("text")) }
     }
 
     /// "38.532001" as "38.53", halves up. JSON carries six decimals, so that a report can be recalculated.
@@ -81,6 +82,7 @@ enum Report {
         if reply.isTrue("clockIsBehind") {
             row("clock", "wrong: it stands before the hub's last time; name days explicitly")
         }
+        for alert in reply.list("alerts") { row("restock", alert.shown("text")) }
         for refused in reply.list("refused") {
             row("refused", short(refused.shown("digest")), ": ", refused.shown("reason"))
         }

@@ -3,6 +3,8 @@ package import Forecasting
 /// One thing a device tells the hub, for good.
 package enum UploadRecord: Hashable, Sendable {
     case sale(day: BusinessDay, item: ItemID, units: Int32)
+    /// Units of the day's sales that came back.
+    case returned(day: BusinessDay, item: ItemID, units: Int32)
     /// The device's day is over. `closedAllDay`: the store did no business.
     case close(day: BusinessDay, closedAllDay: Bool)
     case forecast(DeviceForecast)
@@ -12,7 +14,7 @@ package enum UploadRecord: Hashable, Sendable {
 
     package var day: BusinessDay {
         switch self {
-        case .sale(let day, _, _), .close(let day, _): day
+        case .sale(let day, _, _), .returned(let day, _, _), .close(let day, _): day
         case .forecast(let forecast): forecast.day
         }
     }
@@ -23,9 +25,9 @@ package enum UploadRecord: Hashable, Sendable {
             return "day \(day.daysSince1970) is not within 1970 to 2199"
         }
         switch self {
-        case .sale(_, _, let units):
+        case .sale(_, _, let units), .returned(_, _, let units):
             return (1...Self.saleUnitsMax).contains(units)
-                ? nil : "a sale of \(units) units is not within 1 to \(Self.saleUnitsMax)"
+                ? nil : "a sale or return of \(units) units is not within 1 to \(Self.saleUnitsMax)"
         case .close: return nil
         case .forecast(let forecast):
             guard forecast.units.isFinite, forecast.units >= 0 else {

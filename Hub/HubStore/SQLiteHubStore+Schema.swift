@@ -12,7 +12,28 @@ extension SQLiteHubStore {
         migrator.registerMigration("003 families, packages and rollouts", migrate: createPackages)
         migrator.registerMigration("004 what forecasts were made from", migrate: addForecastInputs)
         migrator.registerMigration("005 time limits of rollouts", migrate: addTimeLimits)
+        migrator.registerMigration("006 returned units", migrate: takeReturns)
         return migrator
+    }
+
+    private static func takeReturns(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- kind: 1 sale, 2 close, 3 forecast, 4 return.
+                CREATE TABLE uploadRecordWithReturns (
+                    deviceID INTEGER NOT NULL REFERENCES device,
+                    sequence INTEGER NOT NULL CHECK (sequence >= 1),
+                    kind INTEGER NOT NULL CHECK (kind IN (1, 2, 3, 4)),
+                    day INTEGER NOT NULL CHECK (day BETWEEN 0 AND 84005),
+                    itemID INTEGER REFERENCES item CHECK ((itemID IS NULL) = (kind = 2)),
+                    units INTEGER CHECK (kind NOT IN (1, 4) OR units BETWEEN 1 AND 1000000),
+                    PRIMARY KEY (deviceID, sequence)
+                ) STRICT, WITHOUT ROWID;
+                INSERT INTO uploadRecordWithReturns
+                SELECT deviceID, sequence, kind, day, itemID, units FROM uploadRecord;
+                DROP TABLE uploadRecord;
+                ALTER TABLE uploadRecordWithReturns RENAME TO uploadRecord;
+                """)
     }
 
     private static func createSales(_ db: Database) throws {

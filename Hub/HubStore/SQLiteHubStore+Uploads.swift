@@ -84,6 +84,9 @@ private struct UploadWriter {
         case .sale(let day, let item, let units):
             try keep(sequence, kind: 1, day: day, item: try itemRow(item), units: Int64(units))
             try addSale(day: day, item: item, units: units)
+        case .returned(let day, let item, let units):
+            try keep(sequence, kind: 4, day: day, item: try itemRow(item), units: Int64(units))
+            try takeBack(day: day, item: item, units: units)
         case .close(let day, let closedAllDay):
             try keep(sequence, kind: 2, day: day, item: nil, units: closedAllDay ? 1 : 0)
             try close(day: day, closedAllDay: closedAllDay)
@@ -152,6 +155,20 @@ private struct UploadWriter {
                 ON CONFLICT (deviceID, day) DO UPDATE SET units = units + excluded.units
                 """
         ).execute(arguments: [device, Int64(day.daysSince1970), Int64(units)])
+        soldDays.insert(day.daysSince1970)
+    }
+
+    /// Never below nothing, whatever a device says.
+    private mutating func takeBack(day: BusinessDay, item: ItemID, units: Int32) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE dailySales SET uploadedUnits = max(0, uploadedUnits - ?)
+                WHERE seriesID = ? AND day = ? AND uploadedUnits IS NOT NULL
+                """
+        ).execute(arguments: [Int64(units), try seriesRow(item), Int64(day.daysSince1970)])
+        try db.cachedStatement(
+            sql: "UPDATE deviceDay SET units = max(0, units - ?) WHERE deviceID = ? AND day = ?"
+        ).execute(arguments: [Int64(units), device, Int64(day.daysSince1970)])
         soldDays.insert(day.daysSince1970)
     }
 

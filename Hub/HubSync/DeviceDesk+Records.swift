@@ -52,13 +52,17 @@ extension UploadRecord {
     /// Translates; what the values may be is the store's to check, once for all of a batch.
     init(_ record: Record) throws(RecordError) {
         switch record {
-        case .sale(let sale):
+        case .sale(let sale), .returned(let sale):
             guard let units = Int32(exactly: sale.units) else {
                 throw RecordError(explanation: "a sale of \(sale.units) units is too many")
             }
-            self = .sale(
-                day: BusinessDay(daysSince1970: sale.day), item: try ItemID(wire: sale.item),
-                units: units)
+            let day = BusinessDay(daysSince1970: sale.day)
+            let item = try ItemID(wire: sale.item)
+            if case .returned = record {
+                self = .returned(day: day, item: item, units: units)
+            } else {
+                self = .sale(day: day, item: item, units: units)
+            }
         case .close(let close):
             self = .close(
                 day: BusinessDay(daysSince1970: close.day), closedAllDay: close.closedAllDay)

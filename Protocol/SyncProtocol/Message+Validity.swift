@@ -85,7 +85,7 @@ extension Upload {
 extension Record {
     var brokenRule: ValueRule? {
         switch self {
-        case .sale(let sale):
+        case .sale(let sale), .returned(let sale):
             if !isDay(sale.day) { return .range }
             if !isIdentifier(sale.item) { return .identifier }
             return sale.units > 0 && sale.units <= Limit.saleUnits ? nil : .range

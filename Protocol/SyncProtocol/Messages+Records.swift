@@ -223,6 +223,8 @@ package enum Record: WireMessage, Equatable, Sendable {
     case sale(SaleRecord)
     case close(CloseRecord)
     case forecast(ForecastRecord)
+    /// Units of a day's sales that came back (SPEC 9.9).
+    case returned(SaleRecord)
     // Each of these stands for several records, one after the other (SPEC 9.7).
     case sales(SalesOfDay)
     case forecasts(ForecastsOfDay)
@@ -236,7 +238,7 @@ package enum Record: WireMessage, Equatable, Sendable {
     /// How many records it stands for.
     package var count: Int {
         switch self {
-        case .sale, .close, .forecast, .unknown: 1
+        case .sale, .returned, .close, .forecast, .unknown: 1
         case .sales(let sales): sales.sold.count
         case .forecasts(let forecasts): forecasts.forecastUnits.count
         }
@@ -249,6 +251,7 @@ package enum Record: WireMessage, Equatable, Sendable {
         case .forecast(let forecast): writer.message(3, forecast)
         case .sales(let sales): writer.message(4, sales)
         case .forecasts(let forecasts): writer.message(5, forecasts)
+        case .returned(let sale): writer.message(6, sale)
         case .unknown: break
         }
     }
@@ -281,6 +284,11 @@ package enum Record: WireMessage, Equatable, Sendable {
             if case .forecasts(let earlier) = self { forecasts = earlier }
             try reader.merge(into: &forecasts)
             self = .forecasts(forecasts)
+        case 6:
+            var sale = SaleRecord()
+            if case .returned(let earlier) = self { sale = earlier }
+            try reader.merge(into: &sale)
+            self = .returned(sale)
         default: try reader.skip()
         }
     }

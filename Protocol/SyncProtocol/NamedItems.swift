@@ -20,7 +20,7 @@ package struct NamedItems: Equatable, Sendable {
         records.reserveCapacity(upload.records.count)
         for record in upload.records {
             switch record {
-            case .sale, .close, .forecast, .unknown: records.append(record)
+            case .sale, .returned, .close, .forecast, .unknown: records.append(record)
             case .sales(let sales):
                 for sold in sales.sold {
                     let count = UInt32(names.count)
@@ -94,7 +94,7 @@ package struct NamedItems: Equatable, Sendable {
                     columns.records.append(.forecasts(forecasts))
                 }
                 continue
-            case .close, .sales, .forecasts, .unknown: break
+            case .returned, .close, .sales, .forecasts, .unknown: break
             }
             columns.records.append(record)
         }
@@ -118,7 +118,7 @@ extension Record {
         switch self {
         case .sale(let sale): sale.item
         case .forecast(let forecast): forecast.item
-        case .close, .sales, .forecasts, .unknown: nil
+        case .returned, .close, .sales, .forecasts, .unknown: nil
         }
     }
 }

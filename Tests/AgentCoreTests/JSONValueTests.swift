@@ -79,16 +79,16 @@ struct LocalRequestTests {
     static let malformed: [(String, String)] = [
         (
             "{}",
-            "'do' is missing: sale, sales, close-day, forecast, status, sync, selftest or benchmark"
+            "'do' is missing: sale, sales, return, stock, close-day, forecast, status, sync, selftest or benchmark"
         ),
         ("[]", "not a JSON object"),
         (
             #"{"do":7}"#,
-            "'do' is missing: sale, sales, close-day, forecast, status, sync, selftest or benchmark"
+            "'do' is missing: sale, sales, return, stock, close-day, forecast, status, sync, selftest or benchmark"
         ),
         (
             #"{"do":"drop"}"#,
-            "'drop' is not something to do: sale, sales, close-day, forecast, status, sync, selftest or benchmark"
+            "'drop' is not something to do: sale, sales, return, stock, close-day, forecast, status, sync, selftest or benchmark"
         ),
         (#"{"do":"sales"}"#, "'sales' must be a list"),
         (#"{"do":"sales","sales":[]}"#, "0 sales in one line; 1 to 500 are taken"),

@@ -340,6 +340,7 @@ struct SurvivalTests {
             }
             try service.store.database.execute(
                 """
+                DROP TABLE stock;
                 ALTER TABLE outbox DROP COLUMN reference;
                 DELETE FROM setting WHERE name = 'foldedThrough'
                 """)

@@ -74,6 +74,10 @@ enum Sample {
         .sale(day: day(offset), item: try ItemID(item), units: units)
     }
 
+    static func returned(_ offset: Int, _ item: String, _ units: Int32) throws -> UploadRecord {
+        .returned(day: day(offset), item: try ItemID(item), units: units)
+    }
+
     static func close(_ offset: Int, allDay: Bool = false) -> UploadRecord {
         .close(day: day(offset), closedAllDay: allDay)
     }

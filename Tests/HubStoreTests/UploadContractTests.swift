@@ -51,6 +51,34 @@ struct UploadContractTests {
     }
 
     @Test(
+        "What comes back is taken off its day once, and never more than there is",
+        arguments: StoreUnderTest.allCases)
+    func returns(implementation: StoreUnderTest) async throws {
+        try await implementation.run { store in
+            let id = try await Sample.join(store, device: "d")
+            let records = [
+                try Sample.sale(0, "a", 5), try Sample.returned(0, "a", 2),
+                try Sample.sale(0, "b", 1), try Sample.returned(0, "b", 9),
+                try Sample.returned(1, "c", 1), Sample.close(0), Sample.close(1),
+            ]
+            try await Sample.upload(store, id, from: 1, records)
+            #expect(
+                try await Sample.upload(store, id, from: 2, Array(records[1...]))
+                    == .stored(throughSequence: 7, new: 0))
+            #expect(try await Self.uploaded(store).filter { $0.value != 0 } == ["0 a": 3])
+            let days = try await store.deviceDays(store: try StoreID("1"), from: nil, through: nil)
+            #expect(days.map(\.units).allSatisfy { $0 >= 0 })
+            guard
+                case .invalid = try await Sample.upload(
+                    store, id, from: 8, [try Sample.returned(0, "a", 0)])
+            else {
+                Issue.record("a return of nothing was taken")
+                return
+            }
+        }
+    }
+
+    @Test(
         "A forecast comes back to the last bit, with what it was made from",
         arguments: StoreUnderTest.allCases)
     func uploadedForecasts(implementation: StoreUnderTest) async throws {

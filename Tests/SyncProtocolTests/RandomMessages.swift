@@ -99,8 +99,9 @@ struct RandomMessages {
     }
 
     private mutating func record() -> Record {
-        switch Int.random(in: 0..<6, using: &random) {
+        switch Int.random(in: 0..<7, using: &random) {
         case 0: .sale(SaleRecord(day: i32(), item: text(), units: u32()))
+        case 5: .returned(SaleRecord(day: i32(), item: text(), units: u32()))
         case 1: .close(CloseRecord(day: i32(), closedAllDay: bool()))
         case 2:
             .forecast(

@@ -1,0 +1,151 @@
+package import AgentCore
+import Forecasting
+
+/// Stock on hand, and when to order.
+extension AgentService {
+    /// Every shelf whose stock is known, with what awaits it and what has to be done. Made anew after days, totals, packages or counts
+    /// changed; sales change it in place.
+    package func currentShelves() throws(AgentError) -> [Shelf] {
+        guard shelvesAreStale else { return shelves }
+        let before = shelves
+        shelves = try stored { () throws(StoreError) in
+            let known = [try store.lastOwnClose(), try store.lastStoreDay(), predictor?.asOf]
+            let last = known.compactMap { $0 }.max() ?? BusinessDay(daysSince1970: 0)
+            var all = try store.shelves(today: last.advanced(by: 1), defaults: orderDefaults)
+            if let predictor, !all.isEmpty {
+                let spreads = try spreads(before: last.advanced(by: 1))
+                let outlooks = try outlooks(
+                    of: nil, days: DayPlan.horizonDaysMax, by: predictor)
+                let rate = DemandSpread.rate(of: predictor.spec)
+                for outlook in outlooks {
+                    guard let at = Self.place(of: outlook.item, in: all) else { continue }
+                    all[at].expect(
+                        outlook.days.map { $0.units },
+                        spread: spreads[outlook.item] ?? DemandSpread(), rate: rate)
+                }
+            }
+            return all
+        }
+        shelvesAreStale = false
+        for at in shelves.indices {
+            if let old = Self.place(of: shelves[at].item, in: before) {
+                shelves[at].carry(before[old].alert)
+            }
+            if shelves[at].decide() { note(shelves[at]) }
+        }
+        // One whose count was forgotten.
+        for shelf in before
+        where shelf.alert != nil && Self.place(of: shelf.item, in: shelves) == nil {
+            var gone = shelf
+            gone.carry(nil)
+            note(gone)
+        }
+        return shelves
+    }
+
+    /// Sales and returns that were recorded just now.
+    func noteSold(_ sale: Sale, counted: Int64, uncounted: Int64 = 0) {
+        guard !shelvesAreStale, let at = Self.place(of: sale.item, in: shelves) else { return }
+        // A day that the store's total accounts for, or one before the count: rare, so looked up.
+        guard shelves[at].sell(counted, on: sale.day) else {
+            shelvesAreStale = true
+            return
+        }
+        shelves[at].base += uncounted
+        if shelves[at].decide() { note(shelves[at]) }
+    }
+
+    /// Takes a count of the shelf.
+    func reply(toStock request: StockRequest) throws(AgentError) -> JSONValue {
+        _ = try joined()
+        if let units = request.units {
+            let day = if let day = request.day { day } else { try today().day }
+            if let problem = problem(with: day) { throw .refused(problem) }
+            let kept = try stored { () throws(StoreError) in
+                try store.transaction { () throws(StoreError) in
+                    try store.keep(request, units: units, of: day)
+                }
+            }
+            guard kept else {
+                throw .refused(
+                    "the stock of \(AgentStore.stockMax) items is followed; there is no room for another"
+                )
+            }
+            shelvesAreStale = true
+        }
+        let shelves = try currentShelves()
+        guard let at = Self.place(of: request.item, in: shelves) else {
+            throw .failed(
+                "the stock of item \(request.item.text) has not been counted in the last \(AgentStore.stockDays) days: say how many units there are"
+            )
+        }
+        return Self.ok(Self.members(of: shelves[at]))
+    }
+
+    /// Of `item`, or of every item.
+    func alerts(of item: ItemID? = nil) throws(AgentError) -> JSONValue {
+        var alerts: [JSONValue] = []
+        for shelf in try currentShelves()
+        where shelf.alert != nil && (item == nil || shelf.item == item) {
+            alerts.append(.object(Self.members(of: shelf)))
+        }
+        return .array(alerts)
+    }
+
+    static func members(of shelf: Shelf) -> [JSONValue.Member] {
+        var members: [JSONValue.Member] = [
+            .init("item", .text(shelf.item.utf8)), .init("onHand", .integer(shelf.onHand)),
+            .init("leadDays", .integer(shelf.rule.leadDays)),
+            .init("servicePercent", .integer(shelf.rule.servicePercent)),
+            .init("multiple", .integer(shelf.rule.multiple)),
+        ]
+        if let alert = shelf.alert {
+            members += [
+                .init("reason", .string(alert.reason.name)), .init("order", .integer(alert.units)),
+                .init("by", .string(alert.by.iso8601)), .init("text", .string(text(shelf))),
+            ]
+        }
+        return members
+    }
+
+    /// "order 24 of item 7 by Thursday, 2026-11-26".
+    package static func text(_ shelf: Shelf) -> String {
+        guard let alert = shelf.alert else {
+            return "item " + shelf.item.text + " has stock again"
+        }
+        let weekday =
+            switch alert.by.weekday {
+            case 0: "Monday"
+            case 1: "Tuesday"
+            case 2: "Wednesday"
+            case 3: "Thursday"
+            case 4: "Friday"
+            case 5: "Saturday"
+            default: "Sunday"
+            }
+        return "order \(alert.units) of item " + shelf.item.text + " by " + weekday + ", "
+            + alert.by.iso8601
+            + (alert.reason == .runOut ? ": it may run out before goods ordered now come" : "")
+    }
+
+    private func note(_ shelf: Shelf) {
+        // A command that records a file of sales has nobody to tell.
+        if news.count < AgentStore.stockMax { news.append(.alert(shelf)) }
+    }
+
+    private static func place(of item: ItemID, in shelves: [Shelf]) -> Int? {
+        var (low, high) = (0, shelves.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if shelves[middle].item < item { low = middle + 1 } else { high = middle }
+        }
+        return low < shelves.count && shelves[low].item == item ? low : nil
+    }
+}
+
+/// What subscribers and the log are told, in the order in which it happened.
+package enum News: Equatable, Sendable {
+    case alert(Shelf)
+    /// The forecasts have been made anew.
+    case forecasts
+}
