@@ -41,7 +41,7 @@ extension AgentStore {
         try database.execute(
             """
             PRAGMA page_size = \(pageBytes); PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;
-            PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -512
+            PRAGMA synchronous = FULL; PRAGMA cache_size = -512
             """)
         if checks {
             let verdict = try database.first("PRAGMA quick_check(1)", columns: 1)?[0].bytes ?? []

@@ -85,8 +85,12 @@ package final class Database {
         sqlite3_close_v2(handle)
     }
 
-    /// Lets go of cached pages.
-    package func releaseMemory() { sqlite3_db_release_memory(handle) }
+    /// Lets go of cached pages and prepared statements. Between transactions.
+    package func releaseMemory() {
+        for entry in statements { sqlite3_finalize(entry.statement) }
+        statements = []
+        sqlite3_db_release_memory(handle)
+    }
 
     package var lastRowID: Int64 { sqlite3_last_insert_rowid(handle) }
     /// Rows the last write changed.
