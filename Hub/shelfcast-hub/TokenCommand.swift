@@ -122,9 +122,12 @@ struct TokenCreateCommand: HubCommand {
             host: address, port: UInt32(port),
             caSha256: try authority.rootSHA256, secret: secret.bytes
         ).text
+        let location = AgentPackagesFolder.authority(address, webPort)
+        // Brackets mean something to a shell.
+        let quote = location.hasPrefix("[") ? "'" : ""
         let install =
             "curl -fsSk --pinnedpubkey '\(try authority.webPin)'"
-            + " https://\(AgentPackagesFolder.authority(address, webPort))/install"
+            + " \(quote)https://\(location)/install\(quote)"
             + " | sudo sh -s -- \(text)"
         if json.isOn {
             return try Console.printJSON(

@@ -40,13 +40,18 @@ final class NetworkNamespace: Sendable {
             "-t", left.processID, "-n", "/bin/sh", "-ec",
             """
             ip link add cable type veth peer name cable netns \(right.processID)
-            ip address add \(leftAddress)/24 dev cable
-            ip link set cable up
+            \(configure(leftAddress))
             """,
         ])
         try Program(path: "/bin/sh", launcher: right.launcher(ends: false)).run([
-            "-ec", "ip address add \(rightAddress)/24 dev cable; ip link set cable up",
+            "-ec", configure(rightAddress),
         ])
+    }
+
+    private static func configure(_ address: String) -> String {
+        // IPv6 would first ask for a second whether somebody else has the address.
+        let rest = address.contains(":") ? "/64 dev cable nodad" : "/24 dev cable"
+        return "ip link set cable up; ip address add \(address)\(rest)"
     }
 }
 

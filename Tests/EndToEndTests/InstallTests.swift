@@ -6,22 +6,23 @@ import Testing
 @Suite(
     "The line that installs a device", .enabled(if: FreshDevice.isAvailable, FreshDevice.missing))
 struct InstallTests {
-    private static let hubAddress = "10.77.0.1"
-
     /// A hub that a device reaches by a cable, with packages of the agent.
     private final class Shop {
         let hub: HubUnderTest
         let device: FreshDevice
         let packages: TemporaryFolder
+        /// The hub's.
+        let address: String
         private let network: NetworkNamespace
         private var server: ChildProcess?
 
-        init() throws {
+        init(address: String = "10.77.0.1", deviceAddress: String = "10.77.0.2") throws {
+            self.address = address
             hub = try HubUnderTest()
             device = try FreshDevice()
             packages = try TemporaryFolder()
             network = try NetworkNamespace()
-            try NetworkNamespace.connect(network, hubAddress, device.network, "10.77.0.2")
+            try NetworkNamespace.connect(network, address, device.network, deviceAddress)
         }
 
         /// What `make packages` made for this machine's own architecture.
@@ -44,7 +45,8 @@ struct InstallTests {
         func serve() throws {
             let running = try Program(path: Binaries.hub, launcher: network.launcher(ends: false))
                 .start([
-                    "serve", "--data", hub.data, "--agent-packages", packages.path,
+                    "serve", "--data", hub.data, "--agent-packages", packages.path, "--host",
+                    address,
                 ])
             let line = try running.line { $0.hasPrefix("installing on ") }
             let errors = try running.errors()
@@ -58,10 +60,26 @@ struct InstallTests {
             server = nil
         }
 
+        /// Makes the same package as another version.
+        func restock(as version: String) throws {
+            try Program(path: "/bin/sh").run([
+                "-ec",
+                """
+                cd '\(packages.path)'
+                dpkg-deb --raw-extract shelfcast-agent_*.deb tree
+                sed -i 's/^Version: .*/Version: \(version)/' tree/DEBIAN/control
+                architecture=$(dpkg --print-architecture)
+                rm shelfcast-agent_*
+                dpkg-deb --root-owner-group -Znone --build tree shelfcast-agent_\(version)_$architecture.deb
+                rm -r tree
+                """,
+            ])
+        }
+
         /// The line as `token create` prints it.
         func line(uses: Int = 1) throws -> String {
             let printed = try hub.command(
-                "token", "create", "--store", "1", "--host", hubAddress, "--uses", "\(uses)")
+                "token", "create", "--store", "1", "--host", address, "--uses", "\(uses)")
             let line = try #require(
                 printed.split(separator: "\n").first { $0.contains("curl ") }, "\(printed)")
             return line.trimmingCharacters(in: .whitespaces)
@@ -144,6 +162,16 @@ struct InstallTests {
         #expect(second.contains(name), "\(second)")
         #expect(try device.snapshot() == before)
         #expect(running.isRunning)
+
+        // An update of the hub brings one of the agent; an older hub does not take it away.
+        try shop.restock(as: "99.1")
+        let newer = try device.shell(line).output
+        #expect(newer.contains("installed shelfcast-agent 99.1"), "\(newer)")
+        #expect(newer.contains(name), "it is the device that it was: \(newer)")
+        try shop.restock(as: "99.0")
+        let older = try device.shell(line).output
+        #expect(older.contains("99.1 is installed, which is newer"), "\(older)")
+        #expect(older.contains("nothing was changed"), "\(older)")
         #expect(try shop.hub.json("device", "list").list.count == 1)
     }
 
@@ -176,7 +204,7 @@ struct InstallTests {
         try shop.stock()
         shop.stop()
         var impostor: ChildProcess? = try shop.impostor()
-        let unpinned = try device.shell("curl -fsSk https://\(Self.hubAddress):8443/install")
+        let unpinned = try device.shell("curl -fsSk https://\(shop.address):8443/install")
         #expect(unpinned.output.contains("touch /planted"), "the trap is set")
         let caught = try device.shell(line, expecting: nil)
         #expect(caught.errors.contains("pinned"), "\(caught.errors)")
@@ -217,9 +245,11 @@ struct InstallTests {
         #expect(user.errors.contains("needs root"), "\(user.errors)")
     }
 
-    @Test("without dpkg it unpacks the same files; with systemd it starts the service")
+    @Test(
+        "without dpkg it unpacks the same files; with systemd it starts the service; IPv6 alone will do"
+    )
     func otherSystems() throws {
-        let shop = try Shop()
+        let shop = try Shop(address: "fd77::1", deviceAddress: "fd77::2")
         try shop.stock()
         try shop.serve()
         let device = shop.device

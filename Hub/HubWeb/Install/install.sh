@@ -117,20 +117,10 @@ install_plain() {
     if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 }
 
-# Runs the agent as the service does, so that what it writes is the service's.
-agent() {
-    if has runuser; then
-        runuser -u shelfcast -- shelfcast-agent "$@"
-    else
-        # shellcheck disable=SC2016  # the inner shell expands it
-        su -s /bin/sh -c 'exec "$@"' shelfcast sh shelfcast-agent "$@"
-    fi
-}
-
-# Sets joined to yes or no.
+# Sets joined to yes or no. What root calls becomes the user of the state directory, so that what it writes is the service's.
 find_joined() {
     code=0
-    agent status >"$work/status" 2>&1 || code=$?
+    shelfcast-agent status >"$work/status" 2>&1 || code=$?
     case $code in
     0) joined=yes ;;
     4) joined=no ;;
@@ -193,10 +183,10 @@ main() {
     if [ "$joined" = yes ]; then
         if [ -n "$token" ]; then say "this device has joined already, so the token was not used; 'shelfcast-agent join TOKEN --again' makes it another device"; fi
     elif [ -n "$token" ]; then
-        agent join "$token" "$@" || fail "the agent is installed and this device has not joined, for the reason above; put it right and run this again"
+        shelfcast-agent join "$token" "$@" || fail "the agent is installed and this device has not joined, for the reason above; put it right and run this again"
         changed=yes
         # A first visit tells the hub what this device is.
-        agent sync >"$work/sync" 2>&1 || {
+        shelfcast-agent sync >"$work/sync" 2>&1 || {
             cat "$work/sync" >&2
             say "the first visit failed, for the reason above; the agent tries again by itself"
         }
@@ -205,7 +195,7 @@ main() {
         return
     fi
     start_service
-    agent status || true
+    shelfcast-agent status || true
     if [ "$changed" = no ]; then say "nothing was changed"; fi
 }
 
