@@ -38,8 +38,8 @@ test: export SHELFCAST_FRESH_DEBIAN := $(CURDIR)/.build/fresh-debian.tar
 test: setup .venv/complete agent
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build --skip EndToEndTests
-	@for arm in aarch64 armv7; do \
-	if Scripts/setup-arm $$arm; then $(MAKE) agent-$$arm || exit 1; \
+	@for names in aarch64:arm64 armv7:armel; do arm=$${names%:*}; \
+	if Scripts/setup-arm $$arm; then $(MAKE) agent-$$arm && Scripts/package-agent $(AGENT)-$$arm $${names#*:} || exit 1; \
 	else rm -f $(AGENT)-$$arm; echo "make test: skipping what runs on an emulated ARM ($$arm), for the reason above" >&2; fi; done
 	Scripts/package-agent $(AGENT) "$$(dpkg --print-architecture)"
 	@Scripts/fresh-debian $(SHELFCAST_FRESH_DEBIAN) || echo "make test: skipping what installs the agent in a fresh Debian, for the reason above" >&2

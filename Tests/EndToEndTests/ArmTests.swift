@@ -22,10 +22,36 @@ enum Emulated: String, CaseIterable, Sendable, CustomTestStringConvertible {
         return FileManager.default.isExecutableFile(atPath: path) ? path : nil
     }
 
+    /// The agent is the one in its Debian package, where there is one.
     func program(_ product: String) throws -> Program {
-        Program(
-            path: try #require(binary(product), Self.missing), launcher: [Self.script, rawValue])
+        var path = try #require(binary(product), Self.missing)
+        if product == "shelfcast-agent", let packaged = try Self.packaged[rawValue]?.get() {
+            path = packaged
+        }
+        return Program(path: path, launcher: [Self.script, rawValue])
     }
+
+    /// Debian's name.
+    var debian: String {
+        switch self {
+        case .aarch64: "arm64"
+        case .armv7: "armel"
+        }
+    }
+
+    /// Agents out of the packages for these architectures, unpacked once beside the packages.
+    private static let packaged: [String: Result<String, any Error>] = {
+        var programs: [String: Result<String, any Error>] = [:]
+        for architecture in allCases {
+            guard let package = DebianPackages.path(architecture.debian) else { continue }
+            programs[architecture.rawValue] = Result {
+                let folder = try #require(DebianPackages.folder) + "/" + architecture.debian
+                try Program(path: "/usr/bin/dpkg-deb").run(["--extract", package, folder])
+                return folder + "/usr/bin/shelfcast-agent"
+            }
+        }
+        return programs
+    }()
 
     private static let script = URL(filePath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
@@ -54,6 +80,21 @@ struct ArmTests {
     func mainJob(architecture: Emulated) throws {
         // Every command starts an emulator: fewer days than the native agents replay.
         try MainJobTests.mainJob(agent: .emulated(architecture), replayDays: 5)
+    }
+
+    @Test("is what its Debian package has in it", arguments: Emulated.built)
+    func packaged(architecture: Emulated) throws {
+        let package = try #require(
+            DebianPackages.path(architecture.debian), DebianPackages.missing)
+        let program = try architecture.program("shelfcast-agent").path
+        #expect(program.hasSuffix("/\(architecture.debian)/usr/bin/shelfcast-agent"))
+        try Program(path: "/usr/bin/cmp").run([
+            program, try #require(architecture.binary("shelfcast-agent")),
+        ])
+        #expect(
+            try DebianPackages.field("Architecture", of: package) == architecture.debian)
+        #expect(
+            try DebianPackages.field("Depends", of: package).hasPrefix("libc6 (>= 2."))
     }
 
     @Test("tells the hub what it is", arguments: Emulated.built)
