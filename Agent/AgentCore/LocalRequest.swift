@@ -4,6 +4,8 @@ package import Forecasting
 package enum LocalRequest: Equatable, Sendable {
     package static let lineBytesMax = JSONValue.bytesMax
     package static let salesMax = 500
+    /// Of this API. A request may name it; one that does not means this.
+    package static let version: UInt64 = 1
 
     /// Sales of one line; one without a day is for today.
     case sales([JSONValue])
@@ -11,7 +13,11 @@ package enum LocalRequest: Equatable, Sendable {
     case closeDay(BusinessDay?, isClosedAllDay: Bool)
     /// So many days from the first day not closed, nil for the stored forecasts alone.
     case forecast(ItemID?, days: Int?)
+    /// Which version is spoken here, and what may be asked.
+    case hello
     case status
+    /// From now on: what happens, as it happens, on this connection.
+    case subscribe
     /// Contact the hub now, and answer when that is over.
     case sync
     /// Run the self-test with these kernel sets.
@@ -24,6 +30,13 @@ package enum LocalRequest: Equatable, Sendable {
         let value: JSONValue
         do { value = try JSONValue(parsing: line) } catch { throw LocalRequestError(error.text) }
         guard case .object = value else { throw LocalRequestError("not a JSON object") }
+        switch value["version"] {
+        case nil, .null?: break
+        case .number(let digits)? where decimal(digits) == Self.version: break
+        default:
+            throw LocalRequestError(
+                "'version' is not one that this agent speaks: it speaks \(Self.version)")
+        }
         guard let verb = value["do"]?.utf8 else {
             throw LocalRequestError(
                 "'do' is missing: \(Self.verbs)")
@@ -48,6 +61,10 @@ package enum LocalRequest: Equatable, Sendable {
             self = .forecast(
                 try Self.item(value["item"]),
                 days: try Self.number(value["days"], "days", in: 1...DayPlan.horizonDaysMax))
+        } else if verb.elementsEqual("hello".utf8) {
+            self = .hello
+        } else if verb.elementsEqual("subscribe".utf8) {
+            self = .subscribe
         } else if verb.elementsEqual("status".utf8) {
             self = .status
         } else if verb.elementsEqual("sync".utf8) {
@@ -61,8 +78,20 @@ package enum LocalRequest: Equatable, Sendable {
         }
     }
 
-    private static let verbs =
-        "sale, sales, return, stock, close-day, forecast, status, sync, selftest or benchmark"
+    /// Everything that `do` may say.
+    package static let operations = [
+        "hello", "sale", "sales", "return", "stock", "close-day", "forecast", "status", "subscribe",
+        "sync", "selftest", "benchmark",
+    ]
+
+    private static var verbs: String {
+        var text = ""
+        for (index, operation) in operations.enumerated() {
+            if index > 0 { text += index + 1 < operations.count ? ", " : " or " }
+            text += operation
+        }
+        return text
+    }
 
     /// - Parameter text: the name of a kernel set that this CPU has, "all" for each of those, nil for the best one.
     package static func kernels(named text: [UInt8]?) throws(LocalRequestError) -> [KernelSet] {

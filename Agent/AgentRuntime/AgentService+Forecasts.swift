@@ -62,6 +62,22 @@ extension AgentService {
         return Self.ok([.init("forecasts", .array(list)), .init("alerts", try alerts(of: item))])
     }
 
+    /// What subscribers are told when forecasts are made anew: the stored ones; more items than `eventItemsMax` are to be asked
+    /// for.
+    func forecastEvent() throws(AgentError) -> JSONValue? {
+        guard let predictor else { return nil }
+        let list = try stored { () throws(StoreError) in
+            try forecasts(of: nil, days: nil, by: predictor)
+        }
+        guard let list, !list.isEmpty else { return nil }
+        var members: [JSONValue.Member] = [.init("event", .string("forecasts"))]
+        if list.count <= Self.eventForecastsMax { members.append(.init("forecasts", .array(list))) }
+        return .object(members)
+    }
+
+    /// Some 200 bytes each, well within what may wait for a subscriber.
+    private static let eventForecastsMax = 500
+
     /// - Returns: nil when there would be too many.
     private func forecasts(
         of item: ItemID?, days: Int?, by predictor: EnginePredictor

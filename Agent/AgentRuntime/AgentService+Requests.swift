@@ -28,8 +28,16 @@ extension AgentService {
                 return try reply(toStock: request)
             case .forecast(let item, let days):
                 return try reply(toForecastOf: item, days: days)
+            case .hello:
+                return Self.ok([
+                    .init("version", .integer(LocalRequest.version)),
+                    .init("agent", .string(Machine.agentVersion)),
+                    .init("operations", .array(LocalRequest.operations.map { .string($0) })),
+                ])
             case .status:
                 return try status()
+            case .subscribe:
+                return Self.failure(.usage("subscribe needs a running agent: shelfcast-agent run"))
             case .sync:
                 return Self.failure(.usage("sync needs a connection to the hub"))
             case .benchmark:

@@ -92,6 +92,16 @@ extension AgentService {
         return .array(alerts)
     }
 
+    /// An alert that came, or went.
+    static func event(_ shelf: Shelf) -> JSONValue {
+        var event: [JSONValue.Member] = [
+            .init("event", .string(shelf.alert == nil ? "alert-over" : "alert"))
+        ]
+        event += members(of: shelf)
+        if shelf.alert == nil { event.append(.init("text", .string(text(shelf)))) }
+        return .object(event)
+    }
+
     static func members(of shelf: Shelf) -> [JSONValue.Member] {
         var members: [JSONValue.Member] = [
             .init("item", .text(shelf.item.utf8)), .init("onHand", .integer(shelf.onHand)),

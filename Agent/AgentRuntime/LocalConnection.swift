@@ -17,6 +17,11 @@ package final class LocalConnection {
 
     /// Asks one thing and waits for its answer.
     package func ask(_ request: JSONValue) throws(AgentError) -> JSONValue {
+        try send(request)
+        return try next()
+    }
+
+    private func send(_ request: JSONValue) throws(AgentError) {
         let line = request.line + [UInt8(ascii: "\n")]
         var sent = 0
         while sent < line.count {
@@ -26,6 +31,10 @@ package final class LocalConnection {
             guard count > 0 else { throw .failed("the running agent went away") }
             sent += Int(count)
         }
+    }
+
+    /// Waits for the next line.
+    package func next() throws(AgentError) -> JSONValue {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
             if let end = pending.firstIndex(of: UInt8(ascii: "\n")) {

@@ -9,6 +9,12 @@ final class LocalServer {
     /// A client that does not read its answers is not read either.
     static let outgoingBytesMax = 262_144
     static let linesAtOnceMax = 500
+    /// Tills must get in too.
+    static let subscribersMax = 8
+    /// Events waiting for one subscriber. One that does not read is told that it missed some, and let go.
+    static let eventBytesMax = 262_144
+    /// A client that is being let go has so long to read its last line.
+    static let farewellMilliseconds: Int64 = 5_000
 
     final class Client {
         let descriptor: Int32
@@ -17,6 +23,9 @@ final class LocalServer {
         /// Waits for the hub: its next lines wait with it.
         var awaitsSync = false
         var isClosing = false
+        var isSubscribed = false
+        /// Let go then, whatever it has not read.
+        var closesAt = Int64.max
 
         init(_ descriptor: Int32) { self.descriptor = descriptor }
         deinit { _ = shelfcast_close(descriptor) }
@@ -129,8 +138,50 @@ final class LocalServer {
         }
     }
 
+    var hasSubscribers: Bool { clients.contains { $0.isSubscribed } }
+
+    /// - Returns: false when there are too many.
+    func subscribe(_ client: Client) -> Bool {
+        guard client.isSubscribed || clients.count(where: { $0.isSubscribed }) < Self.subscribersMax
+        else { return false }
+        client.isSubscribed = true
+        return true
+    }
+
+    /// Tells `client`, or every subscriber. What a socket does not take at once waits.
+    func tell(_ event: JSONValue, to client: Client? = nil, now: Int64) {
+        let line = event.line + [UInt8(ascii: "\n")]
+        for subscriber in clients
+        where subscriber.isSubscribed && !subscriber.isClosing
+            && (client == nil || subscriber === client)
+        {
+            if subscriber.outgoing.count + line.count <= Self.eventBytesMax {
+                subscriber.outgoing += line
+            } else {
+                subscriber.answer(
+                    .object([
+                        .init("event", .string("dropped")),
+                        .init(
+                            "error",
+                            .string(
+                                "events were not read for too long: subscribe again, and ask status and forecast for what was missed"
+                            )),
+                    ]))
+                subscriber.isSubscribed = false
+                subscriber.isClosing = true
+                subscriber.closesAt = now + Self.farewellMilliseconds
+            }
+            write(subscriber)
+        }
+    }
+
+    /// When a client has to be let go at the latest.
+    var nextClose: Int64 { clients.reduce(Int64.max) { min($0, $1.closesAt) } }
+
     /// Lets go of clients that have closed and got their answers.
-    func sweep() {
-        clients.removeAll { $0.isClosing && $0.outgoing.isEmpty && !$0.awaitsSync }
+    func sweep(now: Int64) {
+        clients.removeAll {
+            $0.isClosing && !$0.awaitsSync && ($0.outgoing.isEmpty || now >= $0.closesAt)
+        }
     }
 }

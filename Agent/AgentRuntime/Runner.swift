@@ -119,7 +119,7 @@ package final class Runner {
             serve(client)
             server.write(client)
         }
-        server.sweep()
+        server.sweep(now: AgentClock.steadyMilliseconds())
         tellNews()
         if service.sawDamage { throw .store(.corrupt) }
         return true
@@ -135,7 +135,7 @@ package final class Runner {
 
     private func wait(from now: Int64) -> Int32 {
         if server.hasWaitingLines { return 0 }
-        var at = link.wakeAt
+        var at = min(link.wakeAt, server.nextClose)
         if let closeDueAt { at = min(at, closeDueAt) }
         return Int32(clamping: max(0, at - now))
     }
@@ -161,7 +161,10 @@ package final class Runner {
                 let reply = service.reply(to: request)
                 client.answer(reply)
                 if case .closeDay = request { noteNews() } else { noteSales(of: reply) }
-            case .stock, .forecast, .status, .selfTest, .benchmark:
+            case .subscribe:
+                record(&waiting, for: client)
+                subscribe(client)
+            case .hello, .stock, .forecast, .status, .selfTest, .benchmark:
                 record(&waiting, for: client)
                 client.answer(withConnection(service.reply(to: request), for: request))
             case .sync:
@@ -220,9 +223,37 @@ package final class Runner {
             // Whoever asks next is told the same.
             return
         }
+        let now = AgentClock.steadyMilliseconds()
         for news in service.takeNews() {
-            if case .alert(let shelf) = news { log(AgentService.text(shelf)) }
+            switch news {
+            case .alert(let shelf):
+                log(AgentService.text(shelf))
+                if server.hasSubscribers { server.tell(AgentService.event(shelf), now: now) }
+            case .forecasts:
+                guard server.hasSubscribers else { continue }
+                // Whoever asks is told what is wrong.
+                if let event = try? service.forecastEvent() { server.tell(event, now: now) }
+            }
         }
+    }
+
+    /// Answers with what stands now, and from then on with what happens.
+    private func subscribe(_ client: LocalServer.Client) {
+        do throws(AgentError) {
+            _ = try service.joined()
+            let alerts = try service.alerts()
+            // What led to it has happened before.
+            tellNews()
+            guard server.subscribe(client) else {
+                throw .busy(
+                    "\(LocalServer.subscribersMax) have subscribed already; there is no room for another"
+                )
+            }
+            client.answer(AgentService.ok([.init("alerts", alerts)]))
+            if let event = try service.forecastEvent() {
+                server.tell(event, to: client, now: AgentClock.steadyMilliseconds())
+            }
+        } catch { client.answer(AgentService.failure(error)) }
     }
 
     private func reportOutcome() {

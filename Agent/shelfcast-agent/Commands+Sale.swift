@@ -83,6 +83,32 @@ extension Commands {
         return 0
     }
 
+    /// Shows what happens until the agent stops, or lets go of a reader that is too slow.
+    func subscribe(_ words: [String]) throws(AgentError) -> Int32 {
+        let arguments = try Arguments(
+            words, options: ["--state"], flags: ["--json"], positionalMax: 0)
+        guard case .running(let connection) = try StateDirectory.open(Self.statePath(arguments))
+        else { throw .failed("no agent is running; start it with: shelfcast-agent run") }
+        let reply = try connection.ask(Self.request("subscribe"))
+        try Self.check(reply)
+        if arguments.has("--json") {
+            Self.print(reply)
+        } else {
+            for alert in reply.list("alerts") { Output.line(alert.shown("text")) }
+        }
+        while true {
+            let event = try connection.next()
+            if arguments.has("--json") {
+                Self.print(event)
+            } else if event["forecasts"] != nil {
+                Report.forecasts(event)
+            } else {
+                Output.line(event.shown("text"))
+            }
+            if event["error"] != nil { throw .busy(event.shown("error")) }
+        }
+    }
+
     /// How items are ordered where no `stock` line says otherwise.
     static func orderRule(_ arguments: Arguments) throws(AgentError) -> OrderRule {
         var rule = OrderRule()

@@ -36,6 +36,7 @@ struct Commands {
         case "close-day": return try closeDay(rest)
         case "forecast": return try forecast(rest)
         case "status": return try status(rest)
+        case "subscribe": return try subscribe(rest)
         case "selftest": return try selfTest(rest)
         case "benchmark": return try benchmark(rest)
         default: throw unknown(command)
@@ -57,6 +58,7 @@ struct Commands {
         case "close-day": Help.closeDay
         case "forecast": Help.forecast
         case "status": Help.status
+        case "subscribe": Help.subscribe
         case "selftest": Help.selfTest
         case "benchmark": Help.benchmark
         default: nil

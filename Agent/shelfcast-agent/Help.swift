@@ -15,6 +15,7 @@ enum Help {
           stock          say what is on the shelf, or ask
           close-day      close a business day
           forecast       show the forecasts
+          subscribe      show forecasts and restock alerts as they happen
           status         show what runs, why, and what waits
           selftest       prove that this CPU computes what every other does
           benchmark      time forecasts on this device
@@ -185,6 +186,19 @@ enum Help {
 
         EXAMPLE
           shelfcast-agent status --json
+
+        """
+
+    static let subscribe = """
+        Shows forecasts whenever they are made anew, and restock alerts when they come and go; first what
+        stands now. Needs a running agent, and ends with it. A reader that falls behind is let go, with
+        exit code 75.
+
+        USAGE
+          shelfcast-agent subscribe [--json]
+
+        EXAMPLE
+          shelfcast-agent subscribe --json
 
         """
 

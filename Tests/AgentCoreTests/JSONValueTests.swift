@@ -69,7 +69,8 @@ struct LocalRequestTests {
     @Test("asks what it says")
     func requests() throws {
         #expect(try Self.parse(#"{"do":"status"}"#) == .status)
-        #expect(try Self.parse(#"{"do":"sync"}"#) == .sync)
+        #expect(try Self.parse(#"{"do":"sync","version":1}"#) == .sync)
+        #expect(try Self.parse(#"{"do":"hello"}"#) == .hello)
         #expect(try Self.parse(#"{"do":"forecast"}"#) == .forecast(nil, days: nil))
         #expect(
             try Self.parse(#"{"do":"close-day","day":null,"closed":true}"#)
@@ -79,16 +80,24 @@ struct LocalRequestTests {
     static let malformed: [(String, String)] = [
         (
             "{}",
-            "'do' is missing: sale, sales, return, stock, close-day, forecast, status, sync, selftest or benchmark"
+            "'do' is missing: hello, sale, sales, return, stock, close-day, forecast, status, subscribe, sync, selftest or benchmark"
         ),
         ("[]", "not a JSON object"),
         (
             #"{"do":7}"#,
-            "'do' is missing: sale, sales, return, stock, close-day, forecast, status, sync, selftest or benchmark"
+            "'do' is missing: hello, sale, sales, return, stock, close-day, forecast, status, subscribe, sync, selftest or benchmark"
         ),
         (
             #"{"do":"drop"}"#,
-            "'drop' is not something to do: sale, sales, return, stock, close-day, forecast, status, sync, selftest or benchmark"
+            "'drop' is not something to do: hello, sale, sales, return, stock, close-day, forecast, status, subscribe, sync, selftest or benchmark"
+        ),
+        (
+            #"{"do":"status","version":2}"#,
+            "'version' is not one that this agent speaks: it speaks 1"
+        ),
+        (
+            #"{"do":"status","version":"1"}"#,
+            "'version' is not one that this agent speaks: it speaks 1"
         ),
         (#"{"do":"sales"}"#, "'sales' must be a list"),
         (#"{"do":"sales","sales":[]}"#, "0 sales in one line; 1 to 500 are taken"),

@@ -1,6 +1,8 @@
 import AgentCore
 import AgentRuntime
 import CPosix
+import Forecasting
+import ModelPackage
 import Testing
 
 @Suite("The socket of a running agent")
@@ -151,6 +153,114 @@ struct LocalSocketTests {
         #expect(answers[0].contains(#""ok":false"#))
         #expect(answers[1].contains(#""connection":"disconnected""#))
         #expect(other.answers().count == 1)
+    }
+
+    static let hello = #"{"do":"hello"}"# + "\n"
+    static let subscribe = #"{"do":"subscribe"}"# + "\n"
+
+    /// Stock that lasts, or does not.
+    static func stock(_ units: Int) -> String {
+        #"{"do":"stock","item":"1","units":\#(units),"day":"\#(TestPackage.day(1).iso8601)"}"#
+            + "\n"
+    }
+
+    func offerPackage() throws {
+        try hub.offer(try TestPackage.model(release: 1).encode(), release: 1)
+        try hub.visit(service)
+        try turn()
+    }
+
+    @Test("says which version it speaks and what may be asked")
+    func version() throws {
+        let till = Till(folder)
+        try turn()
+        till.send(Self.hello)
+        try turn()
+        let answer = try #require(till.answers().first)
+        #expect(answer.starts(with: #"{"ok":true,"version":1,"agent":""#))
+        for operation in LocalRequest.operations { #expect(answer.contains("\"\(operation)\"")) }
+    }
+
+    @Test("tells subscribers what happens when it happens, and nobody else")
+    func events() throws {
+        try offerPackage()
+        let (screen, till) = (Till(folder), Till(folder))
+        screen.send(Self.subscribe)
+        try turn()
+        let first = screen.answers()
+        #expect(first.count == 2)
+        #expect(first.first == #"{"ok":true,"alerts":[]}"#)
+        #expect(first.last?.starts(with: #"{"event":"forecasts","forecasts":[{"day":"#) == true)
+        till.send(Self.stock(1))
+        try turn()
+        let alert = screen.answers()
+        #expect(alert.count == 1)
+        #expect(alert.first?.starts(with: #"{"event":"alert","item":"1","onHand":1,"#) == true)
+        #expect(alert.first?.contains(#""reason":"run-out","order":"#) == true)
+        // Said once, whatever else happens, until it is over.
+        till.send(Self.stock(2) + #"{"do":"forecast"}"# + "\n")
+        try turn()
+        #expect(screen.answers().isEmpty)
+        till.send(Self.stock(9_999))
+        try turn()
+        #expect(screen.answers().map { $0.prefix(35) } == [#"{"event":"alert-over","item":"1","o"#])
+        till.send(#"{"do":"close-day","day":"\#(TestPackage.day(1).iso8601)"}"# + "\n")
+        try turn()
+        let closed = screen.answers()
+        #expect(closed.count == 1)
+        #expect(closed.first?.contains(#""day":"\#(TestPackage.day(2).iso8601)""#) == true)
+        #expect(till.answers().count == 5)
+        // It may ask, too.
+        screen.send(Self.hello)
+        try turn()
+        #expect(screen.answers().count == 1)
+    }
+
+    @Test("lets go of a subscriber that does not read, with a word, and goes on")
+    func slowSubscriber() throws {
+        try offerPackage()
+        let (slow, till) = (Till(folder), Till(folder))
+        slow.send(Self.subscribe)
+        try turn()
+        // Answers that nobody reads fill the socket and what may wait here.
+        for _ in 0..<60 {
+            slow.send(String(repeating: Self.hello, count: 100))
+            try turn(1)
+        }
+        till.send(Self.stock(1))
+        try turn()
+        #expect(till.answers().count == 1)
+        var heard: [String] = []
+        for _ in 0..<200 where heard.last?.contains("dropped") != true {
+            heard += slow.answers()
+            try turn(1)
+        }
+        #expect(
+            heard.last?.starts(with: #"{"event":"dropped","error":"events were not read"#) == true)
+        try turn()
+        slow.send(Self.hello)
+        try turn()
+        #expect(slow.answers().isEmpty)
+        till.send(Self.hello)
+        try turn()
+        #expect(till.answers().count == 1)
+    }
+
+    @Test("leaves room for tills beside its subscribers")
+    func manySubscribers() throws {
+        let screens = (0..<9).map { _ in Till(folder) }
+        for screen in screens {
+            screen.send(Self.subscribe + Self.subscribe)
+            try turn()
+        }
+        let answers = screens.map { $0.answers() }
+        #expect(
+            answers.dropLast().allSatisfy { $0.allSatisfy { $0 == #"{"ok":true,"alerts":[]}"# } })
+        #expect(answers.last?.allSatisfy { $0.contains("8 have subscribed already") } == true)
+        let till = Till(folder)
+        till.send(Self.sale)
+        try turn()
+        #expect(till.answers().count == 1)
     }
 
     @Test("is refused to a second agent on the same state")
