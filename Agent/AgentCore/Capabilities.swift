@@ -67,6 +67,12 @@ package enum Capabilities {
 
     /// `20480`, `20KiB`, `1MiB`; nil for anything else and above `budgetMax`.
     package static func budget(text: [UInt8]) -> UInt64? {
+        guard let bytes = byteCount(text: text), bytes <= budgetMax else { return nil }
+        return bytes
+    }
+
+    /// `65536`, `64KiB` or `1MiB`; nil for anything else.
+    package static func byteCount(text: [UInt8]) -> UInt64? {
         var digits = text[...]
         var unit: UInt64 = 1
         for (suffix, factor) in [("KiB", UInt64(1024)), ("MiB", UInt64(1 << 20))]
@@ -75,7 +81,7 @@ package enum Capabilities {
             unit = factor
             break
         }
-        guard let number = decimal(digits), number <= budgetMax / unit else { return nil }
+        guard let number = decimal(digits), number <= UInt64.max / unit else { return nil }
         return number * unit
     }
 

@@ -1,4 +1,6 @@
 package import AgentCore
+import Forecasting
+import ModelPackage
 package import SyncProtocol
 import UpdateTrust
 
@@ -39,9 +41,10 @@ extension AgentService {
             registered = register
             return .register(register)
         case .upload:
-            return try stored { () throws(StoreError) in
-                try store.nextUpload(bytesMax: frameBytesMax).map { .upload($0) }
+            let (upload, isBrief) = try stored { () throws(StoreError) in
+                (try store.nextUpload(bytesMax: frameBytesMax), try store.sendsTotals())
             }
+            return upload.map { .upload(isBrief ? brief($0) : $0) }
         case .requestContext:
             let revision = try stored { () throws(StoreError) in try store.contextRevision() }
             return .contextRequest(ContextRequest(knownRevision: revision))
@@ -63,6 +66,21 @@ extension AgentService {
         case .goodbye:
             return .goodbye
         }
+    }
+
+    /// Without the levels that the hub can follow by itself (SPEC 9.6).
+    private func brief(_ upload: Upload) -> Upload {
+        guard let predictor else { return upload }
+        var brief = upload
+        for (at, record) in upload.records.enumerated() {
+            guard case .forecast(var forecast) = record, forecast.inputsComplete,
+                forecast.release == predictor.candidate.stated.release,
+                let item = try? ItemID(forecast.item), predictor.engine.index(of: item) != nil
+            else { continue }
+            forecast.levelUnits = 0
+            brief.records[at] = .forecast(forecast)
+        }
+        return brief
     }
 
     /// Carries out what a message of the hub asks for, except sending.

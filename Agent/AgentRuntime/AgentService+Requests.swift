@@ -108,6 +108,7 @@ extension AgentService {
         ]
         // Beyond what was sold here that day.
         if let uncounted { counts.append(.init("uncounted", .integer(uncounted))) }
+        counts += durability
         guard problems.isEmpty else {
             var text = "\(problems.count) of \(values.count) sales were not taken"
             if values.count == 1, let only = problems[0]["error"]?.utf8 {
@@ -121,6 +122,9 @@ extension AgentService {
         }
         return Self.ok(counts)
     }
+
+    /// Of sales that were taken: nothing to add when they are on the disk.
+    var durability: [JSONValue.Member] { isHolding ? [.init("durable", .bool(false))] : [] }
 
     /// Timed anew, and told to the hub at the next occasion.
     private func benchmark() -> JSONValue {
@@ -191,6 +195,9 @@ extension AgentService {
             more.append(.init("desireReason", .text(try store.text(.desireReason) ?? [])))
             more.append(.init("refused", .array(try refusals())))
             more.append(.init("unsent", .integer(try store.unsentCount())))
+            more.append(.init("sendsTotals", .bool(try store.sendsTotals())))
+            more.append(.init("foldedSales", .integer(try store.integer(.foldedSales) ?? 0)))
+            more.append(.init("durable", .bool(!isHolding)))
             more.append(.init("nextSequence", .integer(try store.nextSequence())))
             more.append(
                 .init("contextRevision", .integer(try store.contextRevision())))

@@ -48,6 +48,10 @@ package final class AgentService {
     package private(set) var identity: Identity?
     package private(set) var configuration: Configuration
     package let contact: ContactMode
+    /// So long the commit of a sale may wait; 0: it is on the disk before it is answered.
+    package let commitMilliseconds: Int64
+    /// Since when a sale waits for its commit, in steady milliseconds.
+    private var heldSince: Int64?
     package internal(set) var update = Update()
     /// The active package at work; nil while there is none.
     package internal(set) var predictor: EnginePredictor?
@@ -67,9 +71,10 @@ package final class AgentService {
 
     package init(
         store: AgentStore, contact: ContactMode = .visit, clock: AgentClock = AgentClock(),
-        configuration: Configuration? = nil
+        configuration: Configuration? = nil, commitMilliseconds: Int64 = 0
     ) throws(AgentError) {
         self.store = store
+        self.commitMilliseconds = commitMilliseconds
         self.clock = clock
         self.contact = contact
         identity = Identity(in: store.directory)
@@ -156,7 +161,11 @@ package final class AgentService {
 
     package func record(_ sales: [Sale]) throws(AgentError) -> [SaleOutcome] {
         _ = try joined()
-        let outcomes = try stored { () throws(StoreError) in try store.record(sales) }
+        let holds = commitMilliseconds > 0
+        let outcomes = try stored { () throws(StoreError) in
+            holds ? try store.hold(sales) : try store.record(sales)
+        }
+        if holds, isHolding, heldSince == nil { heldSince = AgentClock.steadyMilliseconds() }
         for (sale, outcome) in zip(sales, outcomes) {
             switch outcome {
             case .recorded: noteSold(sale, counted: Int64(sale.units))
@@ -172,6 +181,31 @@ package final class AgentService {
     package func takeNews() -> [News] {
         defer { news = [] }
         return news
+    }
+
+    /// What the operator chose for the sales of this device; every command keeps to it.
+    package func choose(sendsTotals: Bool, outboxBytesMax: Int64) throws(AgentError) {
+        try stored { () throws(StoreError) in
+            try store.choose(sendsTotals: sendsTotals, outboxBytesMax: outboxBytesMax)
+        }
+    }
+
+    /// Whether sales were taken that a power cut would take with it.
+    package var isHolding: Bool { store.database.isHeld || store.database.hasLostHeld }
+
+    /// When `settle` is due, in steady milliseconds.
+    package var settleAt: Int64 { heldSince.map { $0 + commitMilliseconds } ?? .max }
+
+    /// Commits what waits.
+    package func settle() throws(AgentError) {
+        heldSince = nil
+        do throws(AgentError) {
+            try stored { () throws(StoreError) in try store.settle() }
+        } catch {
+            // Kept, and tried again.
+            heldSince = AgentClock.steadyMilliseconds()
+            throw error
+        }
     }
 
     package struct Closing: Equatable, Sendable {

@@ -111,6 +111,11 @@ extension AgentStore {
                         try set(.nextSequence, .integer(next))
                     }
                     folded = try damaged.integer(.foldedThrough)
+                    for choice in [Setting.sendsTotals, .outboxBytesMax, .foldedSales] {
+                        if let chosen = try damaged.integer(choice) {
+                            try set(choice, .integer(chosen))
+                        }
+                    }
                 } catch { complete = false }
                 for table in Schema.salvaged {
                     var refused: StoreError?
@@ -137,6 +142,8 @@ extension AgentStore {
             // Where that cannot be read, a sale is rather missing from this device's own day than twice in it.
             try set(.foldedThrough, .integer(folded ?? next - 1))
             try foldSales()
+            // Any of it may be with the hub.
+            try set(.sentThrough, .integer(next - 1))
             // Numbers given from here on are guesses until the hub has said where it is.
             try set(.generation, .integer(generation + 1))
             try set(.confirmedGeneration, .integer(max(confirmed, generation)))

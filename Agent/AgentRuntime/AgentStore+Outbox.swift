@@ -17,8 +17,32 @@ extension AgentStore {
         Int(try database.first("SELECT count(*) FROM outbox", columns: 1)?[0].integer ?? 0)
     }
 
+    /// Whether the oldest unsent record may go.
     package func hasUnsent() throws(StoreError) -> Bool {
-        try database.first("SELECT 1 FROM outbox LIMIT 1", columns: 1) != nil
+        let row = try database.first(
+            "SELECT kind, day FROM outbox ORDER BY sequence LIMIT 1", columns: 2)
+        guard let row else { return false }
+        return try mayGo(row[0], row[1])
+    }
+
+    /// Where an operator wants totals, a day's sales wait for its close.
+    private func mayGo(_ kind: Value, _ day: Value) throws(StoreError) -> Bool {
+        guard kind.integer == 1, try sendsTotals() else { return true }
+        return try isClosed(Self.day(day))
+    }
+
+    package func sendsTotals() throws(StoreError) -> Bool { try integer(.sendsTotals) == 1 }
+
+    /// What the operator chose, kept for every command of this device.
+    package func choose(sendsTotals: Bool, outboxBytesMax: Int64) throws(StoreError) {
+        try transaction { () throws(StoreError) in
+            if try self.sendsTotals() != sendsTotals {
+                try set(.sendsTotals, .integer(sendsTotals ? 1 : 0))
+            }
+            if try integer(.outboxBytesMax) ?? Self.outboxBytesDefault != outboxBytesMax {
+                try set(.outboxBytesMax, .integer(outboxBytesMax))
+            }
+        }
     }
 
     /// A record takes at most 100 bytes on the wire: 34 to name its item and ten numbers.
@@ -30,7 +54,12 @@ extension AgentStore {
     /// are none.
     package func nextUpload(bytesMax: Int) throws(StoreError) -> Upload? {
         let recordsMax = Self.recordsMax(frameBytesMax: bytesMax)
+        try settle()
         var upload = Upload()
+        upload.foldedSales = UInt64(bitPattern: try integer(.foldedSales) ?? 0)
+        let totals = try sendsTotals()
+        var isOpen: (day: Value, isClosed: Bool) = (.null, true)
+        var failure: StoreError?
         try database.query(
             """
             SELECT sequence, kind, day, item, units, isClosedAllDay, forecastUnits, networkOutput,
@@ -43,10 +72,25 @@ extension AgentStore {
             guard sequence == upload.firstSequence + UInt64(upload.records.count) else {
                 return false
             }
+            if totals, row[1].integer == 1 {
+                if isOpen.day != row[2] {
+                    do throws(StoreError) {
+                        isOpen = (row[2], try isClosed(Self.day(row[2])))
+                    } catch {
+                        failure = error
+                        return false
+                    }
+                }
+                guard isOpen.isClosed else { return false }
+            }
             upload.records.append(Self.record(row))
             return true
         }
-        return upload.records.isEmpty ? nil : upload
+        if let failure { throw failure }
+        guard !upload.records.isEmpty else { return nil }
+        let last = Int64(bitPattern: upload.firstSequence) + Int64(upload.records.count) - 1
+        if try integer(.sentThrough) ?? 0 < last { try set(.sentThrough, .integer(last)) }
+        return upload
     }
 
     private static func record(_ row: [Value]) -> Record {
@@ -96,8 +140,14 @@ extension AgentStore {
             let next = try nextSequence()
             if confirmed == generation {
                 let expected = Int64(clamping: stored) + 1
-                if let first, !first.isNull, first.integer == expected { return 0 }
-                if first == nil || first == .null, next == expected { return 0 }
+                let isFirst = first.map { !$0.isNull && $0.integer == expected } ?? false
+                let isNone = (first == nil || first == .null) && next == expected
+                if isFirst || isNone {
+                    if try integer(.sentThrough) ?? 0 != expected - 1 {
+                        try set(.sentThrough, .integer(expected - 1))
+                    }
+                    return 0
+                }
             }
             try foldSales()
             journal = nil
@@ -137,6 +187,7 @@ extension AgentStore {
             }
             try set(.nextSequence, .integer(Int64(bitPattern: plan.next)))
             try set(.foldedThrough, .integer(Int64(bitPattern: plan.next) - 1))
+            try set(.sentThrough, .integer(Int64(clamping: stored)))
             // From here on every number is one the hub expects.
             try database.run("UPDATE outbox SET generation = ?", [.integer(generation)])
             try set(.confirmedGeneration, .integer(generation))

@@ -47,17 +47,56 @@ extension AgentStore {
 
     /// Records `sales` in one transaction and queues them for the hub.
     package func record(_ sales: [Sale]) throws(StoreError) -> [SaleOutcome] {
-        try transaction { () throws(StoreError) in
-            var outcomes: [SaleOutcome] = []
-            outcomes.reserveCapacity(sales.count)
-            for sale in sales {
-                outcomes.append(try sale.isReturn ? takeBack(sale) : record(sale))
-            }
-            if let journal, journal.next - journal.foldedThrough > Self.unfoldedMax {
-                try foldSales()
+        try settle()
+        return try transaction { () throws(StoreError) in try recordAll(sales) }
+    }
+
+    private func recordAll(_ sales: [Sale]) throws(StoreError) -> [SaleOutcome] {
+        var outcomes: [SaleOutcome] = []
+        outcomes.reserveCapacity(sales.count)
+        for sale in sales {
+            outcomes.append(try sale.isReturn ? takeBack(sale) : record(sale))
+        }
+        if let journal, journal.next - journal.foldedThrough > Self.unfoldedMax {
+            try foldSales()
+            try boundOutbox()
+        }
+        return outcomes
+    }
+
+    static let heldSalesMax = 1_000
+
+    /// As `record`, but the commit may wait for `settle`. Until then a power cut takes the sales with it; a
+    /// failed commit does not.
+    package func hold(_ sales: [Sale]) throws(StoreError) -> [SaleOutcome] {
+        // Something else may have committed what was held, or failed to.
+        if !database.isHeld || heldSales.count >= Self.heldSalesMax { try settle() }
+        do throws(StoreError) {
+            let outcomes = try database.hold { () throws(StoreError) in try recordAll(sales) }
+            for (sale, outcome) in zip(sales, outcomes) {
+                switch outcome {
+                case .recorded, .returned: heldSales.append(sale)
+                case .repeated, .conflict: break
+                }
             }
             return outcomes
+        } catch {
+            journal = nil
+            throw error
         }
+    }
+
+    /// Commits what is held.
+    package func settle() throws(StoreError) {
+        guard database.isHeld || database.hasLostHeld || !heldSales.isEmpty else { return }
+        // A commit that fails has lost them, and then they come again.
+        do throws(StoreError) { try database.commitHeld() } catch { journal = nil }
+        if database.hasLostHeld {
+            journal = nil
+            _ = try transaction { () throws(StoreError) in try recordAll(heldSales) }
+            database.hasLostHeld = false
+        }
+        heldSales = []
     }
 
     private func record(_ sale: Sale) throws(StoreError) -> SaleOutcome {
@@ -149,5 +188,128 @@ extension AgentStore {
                 journal?.references = []
             }
         }
+    }
+
+    // MARK: Totals in place of sales
+
+    package static let outboxBytesDefault: Int64 = 16 << 20
+    package static let outboxBytesRange: ClosedRange<Int64> = 1 << 20...4 << 30
+
+    /// Folds the older half of what waits, when it is more than the operator gives it. Every total, close and
+    /// forecast stays; what single sales lose is their singleness.
+    func boundOutbox() throws(StoreError) {
+        let bytesMax = try integer(.outboxBytesMax) ?? Self.outboxBytesDefault
+        let sent = Value.integer(try integer(.sentThrough) ?? 0)
+        guard
+            let row = try database.first(
+                """
+                SELECT count(*), sum(28 + ifnull(length(item), 0) + ifnull(length(reference), 0)
+                    + (kind = 3) * 36) FROM outbox WHERE sequence > ?
+                """, [sent], columns: 2), row[1].integer > bytesMax,
+            let middle = try database.first(
+                "SELECT sequence FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT 1 OFFSET ?",
+                [sent, .integer(row[0].integer / 2)], columns: 1)
+        else { return }
+        let folded = try foldDetail(through: middle[0].integer, daysThrough: .max)
+        try set(.foldedSales, .integer((try integer(.foldedSales) ?? 0) + folded))
+    }
+
+    /// Replaces single sales that the hub cannot have yet by totals per day and item. In one transaction; the totals come
+    /// first, then what else there is of their days, returns among it, then the later days as they were.
+    /// - Parameters:
+    ///   - last: records behind this number stay as they are.
+    ///   - day: sales of later days stay, in days since 1970.
+    /// - Returns: how many sales are part of a total now and were not before.
+    func foldDetail(through last: Int64, daysThrough day: Int64) throws(StoreError) -> Int64 {
+        try transaction { () throws(StoreError) in
+            try foldSales()
+            journal = nil
+            let sent = try integer(.sentThrough) ?? 0
+            let range = [Value.integer(sent), .integer(last)]
+            var days: [Value] = []
+            try database.query(
+                """
+                SELECT DISTINCT day FROM outbox
+                WHERE sequence > ? AND sequence <= ? AND kind = 1 AND day <= ? ORDER BY day
+                """, range + [.integer(day)], columns: 1
+            ) { row in
+                days.append(row[0])
+                return true
+            }
+            guard !days.isEmpty else { return 0 }
+            // Out of the way of all numbers in use.
+            let aside: Int64 = 1 << 60
+            var placed = aside
+            var folded: Int64 = 0
+            for day in days {
+                folded += try placeTotals(of: day, within: range, at: &placed)
+            }
+            var rest: [Value] = []
+            try database.query(
+                "SELECT sequence FROM outbox WHERE sequence > ? AND sequence <= ? ORDER BY day > ?, sequence",
+                range + [.integer(day)], columns: 1
+            ) { row in
+                rest.append(row[0])
+                return true
+            }
+            for sequence in rest {
+                try database.run(
+                    "UPDATE outbox SET sequence = ? WHERE sequence = ?",
+                    [.integer(placed), sequence])
+                placed += 1
+            }
+            let end = sent + placed - aside
+            try database.run(
+                "UPDATE outbox SET sequence = sequence - ?1 WHERE sequence > ?2 AND sequence < ?3",
+                [.integer(last - end), .integer(last), .integer(aside)])
+            try database.run(
+                "UPDATE outbox SET sequence = sequence - ?1 WHERE sequence >= ?2",
+                [.integer(aside - sent - 1), .integer(aside)])
+            let highest = try database.first("SELECT max(sequence) FROM outbox", columns: 1)?[0]
+            try set(.nextSequence, .integer((highest?.integer ?? end) + 1))
+            try set(.foldedThrough, .integer(highest?.integer ?? end))
+            return folded
+        }
+    }
+
+    /// One day of `foldDetail`: its sales go, its totals come, from the number `placed` on.
+    private func placeTotals(
+        of day: Value, within range: [Value], at placed: inout Int64
+    ) throws(StoreError) -> Int64 {
+        var totals: [(item: Value, units: Int64, sales: Int64)] = []
+        var folded: Int64 = 0
+        try database.query(
+            """
+            SELECT item, sum(units), sum(ifnull(sales, 1)), sum(sales IS NULL), count(*) FROM outbox
+            WHERE sequence > ? AND sequence <= ? AND kind = 1 AND day = ? GROUP BY item ORDER BY item
+            """, range + [day], columns: 5
+        ) { row in
+            totals.append((row[0], row[1].integer, row[2].integer))
+            if row[4].integer > 1 { folded += row[3].integer }
+            return true
+        }
+        try database.run(
+            "DELETE FROM outbox WHERE sequence > ? AND sequence <= ? AND kind = 1 AND day = ?",
+            range + [day])
+        let generation = Value.integer(try generation())
+        for total in totals {
+            var (left, sales) = (total.units, total.sales)
+            while left > 0 {
+                let units = min(left, Int64(Sale.unitsRange.upperBound))
+                try database.run(
+                    """
+                    INSERT INTO outbox (sequence, generation, kind, day, item, units, sales)
+                    VALUES (?, ?, 1, ?, ?, ?, ?)
+                    """,
+                    [
+                        .integer(placed), generation, day, total.item, .integer(units),
+                        .integer(sales),
+                    ])
+                placed += 1
+                left -= units
+                sales = 0
+            }
+        }
+        return folded
     }
 }

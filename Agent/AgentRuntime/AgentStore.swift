@@ -26,6 +26,8 @@ package final class AgentStore {
     package internal(set) var openingNote: String?
     /// What recording a sale needs to know, kept between two of them; nil: to be read anew.
     var journal: SaleJournal?
+    /// Taken, and to be recorded again should the database let go of them before their commit.
+    var heldSales: [Sale] = []
 
     init(directory: String, database: Database) {
         self.directory = directory
@@ -131,6 +133,11 @@ package final class AgentStore {
             try database.run(
                 "INSERT INTO outbox (sequence, generation, kind, day, isClosedAllDay) VALUES (?, ?, 2, ?, ?)",
                 [.integer(next), generation, dayValue, .integer(isClosedAllDay ? 1 : 0)])
+            if try sendsTotals() {
+                // Sales of a day before that came late go with it; those of later days wait for their own close.
+                _ = try foldDetail(through: next, daysThrough: Int64(day.daysSince1970))
+            }
+            try boundOutbox()
         }
     }
 

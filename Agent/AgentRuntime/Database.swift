@@ -60,6 +60,10 @@ package final class Database {
     private let handle: OpaquePointer
     private var statements: [(sql: StaticString, statement: OpaquePointer)] = []
     private var isInTransaction = false
+    /// A transaction is open whose commit may wait.
+    package private(set) var isHeld = false
+    /// What was held is not in the database any more: its commit failed, or the disk was full.
+    package var hasLostHeld = false
     /// For tests: the write (from 1) that a power cut prevents, with everything after it.
     package var writesUntilCut: Int?
 
@@ -163,7 +167,40 @@ package final class Database {
         }
     }
 
+    /// As `transaction`, but the commit may wait: `commitHeld` makes it, or the next write of any other kind.
+    package func hold<T>(_ body: () throws(StoreError) -> T) throws(StoreError) -> T {
+        guard !isInTransaction else { return try body() }
+        if !isHeld {
+            try run("BEGIN IMMEDIATE")
+            isHeld = true
+        }
+        isInTransaction = true
+        defer { isInTransaction = false }
+        do {
+            try run("SAVEPOINT held")
+            let result = try body()
+            try run("RELEASE held")
+            return result
+        } catch {
+            sqlite3_exec(handle, "ROLLBACK TO held; RELEASE held", nil, nil, nil)
+            // After a full disk SQLite may have rolled back all of it.
+            if sqlite3_get_autocommit(handle) != 0 { (isHeld, hasLostHeld) = (false, true) }
+            throw error
+        }
+    }
+
+    package func commitHeld() throws(StoreError) {
+        guard isHeld else { return }
+        isHeld = false
+        do { try run("COMMIT") } catch {
+            sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
+            hasLostHeld = true
+            throw error
+        }
+    }
+
     private func countWrite() throws(StoreError) {
+        if isHeld, !isInTransaction { try commitHeld() }
         guard let left = writesUntilCut else { return }
         guard left > 1 else {
             writesUntilCut = 0

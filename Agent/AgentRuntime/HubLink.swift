@@ -14,7 +14,7 @@ package final class HubLink {
     static let coalesceMilliseconds: Int64 = 200
     /// New sales wait this long on a connection that stays, unless they fill an upload sooner: each upload has its
     /// price in bytes and in wake-ups.
-    package static let collectMillisecondsDefault: Int64 = 900_000
+    static let collectMilliseconds: Int64 = 900_000
     static let collectedSalesMax = 400
     /// When a hub names no next contact for a visiting device.
     static let visitSecondsDefault: Int64 = 900
@@ -54,7 +54,6 @@ package final class HubLink {
     private let service: AgentService
     private var state: State
     private var backoff = Backoff()
-    private let collectMilliseconds: Int64
     /// When what is new is to be said; nil: nothing is.
     private var newsDue: Int64?
     /// Sales among it.
@@ -71,12 +70,8 @@ package final class HubLink {
     /// Why the last try failed.
     package private(set) var lastFailure: String?
 
-    package init(
-        _ service: AgentService, now: Int64,
-        collectMilliseconds: Int64 = HubLink.collectMillisecondsDefault
-    ) {
+    package init(_ service: AgentService, now: Int64) {
         self.service = service
-        self.collectMilliseconds = collectMilliseconds
         state = .away(until: now)
     }
 
@@ -123,7 +118,7 @@ package final class HubLink {
     package func noteSales(_ count: Int, now: Int64) {
         newSales += count
         guard newSales < Self.collectedSalesMax else { return noteNews(now: now) }
-        newsDue = min(newsDue ?? .max, now + collectMilliseconds)
+        newsDue = min(newsDue ?? .max, now + Self.collectMilliseconds)
     }
 
     /// There is something new for the hub that other devices or people wait for.

@@ -63,6 +63,7 @@ package final class Runner {
         supervisor.isReady()
         defer { supervisor.isStopping() }
         while try turn(signals: signals) {}
+        try service.settle()
     }
 
     /// Once around the loop: waits until something happens, and does it.
@@ -75,6 +76,11 @@ package final class Runner {
         link.turn(now: now)
         reportOutcome()
         closeByClock(now: now)
+        if now >= service.settleAt {
+            do throws(AgentError) { try service.settle() } catch {
+                log("sales that were taken are not on the disk yet: " + error.text)
+            }
+        }
         logChanges()
 
         var entries = [
@@ -135,7 +141,7 @@ package final class Runner {
 
     private func wait(from now: Int64) -> Int32 {
         if server.hasWaitingLines { return 0 }
-        var at = min(link.wakeAt, server.nextClose)
+        var at = min(link.wakeAt, server.nextClose, service.settleAt)
         if let closeDueAt { at = min(at, closeDueAt) }
         return Int32(clamping: max(0, at - now))
     }
@@ -184,14 +190,15 @@ package final class Runner {
         let reply = service.reply(to: .sales(waiting))
         if waiting.count == 1 || reply["problems"] == nil {
             // All of them went the same way.
-            let each = waiting.count == 1 ? reply : Self.perLine(reply)
+            let each = waiting.count == 1 ? reply : perLine(reply)
             for _ in waiting { client.answer(each) }
         } else if case .array(let problems)? = reply["problems"] {
             for index in waiting.indices {
                 let own = problems.first { $0["index"] == .integer(index) }
                 let text = own?["error"]?.utf8.map { String(decoding: $0, as: UTF8.self) }
                 client.answer(
-                    text.map { AgentService.failure(.failed($0)) } ?? AgentService.ok())
+                    text.map { AgentService.failure(.failed($0)) }
+                        ?? AgentService.ok(service.durability))
             }
         }
         waiting = []
@@ -199,8 +206,8 @@ package final class Runner {
     }
 
     /// What a line among many is told: that it was taken, or why none was.
-    private static func perLine(_ reply: JSONValue) -> JSONValue {
-        reply["ok"] == .bool(true) ? AgentService.ok() : reply
+    private func perLine(_ reply: JSONValue) -> JSONValue {
+        reply["ok"] == .bool(true) ? AgentService.ok(service.durability) : reply
     }
 
     private func noteNews() { link.noteNews(now: AgentClock.steadyMilliseconds()) }

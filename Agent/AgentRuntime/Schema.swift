@@ -144,6 +144,12 @@ enum Schema {
             multiple INTEGER
         ) WITHOUT ROWID;
         """,
+        """
+        -- Of a day's total: the sales in it. Null: a single sale.
+        ALTER TABLE outbox ADD COLUMN sales INTEGER CHECK (sales IS NULL OR sales >= 0);
+        -- Nothing is known of what a former program sent.
+        INSERT OR REPLACE INTO setting SELECT 'sentThrough', ifnull(max(sequence), 0) FROM outbox;
+        """,
     ]
 
     /// What is copied out of a damaged database, table by table, as far as it can be read. Rows that
@@ -154,9 +160,9 @@ enum Schema {
             """
             INSERT OR IGNORE INTO outbox (sequence, generation, kind, day, item, units,
                 isClosedAllDay, forecastUnits, networkOutput, release, isComplete, level,
-                inputsDigest, reference)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """, 14
+                inputsDigest, reference, sales)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, 15
         ),
         (
             "SELECT * FROM saleReference",

@@ -4,6 +4,14 @@ package enum Setting: String {
     case nextSequence
     /// Sales of the outbox up to this number are also in `ownDay` and `saleReference`.
     case foldedThrough
+    /// The hub may have records up to this number.
+    case sentThrough
+    /// The operator's choice: 1 when a closed day's totals go up and no single sales.
+    case sendsTotals
+    /// About so many bytes may wait for the hub before sales are folded into totals.
+    case outboxBytesMax
+    /// Sales that were, because there was no room for each.
+    case foldedSales
     /// Which database of this device's life this is, from 1.
     case generation
     /// The newest generation whose numbers the hub has confirmed.

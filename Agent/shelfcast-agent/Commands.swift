@@ -112,7 +112,7 @@ struct Commands {
             words,
             options: [
                 "--state", "--config", "--contact", "--close-at", "--memory-budget", "--lead-days",
-                "--service-level", "--order-multiple",
+                "--service-level", "--order-multiple", "--sales", "--commit-every", "--outbox-max",
             ], flags: [], positionalMax: 0)
         try arguments.addDefaults()
         do throws(AgentError) { return try run(arguments) } catch {
@@ -133,10 +133,20 @@ struct Commands {
             closingTime = Runner.ClosingTime(text: [UInt8](text.utf8))
             guard closingTime != nil else { throw .usage("--close-at is a time, HH:MM") }
         }
+        let sendsTotals: Bool
+        switch arguments.value("--sales") {
+        case nil, "every"?: sendsTotals = false
+        case "daily"?: sendsTotals = true
+        default: throw .usage("--sales is every or daily")
+        }
+        let outboxBytes = try Self.outboxBytes(arguments)
+        let commitMilliseconds = try Self.commitMilliseconds(arguments)
         let directory = try StateDirectory.take(Self.statePath(arguments))
         let service = try Self.service(
-            directory, checks: true, contact: contact, budget: try Self.budget(arguments))
+            directory, checks: true, contact: contact, budget: try Self.budget(arguments),
+            commitMilliseconds: commitMilliseconds)
         service.orderDefaults = orderDefaults
+        try service.choose(sendsTotals: sendsTotals, outboxBytesMax: outboxBytes)
         let identity = try service.joined()
         let runner = try Runner(service, closingTime: closingTime) { Output.warn("agent: " + $0) }
         Output.warn(
@@ -235,10 +245,30 @@ struct Commands {
         return budget
     }
 
+    static func outboxBytes(_ arguments: Arguments) throws(AgentError) -> Int64 {
+        guard let text = arguments.value("--outbox-max") else {
+            return AgentStore.outboxBytesDefault
+        }
+        guard let bytes = Capabilities.byteCount(text: [UInt8](text.utf8)),
+            AgentStore.outboxBytesRange.contains(Int64(clamping: bytes))
+        else { throw .usage("--outbox-max is 1MiB to 4096MiB, or that in bytes") }
+        return Int64(bytes)
+    }
+
+    static func commitMilliseconds(_ arguments: Arguments) throws(AgentError) -> Int64 {
+        guard let text = arguments.value("--commit-every") else { return 0 }
+        var digits = [UInt8](text.utf8)
+        if digits.last == UInt8(ascii: "s") { digits.removeLast() }
+        guard let seconds = decimal(digits), seconds <= 3_600 else {
+            throw .usage("--commit-every is 0s to 3600s")
+        }
+        return Int64(seconds) * 1_000
+    }
+
     /// The state of this device, for this process alone.
     static func service(
         _ directory: StateDirectory, checks: Bool, contact: ContactMode = .visit,
-        budget: UInt64? = nil
+        budget: UInt64? = nil, commitMilliseconds: Int64 = 0
     ) throws(AgentError) -> AgentService {
         guard Crypto.setUp() else { throw .failed("mbedTLS cannot be set up") }
         let store: AgentStore
@@ -251,7 +281,9 @@ struct Commands {
             configuration.budgetBytes = budget
             if let problem = configuration.save(in: directory.path) { throw .failed(problem) }
         }
-        return try AgentService(store: store, contact: contact, configuration: configuration)
+        return try AgentService(
+            store: store, contact: contact, configuration: configuration,
+            commitMilliseconds: commitMilliseconds)
     }
 
     /// An option's number as it goes into a request, which says what range it must be of.

@@ -54,7 +54,9 @@ enum Help {
         and keeps in touch with the hub. Without a hub it works on, and sends everything when it is back.
 
         USAGE
-          shelfcast-agent run [--contact stay|visit] [--close-at HH:MM] [--memory-budget BYTES] [--config FILE]
+          shelfcast-agent run [--contact stay|visit] [--close-at HH:MM] [--memory-budget BYTES]
+                              [--sales every|daily] [--commit-every SECONDS] [--outbox-max BYTES]
+                              [--config FILE]
 
         Each option but --state may stand in the configuration file instead, without its dashes:
         close-at = "22:30". The command line wins.
@@ -71,6 +73,13 @@ enum Help {
           --service-level PERCENT   how probably stock is to last until they are (50 to 99; default 95)
           --order-multiple N     orders are a multiple of so many units (default 1); all three for items
                                  of which a stock line says nothing else
+          --sales every|daily    every: each sale goes to the hub (default)
+                                 daily: a closed day's totals go, and no single sales
+          --commit-every 60s     sales wait up to so long for the disk: less is written, and a power cut
+                                 takes them with it. They are answered with "durable":false; close-day
+                                 and a stop put them on the disk at once (default: 0s, each before its answer)
+          --outbox-max BYTES     what may wait for a hub that is away, 1MiB to 4096MiB (default: 16MiB);
+                                 beyond it the oldest sales become totals per day and item
 
         EXAMPLE
           shelfcast-agent run --state /var/lib/shelfcast --close-at 22:30

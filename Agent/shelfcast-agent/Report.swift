@@ -75,7 +75,13 @@ enum Report {
         runningPackage(reply)
         let source = reply.isTrue("memoryBudgetSetByOperator") ? "set" : "derived"
         row("budget", reply.shown("memoryBudgetBytes"), " bytes (", source, ")")
-        row("unsent", reply.shown("unsent"), " records")
+        row(
+            "unsent", reply.shown("unsent"), " records",
+            reply.isTrue("sendsTotals") ? "; sales go as daily totals" : "",
+            reply.isTrue("durable") ? "" : "; the newest sales are not on the disk yet")
+        if reply.integer("foldedSales") > 0 {
+            row("folded", reply.shown("foldedSales"), " sales into daily totals, for lack of room")
+        }
         row(
             "days", "closed through ", reply.shown("lastClosedDay"), ", store known through ",
             reply.shown("lastStoreDay"), ", forecast for ", reply.shown("forecastDay"))

@@ -140,19 +140,21 @@ package struct ForecastReplay {
         for candidate in candidates {
             let recent = candidate.recentDays(
                 of: forecast.item, before: forecast.day, days: days)
+            let followed = candidate.level(of: forecast.item, before: forecast.day, days: days)
+            // A device that must be brief leaves the level to be followed here.
+            let level = forecast.level == 0 ? followed ?? 0 : forecast.level
             let digest = ForecastInputs.digest(
-                package: candidate.digest, level: forecast.level, recentDays: recent)
+                package: candidate.digest, level: level, recentDays: recent)
             guard digest == forecast.inputsDigest else { continue }
             let found = candidate.engine.forecast(
-                item: forecast.item, level: forecast.level, recentDays: recent,
+                item: forecast.item, level: level, recentDays: recent,
                 target: forecast.day)
             guard found.networkOutput == forecast.networkOutput,
                 found.units.bitPattern == forecast.units.bitPattern
             else {
                 return .different(networkOutput: found.networkOutput, units: found.units)
             }
-            let level = candidate.level(of: forecast.item, before: forecast.day, days: days)
-            return .same(levelFollows: level?.bitPattern == forecast.level.bitPattern)
+            return .same(levelFollows: followed?.bitPattern == level.bitPattern)
         }
         return .impossible(obstacle(forecast, window: candidates.map(\.window).max() ?? 0))
     }

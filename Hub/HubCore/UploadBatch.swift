@@ -90,11 +90,16 @@ package struct UploadBatch: Hashable, Sendable {
     package var device: DeviceID
     package var firstSequence: UInt64
     package var records: [UploadRecord]
+    /// Sales of the device's whole time that it put into day totals because it had no room for each.
+    package var foldedSales: UInt64
 
-    package init(device: DeviceID, firstSequence: UInt64, records: [UploadRecord]) {
+    package init(
+        device: DeviceID, firstSequence: UInt64, records: [UploadRecord], foldedSales: UInt64 = 0
+    ) {
         self.device = device
         self.firstSequence = firstSequence
         self.records = records
+        self.foldedSales = foldedSales
     }
 }
 

@@ -13,6 +13,7 @@ extension SQLiteHubStore {
         migrator.registerMigration("004 what forecasts were made from", migrate: addForecastInputs)
         migrator.registerMigration("005 time limits of rollouts", migrate: addTimeLimits)
         migrator.registerMigration("006 returned units", migrate: takeReturns)
+        migrator.registerMigration("007 sales folded on devices", migrate: addFoldedSales)
         return migrator
     }
 
@@ -168,6 +169,14 @@ extension SQLiteHubStore {
     private static func addTimeLimits(_ db: Database) throws {
         try db.execute(
             sql: "ALTER TABLE rollout ADD COLUMN nanosecondsMax INTEGER CHECK (nanosecondsMax > 0)")
+    }
+
+    private static func addFoldedSales(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                ALTER TABLE device ADD COLUMN foldedSales INTEGER NOT NULL DEFAULT 0
+                    CHECK (foldedSales >= 0);
+                """)
     }
 
     private static func createPackages(_ db: Database) throws {

@@ -26,7 +26,10 @@ extension SQLiteHubStore {
             guard
                 let device = try Row.fetchOne(
                     db,
-                    sql: "SELECT id, storeID, status, throughSequence FROM device WHERE name = ?",
+                    sql: """
+                        SELECT id, storeID, status, throughSequence, foldedSales FROM device
+                        WHERE name = ?
+                        """,
                     arguments: [batch.device.text])
             else { return .notAllowed(nil) }
             let status: DeviceStatus = try device.value("status")
@@ -51,6 +54,9 @@ extension SQLiteHubStore {
                     }
                 }
                 try writer.finish()
+                try Self.noteFolded(
+                    db, device: device["id"], before: device["foldedSales"],
+                    now: Int64(clamping: batch.foldedSales), at: at)
                 let reached = through + UInt64(fresh.count)
                 try db.execute(
                     sql: "UPDATE device SET throughSequence = ?, lastSeenAt = ? WHERE id = ?",
@@ -58,6 +64,24 @@ extension SQLiteHubStore {
                 return .stored(throughSequence: reached, new: fresh.count)
             }
         }
+    }
+}
+
+extension SQLiteHubStore {
+    /// Tells the operator when a device had to put sales into totals.
+    fileprivate static func noteFolded(
+        _ db: Database, device: Int64, before: Int64, now: Int64, at: Timestamp
+    ) throws {
+        guard now != before else { return }
+        try db.execute(
+            sql: "UPDATE device SET foldedSales = ? WHERE id = ?", arguments: [now, device])
+        guard now > before else { return }
+        try addEvent(
+            db, device: device,
+            DeviceEvent(
+                at: at, kind: "folded",
+                text: "\(now - before) sales waited too long for the hub and came as totals per day"
+                    + " and item; \(now) so far"))
     }
 }
 

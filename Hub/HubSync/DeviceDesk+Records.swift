@@ -17,7 +17,9 @@ extension DeviceDesk {
             }
         }
         let outcome = try await store.storeUpload(
-            UploadBatch(device: device, firstSequence: upload.firstSequence, records: records),
+            UploadBatch(
+                device: device, firstSequence: upload.firstSequence, records: records,
+                foldedSales: upload.foldedSales),
             at: clock.now())
         switch outcome {
         case .stored(let through, let new):

@@ -196,7 +196,11 @@ package struct DeviceSession: Sendable {
         do throws(WireError) {
             let records = try items.records(of: upload)
             return ask(
-                .store(device, Upload(firstSequence: upload.firstSequence, records: records)))
+                .store(
+                    device,
+                    Upload(
+                        firstSequence: upload.firstSequence, records: records,
+                        foldedSales: upload.foldedSales)))
         } catch {
             let malformed = FrameError.payloadMalformed(.upload, error)
             return refuse(Refusal(malformed.refusalCode, malformed.explanation))

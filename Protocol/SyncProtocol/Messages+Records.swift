@@ -302,21 +302,26 @@ package struct Upload: WireMessage, Equatable, Sendable {
     package var records: [Record] = []
     /// Added to the items named on this connection before, of which the first has index 0.
     package var items: [String] = []
+    /// Of this device's database: sales that went into day totals because it had no room for each.
+    package var foldedSales: UInt64 = 0
 
     package init() {}
 
     package init(
-        firstSequence: UInt64 = 0, records: [Record] = [], items: [String] = []
+        firstSequence: UInt64 = 0, records: [Record] = [], items: [String] = [],
+        foldedSales: UInt64 = 0
     ) {
         self.firstSequence = firstSequence
         self.records = records
         self.items = items
+        self.foldedSales = foldedSales
     }
 
     package func encode(to writer: inout WireWriter) {
         writer.uint64(1, firstSequence)
         writer.repeated(2, records)
         writer.repeated(3, items)
+        writer.uint64(4, foldedSales)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -326,6 +331,7 @@ package struct Upload: WireMessage, Equatable, Sendable {
         case 3:
             try reader.append(
                 to: &items, bytesMax: Limit.identifierBytes, countMax: Limit.recordsCount)
+        case 4: foldedSales = try reader.uint64()
         default: try reader.skip()
         }
     }

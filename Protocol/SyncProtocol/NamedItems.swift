@@ -63,7 +63,8 @@ package struct NamedItems: Equatable, Sendable {
         // In the order of forecasts, so that these need no indexes where every item sold.
         new.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         names += new
-        var columns = Upload(firstSequence: upload.firstSequence, items: new)
+        var columns = Upload(
+            firstSequence: upload.firstSequence, items: new, foldedSales: upload.foldedSales)
         for record in upload.records {
             switch record {
             case .sale(let sale):

@@ -31,9 +31,9 @@ struct SurvivalTests {
     ]
 
     @Test(
-        "a power cut at any write: what is done again ends the same, and the hub has everything once"
-    )
-    func cutAtEveryWrite() throws {
+        "a power cut at any write: what is done again ends the same, and the hub has everything once",
+        arguments: [false, true])
+    func cutAtEveryWrite(sendsTotals: Bool) throws {
         let package = try TestPackage.model(release: 1).encode()
         var write = 1
         var cuts = 0
@@ -45,6 +45,7 @@ struct SurvivalTests {
             var wasCut = false
             do {
                 let service = try AgentService.start(folder)
+                try service.choose(sendsTotals: sendsTotals, outboxBytesMax: 1 << 20)
                 service.store.database.writesUntilCut = write
                 try Self.work(service, hub)
             } catch let error as AgentError where error == .store(.cut) {
@@ -56,6 +57,7 @@ struct SurvivalTests {
             #expect(hub.sold == Self.expected, "cut at write \(write)")
             #expect(hub.closedDays == [17_001, 17_002], "cut at write \(write)")
             #expect(service.running?.release == 1, "cut at write \(write)")
+            #expect(service.reply(to: .status)["foldedSales"] == .integer(0))
             #expect(try service.store.unsentCount() == 0, "cut at write \(write)")
             guard wasCut else { break }
             cuts += 1
@@ -342,7 +344,8 @@ struct SurvivalTests {
                 """
                 DROP TABLE stock;
                 ALTER TABLE outbox DROP COLUMN reference;
-                DELETE FROM setting WHERE name = 'foldedThrough'
+                ALTER TABLE outbox DROP COLUMN sales;
+                DELETE FROM setting WHERE name IN ('foldedThrough', 'sentThrough')
                 """)
             try service.store.database.execute("PRAGMA user_version = 1")
         }

@@ -43,6 +43,7 @@ final class TestHub {
     private var items = NamedItems()
     /// Of uploads and their answers, frame headers included.
     private(set) var uploadBytes = 0
+    private(set) var foldedSales: UInt64 = 0
 
     init() {
         _ = Crypto.setUp()
@@ -116,6 +117,7 @@ final class TestHub {
             if isOld { #expect(sent == upload.records && upload.items.isEmpty) }
             records += sent.dropFirst(records.count + 1 - first)
             let ack = Message.uploadAck(UploadAck(throughSequence: UInt64(records.count)))
+            foldedSales = upload.foldedSales
             uploadBytes += encodeFrame(message).count + encodeFrame(ack).count
             return [ack]
         case .contextRequest(let request):

@@ -110,6 +110,16 @@ struct ForecastReplayTests {
         #expect(try Self.verdict(try Self.forecast(), long) == .same(levelFollows: true))
     }
 
+    @Test("starts from the level that the totals give, where the device left it out")
+    func levelLeftOut() throws {
+        var forecast = try Self.forecast()
+        forecast.level = 0
+        #expect(try Self.verdict(forecast) == .same(levelFollows: true))
+        var other = try Self.forecast(level: 12)
+        other.level = 0
+        #expect(try Self.verdict(other) == .impossible(.inputsChanged))
+    }
+
     @Test("is different when the integer or the units are others by the least that can be")
     func different() throws {
         let honest = try Self.forecast()

@@ -79,6 +79,30 @@ struct UploadContractTests {
     }
 
     @Test(
+        "Sales that a device had to put into totals are told to the operator, once for each growth",
+        arguments: StoreUnderTest.allCases)
+    func foldedSales(implementation: StoreUnderTest) async throws {
+        try await implementation.run { store in
+            let id = try await Sample.join(store, device: "d")
+            for (sequence, folded) in [(1, 0), (2, 700), (3, 700), (3, 900), (4, 950), (5, 0)] {
+                let batch = UploadBatch(
+                    device: id, firstSequence: UInt64(sequence),
+                    records: [try Sample.sale(0, "a", 2)], foldedSales: UInt64(folded))
+                let outcome = try await store.storeUpload(batch, at: Sample.now)
+                guard case .stored = outcome else {
+                    Issue.record("\(outcome)")
+                    return
+                }
+            }
+            let events = try await store.events(of: id, countMax: 10).filter {
+                $0.kind == "folded"
+            }
+            // The repetition of record 3 stored nothing, so it said nothing.
+            #expect(events.map { $0.text.prefix(9) } == ["250 sales", "700 sales"])
+        }
+    }
+
+    @Test(
         "A forecast comes back to the last bit, with what it was made from",
         arguments: StoreUnderTest.allCases)
     func uploadedForecasts(implementation: StoreUnderTest) async throws {

@@ -109,7 +109,7 @@ def golden():
     ])
     yield "upload-500", m.Upload(first_sequence=300, records=[sale] * 500)
     yield "upload-columns", m.Upload(
-        first_sequence=2**35, items=["1", "2", "~" * 32], records=[
+        first_sequence=2**35, items=["1", "2", "~" * 32], folded_sales=300, records=[
             m.Record(sales=m.SalesOfDay(day=20_778, sold=[0, 5, 300, 2_999_999])),
             m.Record(forecasts=m.ForecastsOfDay(
                 day=20_778, release=7, inputs_complete=True, item_indexes=[2, 0],

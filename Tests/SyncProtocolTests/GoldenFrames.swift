@@ -152,7 +152,8 @@ enum GoldenFrames {
                     .forecasts(
                         ForecastsOfDay(forecastUnits: [1], networkOutput: [0], actualUnits: [0])),
                     .close(CloseRecord(day: 20_778)),
-                ], items: ["1", "2", String(repeating: "~", count: 32)])),
+                ], items: ["1", "2", String(repeating: "~", count: 32)],
+                foldedSales: 300)),
         "upload-ack": .uploadAck(UploadAck(throughSequence: 4_294_967_296)),
         "upload-ack-none": .uploadAck(UploadAck()),
         "context-request": .contextRequest(ContextRequest(knownRevision: 128)),

@@ -54,7 +54,7 @@ struct RandomMessages {
             return .upload(
                 Upload(
                     firstSequence: u64(), records: list(40) { $0.record() },
-                    items: list(9) { $0.text() }))
+                    items: list(9) { $0.text() }, foldedSales: u64()))
         case .uploadAck: return .uploadAck(UploadAck(throughSequence: u64()))
         case .contextRequest: return .contextRequest(ContextRequest(knownRevision: u64()))
         case .context:
