@@ -202,6 +202,9 @@ package final class AgentStore {
         Float(bitPattern: UInt32(truncatingIfNeeded: try integer(.ownShareBits) ?? 0))
     }
 
+    /// So many references are kept, in whole days: about 10 MB of them.
+    static let referencesMax: Int64 = 200_000
+
     /// Drops days before `day`: nothing computes from them any more.
     package func prune(before day: BusinessDay) throws(StoreError) {
         let limit = [Value.integer(Int64(day.daysSince1970))]
@@ -211,8 +214,13 @@ package final class AgentStore {
             try database.run("DELETE FROM storeDay WHERE day < ?", limit)
             try database.run("DELETE FROM storeItemDay WHERE day < ?", limit)
             try database.run("DELETE FROM forecast WHERE day < ?", limit)
-            // A till may repeat a sale long after: references stay a year longer.
+            // A till may repeat a sale long after: references stay a year longer, as far as there is room.
             try database.run("DELETE FROM saleReference WHERE day < ? - 366", limit)
+            try database.run(
+                """
+                DELETE FROM saleReference WHERE day <= (
+                    SELECT day FROM saleReference ORDER BY day DESC, reference DESC LIMIT 1 OFFSET ?)
+                """, [.integer(Self.referencesMax)])
         }
     }
 

@@ -121,10 +121,10 @@ package final class Runner {
                 server.read(client)
             }
         }
-        for client in server.clients {
-            serve(client)
-            server.write(client)
-        }
+        var waiting: [(client: LocalServer.Client, sale: JSONValue)] = []
+        for client in server.clients { serve(client, &waiting) }
+        record(&waiting)
+        for client in server.clients { server.write(client) }
         server.sweep(now: AgentClock.steadyMilliseconds())
         tellNews()
         if service.sawDamage { throw .store(.corrupt) }
@@ -148,55 +148,59 @@ package final class Runner {
 
     // MARK: Tills and commands
 
-    private func serve(_ client: LocalServer.Client) {
+    /// - Parameter waiting: single sales of this client and those before it, to be recorded in one transaction;
+    ///   any other line ends such a run.
+    private func serve(
+        _ client: LocalServer.Client,
+        _ waiting: inout [(client: LocalServer.Client, sale: JSONValue)]
+    ) {
         let lines = server.takeLines(of: client)
-        // Sales that wait are recorded in one transaction; anything else ends such a run of lines.
-        var waiting: [JSONValue] = []
         for (index, line) in lines.enumerated() where !line.isEmpty {
             let request: LocalRequest
             do throws(LocalRequestError) { request = try LocalRequest(line: line) } catch {
-                record(&waiting, for: client)
+                record(&waiting)
                 client.answer(AgentService.failure(.usage(error.text)))
                 continue
             }
             switch request {
             case .sales(let sales) where sales.count == 1:
-                waiting.append(sales[0])
+                waiting.append((client, sales[0]))
             case .sales, .closeDay:
-                record(&waiting, for: client)
+                record(&waiting)
                 let reply = service.reply(to: request)
                 client.answer(reply)
                 if case .closeDay = request { noteNews() } else { noteSales(of: reply) }
             case .subscribe:
-                record(&waiting, for: client)
+                record(&waiting)
                 subscribe(client)
             case .hello, .stock, .forecast, .status, .selfTest, .benchmark:
-                record(&waiting, for: client)
+                record(&waiting)
                 client.answer(withConnection(service.reply(to: request), for: request))
             case .sync:
-                record(&waiting, for: client)
+                record(&waiting)
                 client.awaitsSync = true
                 link.contactNow(now: AgentClock.steadyMilliseconds())
                 server.putBack(lines[(index + 1)...], to: client)
                 return
             }
         }
-        record(&waiting, for: client)
     }
 
-    /// Records the sales of single lines together and answers each line.
-    private func record(_ waiting: inout [JSONValue], for client: LocalServer.Client) {
+    /// Records the sales of single lines together, whoever sent them, and answers each line.
+    private func record(
+        _ waiting: inout [(client: LocalServer.Client, sale: JSONValue)]
+    ) {
         guard !waiting.isEmpty else { return }
-        let reply = service.reply(to: .sales(waiting))
+        let reply = service.reply(to: .sales(waiting.map { $0.sale }))
         if waiting.count == 1 || reply["problems"] == nil {
             // All of them went the same way.
             let each = waiting.count == 1 ? reply : perLine(reply)
-            for _ in waiting { client.answer(each) }
+            for entry in waiting { entry.client.answer(each) }
         } else if case .array(let problems)? = reply["problems"] {
-            for index in waiting.indices {
+            for (index, entry) in waiting.enumerated() {
                 let own = problems.first { $0["index"] == .integer(index) }
                 let text = own?["error"]?.utf8.map { String(decoding: $0, as: UTF8.self) }
-                client.answer(
+                entry.client.answer(
                     text.map { AgentService.failure(.failed($0)) }
                         ?? AgentService.ok(service.durability))
             }

@@ -99,7 +99,8 @@ enum Help {
         """
 
     static let sale = """
-        Records units sold. With --ref a repetition changes nothing: the same day and ref count once.
+        Records units sold. With --ref a repetition changes nothing: the same day and ref count once, for a
+        year or until 200,000 newer ones have come.
 
         USAGE
           shelfcast-agent sale ITEM UNITS [--day YYYY-MM-DD] [--ref TEXT]

@@ -75,6 +75,28 @@ struct LocalSocketTests {
         #expect(try service.store.unsentCount() == 301)
     }
 
+    @Test("commits what several tills send at once together, and answers each for itself")
+    func groupCommit() throws {
+        let tills = (0..<5).map { _ in Till(folder) }
+        try turn()
+        // The first record of a database reads what is there.
+        tills[0].send(Self.sale)
+        try turn()
+        _ = tills[0].answers()
+        let bad = #"{"do":"sale","day":"2026-11-21","item":"7","units":0}"# + "\n"
+        for (index, till) in tills.enumerated() { till.send(Self.sale + (index == 3 ? bad : "")) }
+        service.store.database.writesUntilCut = 1_000
+        try turn()
+        // Begin, five rows, commit.
+        #expect(service.store.database.writesUntilCut == 1_000 - 7)
+        for (index, till) in tills.enumerated() {
+            let answers = till.answers()
+            #expect(answers.count == (index == 3 ? 2 : 1))
+            #expect(answers[0].contains(#""ok":true"#), "\(answers)")
+        }
+        #expect(try service.store.unsentCount() == 6)
+    }
+
     @Test("takes lines cut anywhere", arguments: [1, 2, 5, 11])
     func cutLines(_ piece: Int) throws {
         let till = Till(folder)

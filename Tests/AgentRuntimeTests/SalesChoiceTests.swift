@@ -183,6 +183,33 @@ struct SalesChoiceTests {
         #expect(bytes < bytesMax * 3 / 2 + 12_500 * 40 + 5_000 * 30, "\(bytes)")
     }
 
+    @Test("are known again by their reference as long as there is room for references")
+    func referencesBounded() throws {
+        let service = try AgentService.start(folder)
+        let database = service.store.database
+        for (day, count) in [(17_001, 500), (17_002, 500), (17_003, 199_000)] {
+            try database.execute(
+                """
+                WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(count))
+                INSERT INTO saleReference SELECT \(day), CAST('r' || i AS BLOB), '1', 1 FROM n
+                """)
+        }
+        func sale(_ offset: Int, _ reference: String) throws -> SaleOutcome {
+            try service.record([
+                Sale(
+                    day: TestPackage.day(offset), item: try ItemID("1"), units: 1,
+                    reference: [UInt8](reference.utf8))
+            ])[0]
+        }
+        try service.store.prune(before: TestPackage.day(1))
+        #expect(try sale(1, "r500") == .repeated)
+        #expect(try sale(3, "new") == .recorded)
+        _ = try service.close(TestPackage.day(3), isClosedAllDay: false)
+        // One more than there is room for: the oldest day goes, and no other.
+        #expect(try sale(1, "r500") == .recorded)
+        #expect(try sale(2, "r1") == .repeated && sale(3, "r1") == .repeated)
+    }
+
     func held() throws -> AgentService {
         try AgentService(
             store: try AgentStore.open(directory: folder.path, checks: false),
