@@ -126,6 +126,39 @@ struct SalesChoiceTests {
         #expect(hub.sold["17003 2"] == 7)
     }
 
+    @Test("that go as totals keep a return behind what it takes off, also of an open day")
+    func returns() throws {
+        let service = try AgentService.start(folder)
+        try service.choose(sendsTotals: true, outboxBytesMax: 16 << 20)
+        func takeBack(_ units: UInt32, on day: BusinessDay) throws {
+            let sale = Sale(day: day, item: try ItemID("1"), units: units, isReturn: true)
+            #expect(try service.record([sale]) == [.returned(uncounted: 0)])
+        }
+        let days = (1...2).map { TestPackage.day($0) }
+        try service.sell(5, of: "1", on: days[0])
+        try service.sell(6, of: "1", on: days[1])
+        try takeBack(2, on: days[1])
+        try takeBack(1, on: days[0])
+        try service.sell(3, of: "1", on: days[0])
+        for day in days {
+            _ = try service.close(day, isClosedAllDay: false)
+            try hub.visit(service)
+        }
+        // In the order of their numbers; a hub takes off no more than it has by then.
+        var sold: [Int32: UInt32] = [:]
+        for record in hub.records {
+            switch record {
+            case .sale(let sale): sold[sale.day, default: 0] += sale.units
+            case .returned(let sale):
+                #expect(sold[sale.day, default: 0] >= sale.units)
+                sold[sale.day, default: 0] -= sale.units
+            default: break
+            }
+        }
+        #expect(sold == [17_001: 7, 17_002: 4])
+        #expect(try service.store.unsentCount() == 0)
+    }
+
     @Test("beside a hub that is gone for 60 days: bounded, and no unit of them lost")
     func hubGone() throws {
         // A fortieth of 5,000 sales a day and of 16 MiB.
