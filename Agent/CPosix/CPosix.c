@@ -326,7 +326,7 @@ int32_t shelfcast_listen_unix(const char *path) {
     if (descriptor < 0) return -errno;
     unlink(path);
     if (bind(descriptor, (struct sockaddr *)&address, sizeof address) == 0
-        && chmod(path, 0600) == 0 && listen(descriptor, 16) == 0)
+        && chmod(path, 0660) == 0 && listen(descriptor, 16) == 0)
         return descriptor;
     result = -errno;
     close(descriptor);

@@ -2,6 +2,7 @@ import AgentCore
 import AgentRuntime
 import CPosix
 import Forecasting
+import Foundation
 import ModelPackage
 import Testing
 
@@ -95,6 +96,12 @@ struct LocalSocketTests {
             #expect(answers[0].contains(#""ok":true"#), "\(answers)")
         }
         #expect(try service.store.unsentCount() == 6)
+    }
+
+    @Test("is its user's and its group's")
+    func mode() throws {
+        let attributes = try FileManager.default.attributesOfItem(atPath: folder.file("agent.sock"))
+        #expect(attributes[.posixPermissions] as? Int == 0o660)
     }
 
     @Test("takes lines cut anywhere", arguments: [1, 2, 5, 11])

@@ -136,7 +136,7 @@ struct DebianPackageTests {
         try device.shell("dpkg -i \(older)")
         #expect(
             try device.shell("stat -c '%U %G %a' /var/lib/shelfcast").output
-                == "shelfcast shelfcast 700\n")
+                == "shelfcast shelfcast 750\n")
         try device.shell(
             "test -L /etc/systemd/system/multi-user.target.wants/shelfcast-agent.service")
         for file in [
@@ -152,6 +152,9 @@ struct DebianPackageTests {
         try device.shell("test -s /var/lib/shelfcast/agent.sqlite")
         let owners = try device.shell("find /var/lib/shelfcast -printf '%u\\n' | sort -u").output
         #expect(owners == "shelfcast\n")
+        // The folder is open to the group, what lies in it is not.
+        let modes = try device.shell("find /var/lib/shelfcast -type f -printf '%m\\n' | sort -u")
+        #expect(modes.output == "600\n")
         try device.shell("echo 'contact = \"visit\"' >>/etc/shelfcast/agent.toml")
         let kept = "sha256sum /var/lib/shelfcast/agent.sqlite /etc/shelfcast/agent.toml"
         let before = try device.shell(kept).output

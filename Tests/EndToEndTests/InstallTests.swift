@@ -272,7 +272,7 @@ struct InstallTests {
                 && asked.contains("enable --quiet shelfcast-agent.service\n")
                 && asked.contains("restart shelfcast-agent.service\n"), "\(asked)")
         let owner = try device.shell("stat -c '%U %a' /var/lib/shelfcast").output
-        #expect(owner == "shelfcast 700\n")
+        #expect(owner == "shelfcast 750\n")
         #expect(device.exists("/usr/lib/systemd/system/shelfcast-agent.service"))
         #expect(try shop.hub.json("device", "list").list.count == 1)
 

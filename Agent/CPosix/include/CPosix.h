@@ -83,7 +83,7 @@ int32_t shelfcast_connect_tcp(const char *host, uint16_t port, int32_t *lookup_f
 int32_t shelfcast_connect_result(int32_t descriptor);
 /// Connects to a Unix socket, waiting (it is local); the descriptor blocks.
 int32_t shelfcast_connect_unix(const char *path);
-/// Listens on a Unix socket with mode 0600, replacing a stale one.
+/// Listens on a Unix socket with mode 0660, replacing a stale one. Its folder says who may reach it.
 int32_t shelfcast_listen_unix(const char *path);
 int32_t shelfcast_accept(int32_t descriptor);
 

@@ -113,7 +113,7 @@ install_plain() {
     fi
     mkdir -p /var/lib/shelfcast
     chown "shelfcast:$(id -gn shelfcast)" /var/lib/shelfcast
-    chmod 700 /var/lib/shelfcast
+    chmod 750 /var/lib/shelfcast
     if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 }
 
