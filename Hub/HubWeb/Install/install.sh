@@ -108,7 +108,8 @@ install_plain() {
         if has useradd; then
             useradd --system --user-group --home-dir /var/lib/shelfcast --no-create-home --shell /usr/sbin/nologin shelfcast
         else
-            adduser -S -D -H -h /var/lib/shelfcast shelfcast
+            # A group of its own: who is in it may reach the agent's socket.
+            addgroup -S shelfcast && adduser -S -D -H -h /var/lib/shelfcast -G shelfcast shelfcast
         fi || fail "cannot make the user shelfcast, which the agent runs as"
     fi
     mkdir -p /var/lib/shelfcast
