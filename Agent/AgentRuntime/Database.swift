@@ -68,12 +68,16 @@ package final class Database {
     package var writesUntilCut: Int?
 
     /// Opens or creates the file.
-    package init(path: String, readOnly: Bool = false) throws(StoreError) {
+    /// - Parameter isImmutable: nobody writes it meanwhile: it is read without locks, and nothing is left beside it.
+    package init(
+        path: String, readOnly: Bool = false, isImmutable: Bool = false
+    ) throws(StoreError) {
         var opened: OpaquePointer?
+        let name = isImmutable ? "file:" + Self.escaped(path) + "?immutable=1" : path
         let flags =
             (readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
-            | SQLITE_OPEN_NOMUTEX
-        let result = sqlite3_open_v2(path, &opened, flags, nil)
+            | SQLITE_OPEN_NOMUTEX | (isImmutable ? SQLITE_OPEN_URI : 0)
+        let result = sqlite3_open_v2(name, &opened, flags, nil)
         guard result == SQLITE_OK, let opened else {
             let error = Self.error(result, on: opened)
             sqlite3_close_v2(opened)
@@ -82,6 +86,20 @@ package final class Database {
         handle = opened
         sqlite3_extended_result_codes(handle, 1)
         sqlite3_busy_timeout(handle, 2000)
+    }
+
+    /// A path as a URI has it: what URIs give a meaning is written in hexadecimal.
+    private static func escaped(_ path: String) -> String {
+        var text: [UInt8] = []
+        for byte in path.utf8 {
+            switch byte {
+            case UInt8(ascii: "%"), UInt8(ascii: "?"), UInt8(ascii: "#"):
+                text.append(UInt8(ascii: "%"))
+                text += Hex.text([byte])
+            default: text.append(byte)
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     deinit {

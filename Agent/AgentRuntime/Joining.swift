@@ -71,7 +71,7 @@ package enum Joining {
         } catch { throw HubLink.agentError(error) }
     }
 
-    private static func refusal(_ message: Message) -> ConnectionError {
+    static func refusal(_ message: Message) -> ConnectionError {
         if case .refusal(let refusal) = message {
             return ConnectionError(.refused, "the hub refused: " + refusal.message)
         }
@@ -79,7 +79,7 @@ package enum Joining {
             .refused, "the hub sent a message of kind \(message.kind.rawValue) out of order")
     }
 
-    private static func open(_ connection: SecureConnection) throws(ConnectionError) {
+    static func open(_ connection: SecureConnection) throws(ConnectionError) {
         let deadline = AgentClock.steadyMilliseconds() + HubLink.openMilliseconds
         while true {
             switch try connection.advance() {
@@ -90,7 +90,7 @@ package enum Joining {
         }
     }
 
-    private static func answer(
+    static func answer(
         on connection: SecureConnection, _ decoder: inout FrameDecoder
     ) throws(ConnectionError) -> Message {
         let deadline = AgentClock.steadyMilliseconds() + HubLink.answerMilliseconds

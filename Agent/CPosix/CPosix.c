@@ -135,6 +135,10 @@ int32_t shelfcast_open(const char *path) {
     return descriptor >= 0 ? descriptor : -errno;
 }
 
+int32_t shelfcast_writable(const char *path) {
+    return access(path, W_OK | X_OK) == 0 ? 0 : -errno;
+}
+
 int64_t shelfcast_file_bytes(const char *path) {
     struct stat status;
     return stat(path, &status) == 0 ? (int64_t)status.st_size : -errno;

@@ -39,6 +39,7 @@ struct Commands {
         case "subscribe": return try subscribe(rest)
         case "selftest": return try selfTest(rest)
         case "benchmark": return try benchmark(rest)
+        case "doctor": return try doctor(rest)
         default: throw unknown(command)
         }
     }
@@ -61,6 +62,7 @@ struct Commands {
         case "subscribe": Help.subscribe
         case "selftest": Help.selfTest
         case "benchmark": Help.benchmark
+        case "doctor": Help.doctor
         default: nil
         }
     }

@@ -19,6 +19,7 @@ enum Help {
           status         show what runs, why, and what waits
           selftest       prove that this CPU computes what every other does
           benchmark      time forecasts on this device
+          doctor         say what is wrong with this device, and what to do
 
         OPTIONS OF EVERY COMMAND
           --state DIR    where the device keeps everything
@@ -229,6 +230,20 @@ enum Help {
 
         EXAMPLE
           shelfcast-agent selftest --kernels all
+
+        """
+
+    static let doctor = """
+        Looks at this device and says, line by line, what is well, what is not, and what to do: the agent,
+        the disk, the configuration, the database, the clock, the certificate, the hub (its name, the
+        connection, TLS), the active package (digest, memory, golden vectors). Changes nothing, and may run
+        beside a running agent. Exit code 1 when anything is wrong.
+
+        USAGE
+          shelfcast-agent doctor [--json]
+
+        EXAMPLE
+          shelfcast-agent doctor --state /var/lib/shelfcast
 
         """
 

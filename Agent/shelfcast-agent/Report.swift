@@ -170,7 +170,7 @@ enum Report {
 
     /// The parts one after the other: far less code than interpolation, in the Embedded build.
     @inline(never)
-    private static func row(_ name: String, _ parts: String...) {
+    static func row(_ name: String, _ parts: String...) {
         var text = padded(name, 13) + " "
         for part in parts { text += part }
         Output.line(text)

@@ -114,6 +114,22 @@ final class StockHub: Sendable {
         try heard().last { $0.sales != nil }?.sales ?? [:]
     }
 
+    /// Ends the hub; devices find nobody.
+    func stop() {
+        server.kill()
+        server.wait()
+    }
+
+    /// Every file of the device's state directory.
+    func deviceFiles() throws -> [String: Data] {
+        let device = folder.appendingPathComponent("device")
+        var files: [String: Data] = [:]
+        for name in try FileManager.default.contentsOfDirectory(atPath: device.path) {
+            files[name] = try Data(contentsOf: device.appendingPathComponent(name))
+        }
+        return files
+    }
+
     /// Runs one command of the real program to its end.
     func agent(_ arguments: String...) async throws -> Outcome {
         let process = try ChildProcess(

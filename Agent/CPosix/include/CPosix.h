@@ -57,6 +57,8 @@ int64_t shelfcast_file_bytes(const char *path);
 /// beside it with `mode`, synced, renamed, and the folder synced.
 int32_t shelfcast_replace_file(
     const char *path, const uint8_t *_Nullable bytes, size_t count, uint32_t mode);
+/// 0 when this process may write in the folder.
+int32_t shelfcast_writable(const char *path);
 int32_t shelfcast_make_directory(const char *path, uint32_t mode);
 int32_t shelfcast_rename(const char *from, const char *to);
 int32_t shelfcast_remove(const char *path);
