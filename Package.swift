@@ -164,7 +164,7 @@ if !embedded {
                 "Forecasting",
                 "CTLS", "CPosix", "TestSupport",
             ]),
-        tests("HubCoreTests", ["HubCore", "Forecasting", "ModelPackage"]),
+        tests("HubCoreTests", ["HubCore", "Forecasting", "ModelPackage", "TestSupport"]),
         tests("TrainingTests", ["Training", "Forecasting", "Kernels"]),
         tests(
             "CompressionTests",

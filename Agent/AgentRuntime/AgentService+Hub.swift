@@ -37,8 +37,10 @@ extension AgentService {
         switch next {
         case .register:
             lookAtMachine()
-            let register = registration()
+            var register = registration()
             registered = register
+            let number = try stored { () throws(StoreError) in try store.integer(.contactNumber) }
+            register.contactNumber = UInt64(bitPattern: number ?? 0)
             return .register(register)
         case .upload:
             let (upload, isBrief) = try stored { () throws(StoreError) in

@@ -168,6 +168,7 @@ extension AgentService {
             .init("memoryBudgetSetByOperator", .bool(configuration.budgetBytes != nil)),
             .init("labels", .array(configuration.labels.map { .string($0) })),
             .init("clockIsBehind", .bool(clock.isBehind)),
+            .init("clockIsAhead", .bool(clock.isAhead)),
         ]
         members.append(.init("running", running == nil ? .null : runningStatus()))
         let (phase, candidate): (String, Candidate?) =

@@ -44,8 +44,15 @@ extension AgentService {
     /// What the hub says this device should run.
     package func consider(_ desired: DesiredState) throws(AgentError) {
         try stored { () throws(StoreError) in
-            try store.set(.desire, .integer(Int64(desired.desire.rawValue)))
-            try store.set(.desireReason, desired.reason)
+            try store.transaction { () throws(StoreError) in
+                // SPEC 7.4: before anything else of it.
+                if desired.contactNumber > 0 {
+                    try store.set(
+                        .contactNumber, .integer(Int64(bitPattern: desired.contactNumber)))
+                }
+                try store.set(.desire, .integer(Int64(desired.desire.rawValue)))
+                try store.set(.desireReason, desired.reason)
+            }
         }
         guard desired.desire == .run else {
             // Nothing is wanted, or nothing fits: what runs goes on, what was under way is dropped.

@@ -66,6 +66,8 @@ package final class AgentService {
     /// What was timed since the start: the reference networks, and the same with a package.
     private var references: Measurement?
     private var measurement: Measurement?
+    /// The hub has told us that another device has our identity.
+    package internal(set) var isCopy = false
     /// What was last registered, for telling that something changed.
     var registered: Register?
 
@@ -145,18 +147,23 @@ package final class AgentService {
         return (BusinessDay(daysSince1970: days), Int(minutes))
     }
 
-    /// A day may be so far ahead of the clock: time zones, and clocks that are a little late.
+    /// A day may be so far ahead of a clock that nobody has confirmed: time zones, and clocks that are late.
     package static let daysAheadMax = 7
+    /// And so far once the hub has told the time: a till's midnight is a little before ours.
+    static let daysAheadOfHubMax = 1
 
     /// What is wrong with a day that somebody names: it lies in the future. One such day, closed by a slip
-    /// of the finger, would move the forecasts of the whole store there. Nil when it does not, and when the
-    /// time is not known.
+    /// of the finger, would move the forecasts of the whole store there. Nil when it does not. Where the time is
+    /// not known the latest that it may be counts.
     package func problem(with day: BusinessDay) -> String? {
-        guard let now = clock.nowMilliseconds else { return nil }
-        let today = BusinessDay(daysSince1970: Int32(clamping: now / 86_400_000))
-        guard day - today > Self.daysAheadMax else { return nil }
+        let now = clock.nowMilliseconds ?? clock.latestMilliseconds
+        let utc = BusinessDay(daysSince1970: Int32(clamping: now / 86_400_000))
+        let today = (try? self.today().day) ?? utc  // without a time zone, UTC must do
+        let ahead = clock.hasHeardHub ? Self.daysAheadOfHubMax : Self.daysAheadMax
+        guard day - today > ahead else { return nil }
         return
             "day \(day.iso8601) is in the future: by this device's clock it is \(today.iso8601)"
+            + (clock.nowMilliseconds == nil ? " at the latest" : "")
     }
 
     package func record(_ sales: [Sale]) throws(AgentError) -> [SaleOutcome] {
@@ -353,7 +360,12 @@ package final class AgentService {
             // Until the new one is whole the device counts as not joined: joining is then repeated.
             _ = shelfcast_remove(store.directory + "/" + Identity.identityFile)
         }
-        try stored { () throws(StoreError) in try belong(to: identity) }
+        try stored { () throws(StoreError) in
+            try belong(to: identity)
+            // Joining has told the time.
+            try store.set(.timeLowerBound, .integer(clock.lowerBoundSeconds))
+        }
+        isCopy = false
         if let problem = configuration.save(in: store.directory) { throw .failed(problem) }
         if let problem = identity.save(in: store.directory) { throw .failed(problem) }
         self.identity = identity

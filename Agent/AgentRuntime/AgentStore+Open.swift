@@ -107,6 +107,9 @@ extension AgentStore {
                     let damaged = AgentStore(directory: directory, database: old)
                     generation = try damaged.integer(.generation) ?? 1
                     confirmed = try damaged.integer(.confirmedGeneration) ?? 0
+                    if let bound = try damaged.integer(.timeLowerBound) {
+                        try set(.timeLowerBound, .integer(bound))
+                    }
                     if let next = try damaged.integer(.nextSequence) {
                         try set(.nextSequence, .integer(next))
                     }

@@ -226,7 +226,7 @@ extension AgentStore {
             for name in [
                 Setting.contextRevision, .ownShareBits, .confirmedGeneration, .acceptedRelease,
                 .acceptedDigest, .acceptedFamily, .acceptedVariant, .desire, .desireReason,
-                .lastContact, .lastError,
+                .lastContact, .lastError, .contactNumber,
             ] {
                 try clear(name)
             }

@@ -256,6 +256,12 @@ package struct Doctor {
                 "set it, or let NTP do so; until then name days explicitly (--day)")
             return
         }
+        if clock.isAhead {
+            add(
+                "clock", .wrong, "it stands at what cannot have come",
+                "set it, or let NTP do so; until then name days explicitly (--day)")
+            return
+        }
         if let zone = identity?.timeZone {
             var (days, minutes): (Int32, Int32) = (0, 0)
             guard shelfcast_local_time(zone, 0, &days, &minutes) == 0 else {
@@ -302,7 +308,8 @@ package struct Doctor {
                 host: identity.hubHost, port: identity.hubPort,
                 trust: Trust(
                     anchor: .ca(identity.ca), certificate: identity.certificate,
-                    key: identity.key, clockIsBehind: clock.isBehind))
+                    key: identity.key, clockIsBehind: clock.isBehind,
+                    clockIsAhead: clock.isAhead))
             try Joining.open(connection)
             connection.send(
                 encodeFrame(
@@ -326,7 +333,7 @@ package struct Doctor {
     }
 
     private mutating func compare(hubMilliseconds: Int64) {
-        guard !clock.isBehind, let now = clock.nowMilliseconds else { return }
+        guard !clock.isWrong, let now = clock.nowMilliseconds else { return }
         let off = (now - hubMilliseconds) / 1000
         guard off.magnitude > Self.clockSecondsOff else { return }
         add(

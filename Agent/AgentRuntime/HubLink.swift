@@ -139,6 +139,12 @@ package final class HubLink {
         }
     }
 
+    /// The device has another identity: whatever was to be waited for is over.
+    func startAnew(now: Int64) {
+        backoff.succeeded()
+        state = .away(until: now)
+    }
+
     package func takeOutcome() -> Outcome? {
         defer { outcome = nil }
         return outcome
@@ -167,7 +173,8 @@ package final class HubLink {
                 host: identity.hubHost, port: identity.hubPort,
                 trust: Trust(
                     anchor: .ca(identity.ca), certificate: identity.certificate,
-                    key: identity.key, clockIsBehind: service.clock.isBehind))
+                    key: identity.key, clockIsBehind: service.clock.isBehind,
+                    clockIsAhead: service.clock.isAhead))
             state = .opening(connection, since: now, wait: .waitToWrite)
         } catch { throw Self.agentError(error) }
     }
@@ -340,6 +347,7 @@ package final class HubLink {
     private func failure(_ failure: Visit.Failure, now: Int64) -> AgentError {
         switch failure {
         case .refused(let refusal):
+            if refusal.code == .copy { service.isCopy = true }
             askedWait =
                 refusal.retry ? Int64(refusal.retryAfterSeconds) * 1000 : Self.refusedMilliseconds
             return .refused(failure.text)

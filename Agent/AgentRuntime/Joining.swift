@@ -4,6 +4,9 @@ import SyncProtocol
 
 /// The one conversation of a device that has no certificate yet (SPEC 6).
 package enum Joining {
+    /// Opening, and two answers.
+    static let millisecondsMax = Int32(HubLink.openMilliseconds + 2 * HubLink.answerMilliseconds)
+
     /// Joins the hub that `token` names. The device's key is made here and kept before the hub hears of it:
     /// a join that was cut off and repeated gives the same device.
     /// - Parameters:
@@ -49,7 +52,9 @@ package enum Joining {
         do throws(ConnectionError) {
             let connection = try SecureConnection(
                 host: token.host, port: UInt16(token.port),
-                trust: Trust(anchor: .pinned(token.caSha256), clockIsBehind: clock.isBehind))
+                trust: Trust(
+                    anchor: .pinned(token.caSha256), clockIsBehind: clock.isBehind,
+                    clockIsAhead: clock.isAhead))
             try open(connection)
             guard let ca = connection.joinedCA else {
                 throw ConnectionError(.refused, "the hub sent no CA certificate")
@@ -62,7 +67,8 @@ package enum Joining {
                             agentVersion: Machine.agentVersion))))
             var decoder = FrameDecoder(from: .hub)
             let first = try answer(on: connection, &decoder)
-            guard case .welcome = first else { throw refusal(first) }
+            guard case .welcome(let welcome) = first else { throw refusal(first) }
+            clock.noteHub(milliseconds: welcome.hubTimeMs)
             connection.send(
                 encodeFrame(.joinRequest(JoinRequest(secret: token.secret, csrDer: request))))
             let second = try answer(on: connection, &decoder)

@@ -44,12 +44,19 @@ package final class Runner {
     private var closeCheckedAt: Int64 = 0
     private var lastLogged: String?
     private var supervisor: Supervisor
+    /// When a token is looked for next, while this device has not joined, or is a copy of one that has.
+    private var joinAt: Int64 = 0
+    private var joinBackoff = Backoff()
+    private let root: String
 
+    /// - Parameter root: in front of the files of the system that may hold a join token.
     package init(
-        _ service: AgentService, closingTime: ClosingTime?, log: @escaping (String) -> Void
+        _ service: AgentService, closingTime: ClosingTime?, root: String = "",
+        log: @escaping (String) -> Void
     ) throws(AgentError) {
         self.service = service
         self.closingTime = closingTime
+        self.root = root
         self.log = log
         server = try LocalServer(directory: service.store.directory)
         link = HubLink(service, now: AgentClock.steadyMilliseconds())
@@ -73,7 +80,8 @@ package final class Runner {
     /// - Returns: false when a signal asks to stop.
     package func turn(signals: Int32 = -1, waitMax: Int32 = .max) throws(AgentError) -> Bool {
         let now = AgentClock.steadyMilliseconds()
-        link.turn(now: now)
+        joinIfDue(now: now)
+        if service.identity != nil { link.turn(now: now) }
         reportOutcome()
         closeByClock(now: now)
         if now >= service.settleAt {
@@ -141,9 +149,54 @@ package final class Runner {
 
     private func wait(from now: Int64) -> Int32 {
         if server.hasWaitingLines { return 0 }
-        var at = min(link.wakeAt, server.nextClose, service.settleAt)
+        var at = min(
+            service.identity == nil ? joinAt : link.wakeAt, server.nextClose, service.settleAt)
+        if service.isCopy { at = min(at, joinAt) }
         if let closeDueAt { at = min(at, closeDueAt) }
         return Int32(clamping: max(0, at - now))
+    }
+
+    // MARK: Joining by itself
+
+    /// How often a device that has not joined looks for a token.
+    static let joinCheckMilliseconds: Int64 = 10_000
+
+    /// Joins with a token that the image, the boot loader or somebody has left for it; and joins anew, as a
+    /// device of its own, when it turned out to be a copy.
+    private func joinIfDue(now: Int64) {
+        guard service.identity == nil || service.isCopy, now >= joinAt else { return }
+        joinAt = now + Self.joinCheckMilliseconds
+        let directory = service.store.directory
+        guard
+            let source = TokenSource(
+                directory: directory, root: root, alsoUsed: service.isCopy)
+        else { return }
+        // All of it happens here, and nothing else meanwhile.
+        supervisor.pauses(now: now, milliseconds: Joining.millisecondsMax)
+        do throws(AgentError) {
+            let (identity, isApproved) = try Joining.join(
+                token: source.token, directory: directory, makesNewKey: service.identity != nil,
+                clock: service.clock)
+            try service.adopt(identity, configuration: service.configuration)
+            source.setAside()
+            joinBackoff.succeeded()
+            say(
+                "joined as " + identity.deviceID + " of store " + identity.store
+                    + (isApproved ? "" : "; the hub's operator must approve it"))
+            link.startAnew(now: now)
+        } catch {
+            joinAt =
+                now + max(Self.joinCheckMilliseconds, joinBackoff.failed(random: Crypto.random32()))
+            say("not joined: " + error.text)
+        }
+    }
+
+    /// Logs what is new.
+    private func say(_ text: String) {
+        guard text != lastLogged else { return }
+        lastLogged = text
+        supervisor.status(text)
+        log(text)
     }
 
     // MARK: Tills and commands
@@ -176,6 +229,9 @@ package final class Runner {
             case .hello, .stock, .forecast, .status, .selfTest, .benchmark:
                 record(&waiting)
                 client.answer(withConnection(service.reply(to: request), for: request))
+            case .sync where service.identity == nil:
+                record(&waiting)
+                client.answer(AgentService.failure(.notJoined))
             case .sync:
                 record(&waiting)
                 client.awaitsSync = true
@@ -324,10 +380,7 @@ package final class Runner {
 
     private func logChanges() {
         let now = link.lastFailure ?? (link.stateName == "connected" ? "connected" : nil)
-        guard let now, now != lastLogged else { return }
-        lastLogged = now
-        supervisor.status(now)
-        log(now)
+        if let now { say(now) }
     }
 }
 

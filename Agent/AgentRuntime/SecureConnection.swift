@@ -18,14 +18,18 @@ package struct Trust: Sendable {
     package var key: [UInt8]
     /// Our clock is certainly behind: a certificate "from the future" is then no fault.
     package var clockIsBehind: Bool
+    /// Our clock is certainly ahead: a certificate that seems to have expired is then no fault.
+    package var clockIsAhead: Bool
 
     package init(
-        anchor: Anchor, certificate: [UInt8] = [], key: [UInt8] = [], clockIsBehind: Bool = false
+        anchor: Anchor, certificate: [UInt8] = [], key: [UInt8] = [], clockIsBehind: Bool = false,
+        clockIsAhead: Bool = false
     ) {
         self.anchor = anchor
         self.certificate = certificate
         self.key = key
         self.clockIsBehind = clockIsBehind
+        self.clockIsAhead = clockIsAhead
     }
 }
 
@@ -204,7 +208,8 @@ package final class SecureConnection {
                                     ? nil : certificate.baseAddress,
                                 certificate_bytes: certificate.count,
                                 key_der: key.isEmpty ? nil : key.baseAddress, key_bytes: key.count,
-                                server_name: name, clock_is_behind: trust.clockIsBehind ? 1 : 0)
+                                server_name: name, clock_is_behind: trust.clockIsBehind ? 1 : 0,
+                                clock_is_ahead: trust.clockIsAhead ? 1 : 0)
                             return shelfcast_tls_open(descriptor, &plain, &error)
                         }
                     }

@@ -26,6 +26,8 @@ package enum Setting: String {
     /// Milliseconds since 1970 UTC of the last complete exchange with the hub, by its clock.
     case lastContact
     case lastError
+    /// The hub's number of our last contact: what tells us from a copy of us.
+    case contactNumber
     /// What the hub last said it wants, and why.
     case desire
     case desireReason

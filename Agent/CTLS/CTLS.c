@@ -228,6 +228,7 @@ struct shelfcast_tls {
     mbedtls_pk_context key;
     int joining;
     int clock_is_behind;
+    int clock_is_ahead;
     int handshaken;
     uint8_t pinned[SHELFCAST_SHA256_BYTES];
     char server_name[64];
@@ -259,6 +260,7 @@ static int judge(void *context, mbedtls_x509_crt *certificate, int depth, uint32
     (void)certificate;
     (void)depth;
     if (tls->clock_is_behind) *flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_FUTURE;
+    if (tls->clock_is_ahead) *flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_EXPIRED;
     return 0;
 }
 
@@ -311,6 +313,7 @@ shelfcast_tls *shelfcast_tls_open(int fd, const shelfcast_tls_trust *trust, int 
     tls->fd = fd;
     tls->joining = trust->ca_der == NULL;
     tls->clock_is_behind = trust->clock_is_behind;
+    tls->clock_is_ahead = trust->clock_is_ahead;
     if (trust->pinned_sha256 != NULL) memcpy(tls->pinned, trust->pinned_sha256, sizeof tls->pinned);
     snprintf(tls->server_name, sizeof tls->server_name, "%s", trust->server_name);
     mbedtls_ssl_init(&tls->ssl);

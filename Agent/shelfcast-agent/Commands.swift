@@ -143,17 +143,22 @@ struct Commands {
         }
         let outboxBytes = try Self.outboxBytes(arguments)
         let commitMilliseconds = try Self.commitMilliseconds(arguments)
-        let directory = try StateDirectory.take(Self.statePath(arguments))
+        let path = Self.statePath(arguments)
+        try StateDirectory.create(path)
+        let directory = try StateDirectory.take(path)
         let service = try Self.service(
             directory, checks: true, contact: contact, budget: try Self.budget(arguments),
             commitMilliseconds: commitMilliseconds)
         service.orderDefaults = orderDefaults
         try service.choose(sendsTotals: sendsTotals, outboxBytesMax: outboxBytes)
-        let identity = try service.joined()
         let runner = try Runner(service, closingTime: closingTime) { Output.warn("agent: " + $0) }
-        Output.warn(
-            "agent: \(identity.deviceID) of store \(identity.store), hub \(identity.hubHost):\(identity.hubPort)"
-        )
+        if let identity = service.identity {
+            Output.warn(
+                "agent: \(identity.deviceID) of store \(identity.store), hub \(identity.hubHost):\(identity.hubPort)"
+            )
+        } else {
+            Output.warn("agent: not joined yet; waits for a token in " + path + "/join-token")
+        }
         try runner.run()
         return 0
     }

@@ -87,6 +87,8 @@ enum Report {
             reply.shown("lastStoreDay"), ", forecast for ", reply.shown("forecastDay"))
         if reply.isTrue("clockIsBehind") {
             row("clock", "wrong: it stands before the hub's last time; name days explicitly")
+        } else if reply.isTrue("clockIsAhead") {
+            row("clock", "wrong: it stands at what cannot have come; name days explicitly")
         }
         for alert in reply.list("alerts") { row("restock", alert.shown("text")) }
         for refused in reply.list("refused") {

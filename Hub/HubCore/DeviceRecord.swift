@@ -77,6 +77,8 @@ package struct DeviceRecord: Hashable, Sendable {
     /// The last day it had closed by then: a forecast is expected for each day it closes later.
     /// nil with `activeSince` set: for all its days.
     package var forecastsExpectedAfter: BusinessDay?
+    /// What tells it from its copies.
+    package var contactLine = ContactLine()
     /// Every record up to here is stored.
     package var throughSequence: UInt64 = 0
 

@@ -77,6 +77,18 @@ package protocol HubStore: Sendable {
         running: RunningPackage?, at: Timestamp
     ) async throws -> DeviceRecord?
     func touchDevice(_ device: DeviceID, at: Timestamp) async throws
+    /// A device registers: whether it is the one, or a copy, and the number of this contact. What an
+    /// operator has to know of it goes to the device's events.
+    /// - Parameters:
+    ///   - number: what it holds of the last contact; 0: nothing.
+    ///   - hardware: what it names; empty: nothing.
+    /// - Returns: nil when there is no such device.
+    func meetDevice(
+        _ device: DeviceID, number: UInt64, hardware: [UInt8], at: Timestamp
+    ) async throws -> ContactLine.Verdict?
+    /// The copies are gone, says the operator: whoever comes next is the device.
+    /// - Returns: the device as it now is; nil when there is none.
+    func forgetCopies(of device: DeviceID, at: Timestamp) async throws -> DeviceRecord?
 
     /// Kept: the latest `DeviceEvent.keptPerDeviceMax` of each device.
     func addEvent(_ event: DeviceEvent, of device: DeviceID) async throws

@@ -107,6 +107,13 @@ extension DeviceRecord {
                 throw HubStoreError.corrupt(reason: "capabilities of device \(id.text)")
             }
         }
+        if let text = row["contactLine"] as String? {
+            do {
+                contactLine = try JSONDecoder().decode(ContactLine.self, from: Data(text.utf8))
+            } catch {
+                throw HubStoreError.corrupt(reason: "contacts of device \(id.text)")
+            }
+        }
         if let digest = row.bytesIfAny("runningDigest") {
             running = RunningPackage(
                 digest: digest, release: row.unsigned("runningRelease"),

@@ -165,6 +165,52 @@ extension SQLiteHubStore {
         }
     }
 
+    package func meetDevice(
+        _ device: DeviceID, number: UInt64, hardware: [UInt8], at: Timestamp
+    ) async throws -> ContactLine.Verdict? {
+        try await write { db in
+            guard let row = try Self.deviceRow(db, device),
+                var line = try Self.fetchDevice(db, device)?.contactLine
+            else { return nil }
+            let verdict = line.meet(stated: number, hardware: hardware)
+            switch verdict {
+            case .welcome(_, let note?):
+                try Self.addEvent(
+                    db, device: row.id, DeviceEvent(at: at, kind: "returned", text: note))
+            case .copy(isNew: true):
+                try Self.addEvent(
+                    db, device: row.id,
+                    DeviceEvent(
+                        at: at, kind: "copied",
+                        text: line.copies == .undecided
+                            ? "devices with one identity; nothing tells the original: all are turned away"
+                            : "another device with its identity was turned away"))
+            case .welcome(_, nil), .copy(isNew: false): break
+            }
+            try Self.set(db, line, ofDevice: row.id)
+            return verdict
+        }
+    }
+
+    package func forgetCopies(of device: DeviceID, at: Timestamp) async throws -> DeviceRecord? {
+        try await write { db in
+            guard let row = try Self.deviceRow(db, device) else { return nil }
+            var line = try Self.fetchDevice(db, device)?.contactLine ?? ContactLine()
+            line.forgetCopies()
+            try Self.set(db, line, ofDevice: row.id)
+            try Self.addEvent(
+                db, device: row.id,
+                DeviceEvent(at: at, kind: "approved", text: "its copies are gone"))
+            return try Self.fetchDevice(db, device)
+        }
+    }
+
+    private static func set(_ db: Database, _ line: ContactLine, ofDevice row: Int64) throws {
+        let json = String(decoding: try JSONEncoder().encode(line), as: UTF8.self)
+        try db.execute(
+            sql: "UPDATE device SET contactLine = ? WHERE id = ?", arguments: [json, row])
+    }
+
     package func touchDevice(_ device: DeviceID, at: Timestamp) async throws {
         try await write { db in
             try db.execute(

@@ -14,6 +14,7 @@ extension SQLiteHubStore {
         migrator.registerMigration("005 time limits of rollouts", migrate: addTimeLimits)
         migrator.registerMigration("006 returned units", migrate: takeReturns)
         migrator.registerMigration("007 sales folded on devices", migrate: addFoldedSales)
+        migrator.registerMigration("008 numbers of contacts", migrate: addContactLines)
         return migrator
     }
 
@@ -177,6 +178,11 @@ extension SQLiteHubStore {
                 ALTER TABLE device ADD COLUMN foldedSales INTEGER NOT NULL DEFAULT 0
                     CHECK (foldedSales >= 0);
                 """)
+    }
+
+    private static func addContactLines(_ db: Database) throws {
+        // What tells the device from its copies, as JSON; null until it registers with a number.
+        try db.execute(sql: "ALTER TABLE device ADD COLUMN contactLine TEXT")
     }
 
     private static func createPackages(_ db: Database) throws {

@@ -75,6 +75,20 @@ package struct DeviceDesk: Sendable {
     ) async throws -> DeviceSession.Answer {
         guard let before = try await store.device(device) else { return .refused(.unknown(device)) }
         let now = clock.now()
+        // Before anything it says is taken for the device's word.
+        let number: UInt64
+        switch try await store.meetDevice(
+            device, number: register.contactNumber, hardware: register.hardware, at: now)
+        {
+        case nil: return .refused(.unknown(device))
+        case .copy(let isNew)?:
+            if isNew {
+                logger.warning(
+                    "another device has the same identity", metadata: ["device": "\(device.text)"])
+            }
+            return .refused(.copy(device))
+        case .welcome(let given, _)?: number = given
+        }
         let (labels, badLabels) = DeviceCapabilities.labels(of: register)
         let capabilities = DeviceCapabilities(register)
         guard
@@ -93,7 +107,10 @@ package struct DeviceDesk: Sendable {
                     text: cut(text, bytesMax: DeviceEvent.textBytesMax)),
                 of: device)
         }
-        return try await standing(of: record)
+        let standing = try await standing(of: record)
+        guard case .standing(var desired, let revision) = standing else { return standing }
+        desired.contactNumber = number
+        return .standing(desired, contextRevision: revision)
     }
 
     private func look(at device: DeviceID) async throws -> DeviceSession.Answer {
@@ -184,6 +201,13 @@ extension Refusal {
         Refusal(
             .revoked,
             "device \(device.text) was revoked: if that was a mistake, join again with a new token")
+    }
+
+    static func copy(_ device: DeviceID) -> Refusal {
+        Refusal(
+            .copy,
+            "another device has the identity of \(device.text), as after cloning a disk: let this one join as"
+                + " its own (shelfcast-agent join TOKEN --again)")
     }
 
     static func pending(_ device: DeviceID) -> Refusal {

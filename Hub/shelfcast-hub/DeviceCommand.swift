@@ -35,6 +35,8 @@ struct DeviceJSON: Encodable {
     var capabilities: DeviceCapabilities?
     var running: Running?
     var storedRecords: UInt64
+    /// "turnedAway": a copy of it came and is turned away; "undecided": copies that nothing tells apart, all turned away.
+    var copies: String?
 
     init(_ device: DeviceRecord, package: PackageRecord?) {
         id = device.id.text
@@ -51,6 +53,7 @@ struct DeviceJSON: Encodable {
                 family: package?.family, variant: package?.variant)
         }
         storedRecords = device.throughSequence
+        copies = device.contactLine.copies == .none ? nil : device.contactLine.copies.rawValue
     }
 }
 
@@ -102,7 +105,7 @@ struct DeviceListCommand: HubCommand {
         ])
         for device in devices {
             table.add([
-                device.id.text, device.store.text, device.status.rawValue,
+                device.id.text, device.store.text, Self.status(of: device),
                 device.capabilities.map { "\($0.modelMemoryBudgetBytes)" } ?? "",
                 packages.name(on: device), Self.time(of: device),
                 device.capabilities.map(Self.power) ?? "",
@@ -112,6 +115,15 @@ struct DeviceListCommand: HubCommand {
             ])
         }
         Console.print(table.text)
+    }
+
+    /// With what an operator must know of copies.
+    static func status(of device: DeviceRecord) -> String {
+        switch device.contactLine.copies {
+        case .none: device.status.rawValue
+        case .turnedAway: device.status.rawValue + ", a copy turned away"
+        case .undecided: device.status.rawValue + ", COPIED: all turned away"
+        }
     }
 
     /// `battery 80%`.
@@ -221,7 +233,7 @@ struct DeviceShowCommand: HubCommand {
         let now = Timestamp(Date())
         var lines: [(String, String)] = [
             ("device", record.id.text), ("store", record.store.text),
-            ("status", record.status.rawValue),
+            ("status", DeviceListCommand.status(of: record)),
             ("labels", FleetText.labels(record.effectiveLabels)),
             ("joined", "\(FleetText.moment(record.joinedAt)), with token \(record.token)"),
             ("last contact", FleetText.age(record.lastSeenAt, now: now)),
@@ -311,6 +323,9 @@ struct DeviceApproveCommand: HubCommand {
         commandName: "approve",
         abstract: "Let devices take part that joined with a --needs-approval token.",
         discussion: """
+            Also says of a device whose copies were turned away that these are gone: whoever comes next with \
+            its identity is the device.
+
             Example:
               shelfcast-hub device approve 3f9a 77c0
             """)
@@ -324,6 +339,11 @@ struct DeviceApproveCommand: HubCommand {
         for text in devices {
             let device = try await FleetText.device(text, in: hub)
             switch device.status {
+            case .approved where device.contactLine.copies != .none:
+                _ = try await hub.forgetCopies(of: device.id, at: Timestamp(Date()))
+                Console.print(
+                    "\(device.id.text) of store \(device.store.text): whoever comes next with its"
+                        + " identity is the device")
             case .approved:
                 Console.print("\(device.id.text) is approved already")
             case .revoked:

@@ -10,6 +10,7 @@ package enum Limit {
     package static let hostBytes = 253
     package static let digestBytes = 32
     package static let secretBytes = 16
+    package static let hardwareBytes = 32
     package static let keyBytes = 65
     package static let signatureBytes = 64
     package static let statementBytes = 1_024

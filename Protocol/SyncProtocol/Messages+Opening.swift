@@ -99,6 +99,8 @@ package enum RefusalCode: WireEnum {
     case `internal`
     /// A record in an upload breaks SPEC.md 4.
     case recordInvalid
+    /// Another device has the same identity, and this one is not, or may not be, the original.
+    case copy
     /// A value of a later version.
     case unrecognized(Int32)
 
@@ -122,6 +124,7 @@ package enum RefusalCode: WireEnum {
             case 14: .busy
             case 15: .internal
             case 16: .recordInvalid
+            case 17: .copy
             default: .unrecognized(rawValue)
             }
     }
@@ -145,6 +148,7 @@ package enum RefusalCode: WireEnum {
         case .busy: 14
         case .internal: 15
         case .recordInvalid: 16
+        case .copy: 17
         case .unrecognized(let value): value
         }
     }

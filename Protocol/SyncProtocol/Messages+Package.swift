@@ -84,6 +84,10 @@ package struct Register: WireMessage, Equatable, Sendable {
     package var batteryPercent: UInt32 = 0
     /// Of the hottest thermal zone; 0: not known.
     package var temperatureKelvin: UInt32 = 0
+    /// The one of the last DesiredState that brought one; 0: none.
+    package var contactNumber: UInt64 = 0
+    /// 8 bytes that tell this hardware from another; empty: it has nothing to tell it by.
+    package var hardware: [UInt8] = []
 
     package init() {}
 
@@ -94,7 +98,8 @@ package struct Register: WireMessage, Equatable, Sendable {
         flashFreeBytes: UInt64 = 0, runtimeFeatures: [String] = [], int8Microseconds: UInt32 = 0,
         powerSource: PowerSource = .unknown, contact: Contact = .unspecified,
         agentVersion: String = "", running: RunningPackage? = nil, labels: [String] = [],
-        measured: Measurement? = nil, batteryPercent: UInt32 = 0, temperatureKelvin: UInt32 = 0
+        measured: Measurement? = nil, batteryPercent: UInt32 = 0, temperatureKelvin: UInt32 = 0,
+        contactNumber: UInt64 = 0, hardware: [UInt8] = []
     ) {
         self.architecture = architecture
         self.cpuFeatures = cpuFeatures
@@ -114,6 +119,8 @@ package struct Register: WireMessage, Equatable, Sendable {
         self.measured = measured
         self.batteryPercent = batteryPercent
         self.temperatureKelvin = temperatureKelvin
+        self.contactNumber = contactNumber
+        self.hardware = hardware
     }
 
     package func encode(to writer: inout WireWriter) {
@@ -135,6 +142,8 @@ package struct Register: WireMessage, Equatable, Sendable {
         writer.message(16, measured)
         writer.uint32(17, batteryPercent)
         writer.uint32(18, temperatureKelvin)
+        writer.uint64(19, contactNumber)
+        writer.bytes(20, hardware)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -162,6 +171,8 @@ package struct Register: WireMessage, Equatable, Sendable {
         case 16: try reader.merge(into: &measured)
         case 17: batteryPercent = try reader.uint32()
         case 18: temperatureKelvin = try reader.uint32()
+        case 19: contactNumber = try reader.uint64()
+        case 20: hardware = try reader.bytes(bytesMax: Limit.hardwareBytes)
         default: try reader.skip()
         }
     }
@@ -321,12 +332,15 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
     package var rollout: UInt64 = 0
     /// The highest record sequence of this device that the hub has; 0: none.
     package var storedThroughSequence: UInt64 = 0
+    /// Never given before; 0 where it answers no Register.
+    package var contactNumber: UInt64 = 0
 
     package init() {}
 
     package init(
         desire: Desire = .unspecified, statement: [UInt8] = [], signature: [UInt8] = [],
-        reason: String = "", rollout: UInt64 = 0, storedThroughSequence: UInt64 = 0
+        reason: String = "", rollout: UInt64 = 0, storedThroughSequence: UInt64 = 0,
+        contactNumber: UInt64 = 0
     ) {
         self.desire = desire
         self.statement = statement
@@ -334,6 +348,7 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
         self.reason = reason
         self.rollout = rollout
         self.storedThroughSequence = storedThroughSequence
+        self.contactNumber = contactNumber
     }
 
     package func encode(to writer: inout WireWriter) {
@@ -343,6 +358,7 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
         writer.string(4, reason)
         writer.uint64(5, rollout)
         writer.uint64(6, storedThroughSequence)
+        writer.uint64(7, contactNumber)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -353,6 +369,7 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
         case 4: reason = try reader.string(bytesMax: Limit.textBytes)
         case 5: rollout = try reader.uint64()
         case 6: storedThroughSequence = try reader.uint64()
+        case 7: contactNumber = try reader.uint64()
         default: try reader.skip()
         }
     }

@@ -6,7 +6,7 @@ extension RefusalCode {
         case .busy, .internal, .notApproved, .sequenceGap: true
         case .unspecified, .version, .malformed, .outOfOrder, .tooLarge, .tokenUnknown,
             .tokenExpired, .tokenUsedUp, .csrInvalid, .noCertificate, .revoked, .notFound,
-            .recordInvalid, .unrecognized:
+            .recordInvalid, .copy, .unrecognized:
             false
         }
     }
@@ -20,7 +20,7 @@ extension RefusalCode {
         case .sequenceGap: 0
         case .unspecified, .version, .malformed, .outOfOrder, .tooLarge, .tokenUnknown,
             .tokenExpired, .tokenUsedUp, .csrInvalid, .noCertificate, .revoked, .notFound,
-            .recordInvalid, .unrecognized:
+            .recordInvalid, .copy, .unrecognized:
             0
         }
     }

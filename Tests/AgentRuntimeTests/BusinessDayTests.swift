@@ -196,11 +196,67 @@ struct BusinessDayTests {
         #expect(later.isBehind)
     }
 
+    @Test(
+        "keeps its own time when the clock stands at 2100: no sale goes to a day that has not come")
+    func clock2100() throws {
+        let clock = AgentClock(fixedMilliseconds: 4_102_444_800_000)
+        #expect(clock.isAhead && !clock.isBehind)
+        let service = try AgentService.start(folder, clock: clock)
+        #expect(throws: AgentError.self) { try service.today() }
+        func sale(_ day: String?) -> JSONValue {
+            .object(
+                (day.map { [.init("day", .string($0))] } ?? [])
+                    + [.init("item", .string("1")), .init("units", .integer(3))])
+        }
+        func isTaken(_ day: String?) -> Bool {
+            service.reply(to: .sales([sale(day)]))["ok"] == .bool(true)
+        }
+        #expect(!isTaken(nil))
+        #expect(!isTaken("2100-01-01"))
+        // What it may be at the latest: 400 days after 2026-01-01, and a few days' grace.
+        #expect(!isTaken("2027-02-13"))
+        #expect(isTaken("2026-06-01"))
+        let far = try #require(BusinessDay(year: 2100, month: 1, day: 1))
+        let closing = service.reply(to: .closeDay(far, isClosedAllDay: true))
+        #expect(closing["ok"] == .bool(false))
+
+        try hub.visit(service)
+        #expect(try service.today().day.iso8601 == "2027-01-15")
+        #expect(clock.isAhead && clock.isWrong)
+        #expect(isTaken(nil))
+        #expect(isTaken("2027-01-16"))
+        #expect(!isTaken("2027-01-17"))
+        #expect(service.reply(to: .status)["clockIsAhead"] == .bool(true))
+        #expect(!hub.sold.keys.contains { Int($0.split(separator: " ")[0]) ?? 0 > 20_833 })
+
+        // After a restart nobody knows the time again, but what it was.
+        let later = AgentClock(fixedMilliseconds: 4_102_444_800_000)
+        _ = try AgentService.start(folder, clock: later)
+        #expect(later.isAhead && later.nowMilliseconds == nil)
+        #expect(later.lowerBoundSeconds == 1_800_000_000)
+    }
+
+    @Test("is right about a clock that runs well, however long ago it heard its hub")
+    func clockWell() {
+        let clock = AgentClock(fixedMilliseconds: 1_800_000_000_000 + 399 * 86_400_000)
+        clock.noteLowerBound(seconds: 1_800_000_000)
+        #expect(!clock.isWrong && clock.nowMilliseconds == 1_834_473_600_000)
+        // A hub that says nonsense is not believed.
+        clock.noteHub(milliseconds: .max)
+        clock.noteHub(milliseconds: .min)
+        #expect(!clock.isWrong && !clock.hasHeardHub)
+        clock.noteHub(milliseconds: 1_834_473_600_000 - 299_000)
+        #expect(!clock.isWrong)
+        clock.noteHub(milliseconds: 1_834_473_600_000 - 600_000)
+        #expect(clock.isAhead)
+    }
+
     @Test("that has not come is refused, to sell on as to close; the next one still counts")
     func future() throws {
         // 2027-01-19.
         let service = try AgentService.start(
             folder, clock: AgentClock(fixedMilliseconds: 1_800_400_000_000))
+        hub.timeMilliseconds = 1_800_400_000_000
         try hub.offer(try TestPackage.model(release: 1).encode(), release: 1)
         try hub.visit(service)
         let before = try service.status()

@@ -67,6 +67,58 @@ struct MachineTests {
         #expect(Capabilities.hasMoved(last, now) == isNews)
     }
 
+    @Test("is told from others by its serial number and the addresses it was made with")
+    func hardware() throws {
+        func hardware() -> [UInt8] { Machine.hardware(in: root.path) }
+        #expect(hardware().isEmpty)
+        func interface(_ name: String, _ address: String, kind: String = "0", real: Bool = true)
+            throws
+        {
+            try write("sys/class/net/\(name)/address", address)
+            try write("sys/class/net/\(name)/addr_assign_type", kind)
+            if real { try write("sys/class/net/\(name)/device/uevent", "") }
+        }
+        try interface("lo", "00:00:00:00:00:00", real: false)
+        try interface("wlan0", "02:11:22:33:44:55", kind: "3")
+        #expect(hardware().isEmpty, "an address that was drawn tells nothing")
+        try interface("eth0", "b8:27:eb:00:00:01")
+        let one = hardware()
+        #expect(one.count == 8)
+        try interface("wlan0", "02:99:99:99:99:99", kind: "3")
+        #expect(hardware() == one)
+        try interface("eth0", "b8:27:eb:00:00:02")
+        let other = hardware()
+        #expect(other != one)
+        try write("proc/device-tree/serial-number", "10000000abcdef01")
+        #expect(hardware() != other && hardware().count == 8)
+    }
+
+    @Test(
+        "keeps the number of its contact, and says it at the next; a lost answer leaves the one before"
+    )
+    func contactNumber() throws {
+        let folder = TemporaryFolder()
+        hub.enrol(folder)
+        let service = try AgentService.start(folder)
+        try hub.visit(service)
+        try hub.visit(service)
+        #expect(hub.registers.map(\.contactNumber) == [0, 1])
+        // Greeted, and cut off before the answer to Register.
+        hub.answersLeft = 2
+        hub.cutsAnswers = true
+        #expect(throws: TestHub.Cut.self) { try hub.visit(service) }
+        (hub.answersLeft, hub.cutsAnswers) = (nil, false)
+        try hub.visit(try AgentService.start(folder))
+        #expect(hub.registers.map(\.contactNumber) == [0, 1, 2, 2])
+        #expect(hub.registers.map(\.hardware) == Array(repeating: Machine.hardware(), count: 4))
+        // A database begun anew has none.
+        for name in ["agent.sqlite", "agent.sqlite-wal", "agent.sqlite-shm"] {
+            try? FileManager.default.removeItem(atPath: folder.file(name))  // the log may be gone
+        }
+        try hub.visit(try AgentService.start(folder))
+        #expect(hub.registers.last?.contactNumber == 0)
+    }
+
     @Test("registers again on a connection that stays when its labels or its budget change")
     func news() throws {
         let folder = TemporaryFolder()

@@ -35,8 +35,12 @@ final class TestHub {
     var contexts: [Context] = [Context(revision: 1)]
     var reports: [PackageReport] = []
     var registers: [Register] = []
+    /// 2027-01-15.
+    var timeMilliseconds: Int64 = 1_800_000_000_000
     /// Answers until the network is cut; nil: it never is.
     var answersLeft: Int?
+    /// The last of them is given and lost on its way.
+    var cutsAnswers = false
     var chunkBytes = 300
     /// As a hub of the first release, which knows no columns.
     var isOld = false
@@ -100,13 +104,14 @@ final class TestHub {
             return [
                 .welcome(
                     Welcome(
-                        version: 1, hubTimeMs: 1_800_000_000_000, frameBytesMax: 65_536,
+                        version: 1, hubTimeMs: timeMilliseconds, frameBytesMax: 65_536,
                         takesColumns: !isOld))
             ]
         case .register(let register):
             registers.append(register)
             var desired = desired
             desired.storedThroughSequence = UInt64(records.count)
+            desired.contactNumber = UInt64(registers.count)
             return [.desiredState(desired)]
         case .upload(let upload):
             let first = Int(upload.firstSequence)
@@ -142,6 +147,12 @@ final class TestHub {
         }
     }
 
+    /// What is lost on its way was meant all the same.
+    private func deliver(_ messages: [Message]) throws -> [Message] {
+        if cutsAnswers, answersLeft == 0 { throw Cut() }
+        return messages
+    }
+
     /// One visit of `service`.
     func visit(_ service: AgentService) throws {
         var visit = Visit(mode: .visit)
@@ -158,7 +169,7 @@ final class TestHub {
             let sent = visit.ask(message)
             var decoder = FrameDecoder(from: .device)
             decoder.push(encodeFrame(sent))
-            incoming = try answer(try decoder.next() ?? sent)
+            incoming = try deliver(try answer(try decoder.next() ?? sent))
         }
     }
 

@@ -97,7 +97,7 @@ import Testing
         }
         let device = try DeviceUnderTest(.ordinary, store: "1")
         for command in [
-            ["run"], ["sync"], ["sale", "7", "1"], ["close-day"], ["forecast"], ["status"],
+            ["sync"], ["sale", "7", "1"], ["close-day"], ["forecast"], ["status"],
         ] {
             let outcome = try device.command(command, expecting: 4)
             #expect(

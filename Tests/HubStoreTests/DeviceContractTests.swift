@@ -157,6 +157,37 @@ struct DeviceContractTests {
     }
 
     @Test(
+        "Numbers of contacts are kept with the device, and what becomes of copies is in its log",
+        arguments: StoreUnderTest.allCases)
+    func contacts(implementation: StoreUnderTest) async throws {
+        try await implementation.run { store in
+            _ = try await store.createToken(try Sample.token(store: "7"))
+            let id = try DeviceID("d-1")
+            _ = try await store.joinDevice(id, tokenSecretSHA256: Sample.secret, at: Sample.now)
+            func meet(_ number: UInt64, _ hardware: UInt8) async throws -> ContactLine.Verdict? {
+                try await store.meetDevice(
+                    id, number: number, hardware: [hardware], at: Sample.now)
+            }
+            #expect(try await meet(0, 1) == .welcome(number: 1, note: nil))
+            #expect(try await meet(1, 1) == .welcome(number: 2, note: nil))
+            #expect(try await meet(1, 2) == .copy(isNew: true))
+            #expect(try await meet(1, 2) == .copy(isNew: false))
+            #expect(try await meet(2, 1) == .welcome(number: 3, note: nil))
+            #expect(try await store.device(id)?.contactLine.copies == .turnedAway)
+            #expect(
+                try await store.events(of: id, countMax: 9).map(\.kind) == ["copied", "joined"])
+            #expect(
+                try await store.forgetCopies(of: id, at: Sample.now)?.contactLine.copies
+                    == ContactLine.Copies.none)
+            #expect(try await meet(1, 2) != .copy(isNew: true))
+            let nobody = try DeviceID("x")
+            #expect(
+                try await store.meetDevice(nobody, number: 0, hardware: [], at: Sample.now) == nil)
+            #expect(try await store.forgetCopies(of: nobody, at: Sample.now) == nil)
+        }
+    }
+
+    @Test(
         "What a device measured of packages it ran before is remembered with the same kernels",
         arguments: StoreUnderTest.allCases)
     func measurements(implementation: StoreUnderTest) async throws {

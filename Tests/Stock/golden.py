@@ -58,7 +58,8 @@ def golden():
             package_nanoseconds=5_150, package_batch_nanoseconds=5_000, arena_bytes=1_872,
             peak_memory_bytes=5_662_310, package_nanojoules=9_800))
     yield "register-measured-nothing", m.Register(measured=m.Measurement())
-    yield "register-battery", m.Register(battery_percent=100, temperature_kelvin=268)
+    yield "register-battery", m.Register(
+        battery_percent=100, temperature_kelvin=268, contact_number=1 << 40, hardware=bytes(range(1, 9)))
     yield "register-empty", m.Register()
     yield "register-most", m.Register(
         cores=UINT32, memory_total_bytes=UINT64, memory_available_bytes=UINT64,
@@ -75,6 +76,7 @@ def golden():
         desire=enums.DESIRE_NO_FIT, reason="smallest arena 900 bytes, budget 512", rollout=UINT64,
         stored_through_sequence=UINT64)
     yield "desired-state-stay", m.DesiredState(desire=enums.DESIRE_STAY_AS_YOU_ARE)
+    yield "desired-state-number", m.DesiredState(desire=enums.DESIRE_STAY_AS_YOU_ARE, contact_number=UINT64)
     yield "fetch", m.Fetch(digest=DIGEST, offset=4_096, bytes_max=32_768)
     yield "fetch-first", m.Fetch(digest=DIGEST, bytes_max=1)
     yield "chunk", m.Chunk(
@@ -156,7 +158,7 @@ BYTES_MAX = {
     "variant": 64, "time_zone": 64, "labels": 128, "statement": 1_024, "csr_der": 2_048,
     "certificate_der": 4_096, "ca_der": 4_096, "content": 49_152, "digest": 32, "signature": 64,
     "package_key": 65, "secret": 16,
-    "kernels": 64, "package_digest": 32}
+    "kernels": 64, "package_digest": 32, "hardware": 32}
 COUNT_MAX = {
     "cpu_features": 64, "runtime_features": 64, "labels": 64, "records": 500, "days": 400,
     "Context.items": 4_096, "levels": 4_096, "StoreDay.sold": 4_096, "Upload.items": 500, "SalesOfDay.sold": 500,

@@ -62,7 +62,10 @@ enum GoldenFrames {
                     packageBatchNanoseconds: 5_000, arenaBytes: 1_872, peakMemoryBytes: 5_662_310,
                     packageNanojoules: 9_800))),
         "register-measured-nothing": .register(Register(measured: Measurement())),
-        "register-battery": .register(Register(batteryPercent: 100, temperatureKelvin: 268)),
+        "register-battery": .register(
+            Register(
+                batteryPercent: 100, temperatureKelvin: 268, contactNumber: 1 << 40,
+                hardware: [1, 2, 3, 4, 5, 6, 7, 8])),
         "register-empty": .register(Register()),
         "register-most": .register(
             Register(
@@ -84,6 +87,8 @@ enum GoldenFrames {
                 desire: .noFit, reason: "smallest arena 900 bytes, budget 512", rollout: .max,
                 storedThroughSequence: .max)),
         "desired-state-stay": .desiredState(DesiredState(desire: .stayAsYouAre)),
+        "desired-state-number": .desiredState(
+            DesiredState(desire: .stayAsYouAre, contactNumber: .max)),
         "fetch": .fetch(Fetch(digest: digest, offset: 4_096, bytesMax: 32_768)),
         "fetch-first": .fetch(Fetch(digest: digest, bytesMax: 1)),
         "chunk": .chunk(

@@ -38,7 +38,8 @@ struct RandomMessages {
             return .desiredState(
                 DesiredState(
                     desire: choice(), statement: bytes(300), signature: bytes(64), reason: text(),
-                    rollout: u64(), storedThroughSequence: u64()))
+                    rollout: u64(), storedThroughSequence: u64(),
+                    contactNumber: u64()))
         case .fetch: return .fetch(Fetch(digest: bytes(32), offset: u64(), bytesMax: u32()))
         case .chunk:
             return .chunk(
@@ -83,7 +84,8 @@ struct RandomMessages {
             runtimeFeatures: list(5) { $0.text() }, int8Microseconds: u32(), powerSource: choice(),
             contact: choice(), agentVersion: text(), running: bool() ? running() : nil,
             labels: list(5) { $0.text() }, measured: bool() ? measured() : nil,
-            batteryPercent: u32(), temperatureKelvin: u32())
+            batteryPercent: u32(), temperatureKelvin: u32(), contactNumber: u64(),
+            hardware: bytes(32))
     }
 
     private mutating func measured() -> Measurement {

@@ -68,6 +68,8 @@ typedef struct {
     /// 1 when the local clock is known to be behind: a certificate "from the future" is then no fault.
     /// Chain, signature and name are checked as ever.
     int clock_is_behind;
+    /// 1 when the local clock is known to be ahead: a certificate that seems to have expired is then no fault.
+    int clock_is_ahead;
 } shelfcast_tls_trust;
 
 typedef struct shelfcast_tls shelfcast_tls;
