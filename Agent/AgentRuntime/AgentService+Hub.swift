@@ -15,7 +15,11 @@ extension AgentService {
             var work = VisitWork(
                 hasUnsentRecords: try store.hasUnsent(), hasReport: try store.hasReport(),
                 wantsRenewal: certificateIsDue, registrationChanged: registrationChanged)
-            if case .fetching(let candidate) = update.phase {
+            if case .fetching(let candidate) = update.phase,
+                thrift.mayFetch(
+                    packageBytes: candidate.stated.packageBytes, isAsked: contactIsAsked,
+                    batteryPercent: batteryInUse)
+            {
                 work.fetch = FetchPosition(
                     digest: candidate.stated.digest, offset: try store.fetchedBytes())
             }

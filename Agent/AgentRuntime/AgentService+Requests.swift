@@ -170,6 +170,10 @@ extension AgentService {
             .init("clockIsBehind", .bool(clock.isBehind)),
             .init("clockIsAhead", .bool(clock.isAhead)),
         ]
+        if let most = thrift.dataBytesMax {
+            members.append(.init("dataBytesToday", .integer(thrift.bytes)))
+            members.append(.init("dataBytesMax", .integer(most)))
+        }
         members.append(.init("running", running == nil ? .null : runningStatus()))
         let (phase, candidate): (String, Candidate?) =
             switch update.phase {

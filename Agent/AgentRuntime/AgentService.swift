@@ -66,6 +66,10 @@ package final class AgentService {
     /// What was timed since the start: the reference networks, and the same with a package.
     private var references: Measurement?
     private var measurement: Measurement?
+    /// What being in touch may cost.
+    package private(set) var thrift = Thrift()
+    /// A person on this device waits for a contact: a package may cost what it costs.
+    var contactIsAsked = false
     /// The hub has told us that another device has our identity.
     package internal(set) var isCopy = false
     /// What was last registered, for telling that something changed.
@@ -91,6 +95,40 @@ package final class AgentService {
         } catch { throw .store(error) }
         try resume()
     }
+
+    /// Takes what the operator set, and goes on counting where the last run stopped.
+    package func be(thrifty thrift: Thrift) throws(AgentError) {
+        self.thrift = thrift
+        guard thrift.dataBytesMax != nil else { return }
+        let kept = try stored { () throws(StoreError) in try store.integer(.dataOfDay) }
+        if let kept { self.thrift.restore(kept) }
+    }
+
+    /// Days since 1970 in UTC; without a clock the days of no clock are one.
+    private var dataDay: Int32 {
+        Int32(clamping: (clock.nowMilliseconds ?? clock.lowerBoundSeconds * 1000) / 86_400_000)
+    }
+
+    /// Counts what went over the wire, and keeps the count.
+    func count(wireBytes: UInt64) {
+        guard thrift.dataBytesMax != nil, wireBytes > 0 else { return }
+        thrift.count(wireBytes, on: dataDay)
+        // On a full disk the count goes on in memory.
+        try? stored { () throws(StoreError) in
+            try store.set(.dataOfDay, .integer(thrift.kept))
+        }
+    }
+
+    /// Milliseconds until there may be a contact; nil: there may be one now.
+    func silence() -> Int64? {
+        thrift.begin(dataDay)
+        guard !thrift.mayTalk else { return nil }
+        let now = clock.nowMilliseconds ?? 0
+        return 86_400_000 - now % 86_400_000
+    }
+
+    /// 0 unless the machine runs on its battery and says how full it is.
+    var batteryInUse: UInt32 { machine.powerSource == .battery ? machine.batteryPercent : 0 }
 
     package var budgetBytes: UInt64 {
         configuration.budgetBytes

@@ -124,11 +124,19 @@ package final class HubLink {
     /// There is something new for the hub that other devices or people wait for.
     package func noteNews(now: Int64) {
         newsDue = min(newsDue ?? .max, now + Self.coalesceMilliseconds)
+        // A visit that is due soon is made now: the radio wakes once.
+        if case .away(let until) = state, until > now,
+            service.thrift.mayGoEarly(
+                left: until - now, interval: visitInterval, batteryPercent: service.batteryInUse)
+        {
+            state = .away(until: now)
+        }
     }
 
     /// Contact now, whatever the schedule says; `takeOutcome` tells how it went.
     package func contactNow(now: Int64) {
         isAwaited = true
+        service.contactIsAsked = true
         outcome = nil
         switch state {
         case .away: state = .away(until: now)
@@ -150,6 +158,26 @@ package final class HubLink {
         return outcome
     }
 
+    /// Of this connection's bytes, those that the service knows of.
+    private var counted: UInt64 = 0
+    /// So many are counted in memory before they are kept.
+    private static let countedApartMax: UInt64 = 32_768
+
+    private func count(_ connection: SecureConnection, from least: UInt64 = 1) {
+        let bytes = connection.wireBytes
+        guard bytes >= counted + least else { return }
+        service.count(wireBytes: bytes - counted)
+        counted = bytes
+    }
+
+    private func keepToCeiling() throws(AgentError) {
+        guard let silence = service.silence() else { return }
+        askedWait = silence
+        throw .refused(
+            "the day's data ceiling of \(service.thrift.dataBytesMax ?? 0) bytes is reached; everything waits until tomorrow (UTC)"
+        )
+    }
+
     /// Does what can be done without waiting.
     package func turn(now: Int64) {
         do throws(AgentError) {
@@ -168,6 +196,8 @@ package final class HubLink {
 
     private func open(now: Int64) throws(AgentError) {
         guard let identity = service.identity else { throw .notJoined }
+        counted = 0
+        try keepToCeiling()
         do throws(ConnectionError) {
             let connection = try SecureConnection(
                 host: identity.hubHost, port: identity.hubPort,
@@ -226,6 +256,8 @@ package final class HubLink {
         }
         try takeMessages(of: talk, now: now)
         guard case .talking = state else { return }
+        count(talk.connection, from: Self.countedApartMax)
+        try keepToCeiling()
         if hubHasClosed {
             do throws(FrameError) { try talk.decoder.finish() } catch {
                 throw .unreachable("the hub broke off: " + error.explanation)
@@ -332,14 +364,21 @@ package final class HubLink {
         lastFailure = nil
         if isAwaited { outcome = .settled }
         isAwaited = false
+        service.contactIsAsked = false
     }
 
     private func leave(afterSeconds seconds: UInt32, now: Int64) {
+        if case .talking(let talk) = state { count(talk.connection) }
         settled()
-        let wait = seconds > 0 ? Int64(seconds) : Self.visitSecondsDefault
-        state = .away(
-            until: now + Backoff.asked(milliseconds: wait * 1000, random: Crypto.random32()))
+        let asked = seconds > 0 ? Int64(seconds) : Self.visitSecondsDefault
+        let wait = service.thrift.wait(
+            asked: asked * 1000, batteryPercent: service.batteryInUse)
+        visitInterval = Backoff.asked(milliseconds: wait, random: Crypto.random32())
+        state = .away(until: now + visitInterval)
     }
+
+    /// Between the last visit and the next, in milliseconds; 0 while the next is but another try.
+    private var visitInterval: Int64 = 0
 
     /// A refusal says itself when to come back.
     private var askedWait: Int64 = 0
@@ -358,6 +397,13 @@ package final class HubLink {
     }
 
     private func fail(_ error: AgentError, now: Int64) {
+        switch state {
+        case .away: break
+        case .opening(let connection, _, _): count(connection)
+        case .talking(let talk): count(talk.connection)
+        }
+        visitInterval = 0
+        service.contactIsAsked = false
         lastFailure = error.text
         service.note(contactError: error.text)
         let random = Crypto.random32()

@@ -100,6 +100,9 @@ package final class SecureConnection {
         _ = shelfcast_close(descriptor)
     }
 
+    /// Over the wire so far, both ways, TLS included.
+    package var wireBytes: UInt64 { tls.map { shelfcast_tls_wire_bytes($0) } ?? 0 }
+
     package var isOpen: Bool { stage == .open }
     package var hasOutgoing: Bool { outgoingSent < outgoing.count }
     /// Before the handshake is over the socket decides what to wait for.

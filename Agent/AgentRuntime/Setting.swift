@@ -28,6 +28,8 @@ package enum Setting: String {
     case lastError
     /// The hub's number of our last contact: what tells us from a copy of us.
     case contactNumber
+    /// A day and what went over the wire on it (`Thrift.kept`), where there is a ceiling.
+    case dataOfDay
     /// What the hub last said it wants, and why.
     case desire
     case desireReason

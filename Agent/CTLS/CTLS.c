@@ -229,6 +229,7 @@ struct shelfcast_tls {
     int joining;
     int clock_is_behind;
     int clock_is_ahead;
+    uint64_t wire_bytes;
     int handshaken;
     uint8_t pinned[SHELFCAST_SHA256_BYTES];
     char server_name[64];
@@ -238,7 +239,10 @@ struct shelfcast_tls {
 static int send_some(void *context, const unsigned char *bytes, size_t count) {
     shelfcast_tls *tls = context;
     ssize_t sent = send(tls->fd, bytes, count, MSG_NOSIGNAL);
-    if (sent >= 0) return (int)sent;
+    if (sent >= 0) {
+        tls->wire_bytes += (uint64_t)sent;
+        return (int)sent;
+    }
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return MBEDTLS_ERR_SSL_WANT_WRITE;
     snprintf(tls->error, sizeof tls->error, "the connection broke: %s", strerror(errno));
     return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
@@ -247,7 +251,10 @@ static int send_some(void *context, const unsigned char *bytes, size_t count) {
 static int receive_some(void *context, unsigned char *into, size_t count) {
     shelfcast_tls *tls = context;
     ssize_t received = recv(tls->fd, into, count, 0);
-    if (received >= 0) return (int)received;
+    if (received >= 0) {
+        tls->wire_bytes += (uint64_t)received;
+        return (int)received;
+    }
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return MBEDTLS_ERR_SSL_WANT_READ;
     snprintf(tls->error, sizeof tls->error, "the connection broke: %s", strerror(errno));
     return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
@@ -442,6 +449,8 @@ int shelfcast_tls_write(shelfcast_tls *tls, const uint8_t *bytes, size_t count) 
 size_t shelfcast_tls_pending(const shelfcast_tls *tls) {
     return mbedtls_ssl_get_bytes_avail(&tls->ssl);
 }
+
+uint64_t shelfcast_tls_wire_bytes(const shelfcast_tls *tls) { return tls->wire_bytes; }
 
 void shelfcast_tls_close(shelfcast_tls *tls) { (void)mbedtls_ssl_close_notify(&tls->ssl); }
 

@@ -115,7 +115,8 @@ struct Commands {
             options: [
                 "--state", "--config", "--contact", "--close-at", "--memory-budget", "--lead-days",
                 "--service-level", "--order-multiple", "--sales", "--commit-every", "--outbox-max",
-            ], flags: [], positionalMax: 0)
+                "--data-max", "--low-battery",
+            ], flags: ["--metered"], positionalMax: 0)
         try arguments.addDefaults()
         do throws(AgentError) { return try run(arguments) } catch {
             throw arguments.located(error)
@@ -143,6 +144,7 @@ struct Commands {
         }
         let outboxBytes = try Self.outboxBytes(arguments)
         let commitMilliseconds = try Self.commitMilliseconds(arguments)
+        let thrift = try Self.thrift(arguments)
         let path = Self.statePath(arguments)
         try StateDirectory.create(path)
         let directory = try StateDirectory.take(path)
@@ -151,6 +153,7 @@ struct Commands {
             commitMilliseconds: commitMilliseconds)
         service.orderDefaults = orderDefaults
         try service.choose(sendsTotals: sendsTotals, outboxBytesMax: outboxBytes)
+        try service.be(thrifty: thrift)
         let runner = try Runner(service, closingTime: closingTime) { Output.warn("agent: " + $0) }
         if let identity = service.identity {
             Output.warn(
@@ -242,6 +245,24 @@ struct Commands {
         if let path = arguments.value("--state") { return path }
         if let path = shelfcast_environment("SHELFCAST_STATE") { return String(cString: path) }
         return StateDirectory.standardPath
+    }
+
+    private static func thrift(_ arguments: Arguments) throws(AgentError) -> Thrift {
+        var thrift = Thrift()
+        thrift.isMetered = arguments.has("--metered")
+        if let text = arguments.value("--data-max") {
+            thrift.dataBytesMax = Capabilities.budget(text: [UInt8](text.utf8))
+            guard let most = thrift.dataBytesMax, most >= 16_384 else {
+                throw .usage("--data-max is bytes a day, from 16KiB to 1024MiB, like 1MiB")
+            }
+        }
+        if let text = arguments.value("--low-battery") {
+            guard let percent = decimal([UInt8](text.utf8)), percent <= 100 else {
+                throw .usage("--low-battery is a percentage from 0 to 100; 0 is never low")
+            }
+            thrift.lowBatteryPercent = UInt32(percent)
+        }
+        return thrift
     }
 
     static func budget(_ arguments: Arguments) throws(AgentError) -> UInt64? {

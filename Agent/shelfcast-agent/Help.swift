@@ -85,6 +85,11 @@ enum Help {
                                  and a stop put them on the disk at once (default: 0s, each before its answer)
           --outbox-max BYTES     what may wait for a hub that is away, 1MiB to 4096MiB (default: 16MiB);
                                  beyond it the oldest sales become totals per day and item
+          --data-max BYTES       over the network in one day (UTC), TLS included: a package waits for tomorrow
+                                 when three quarters are used, everything when all are
+          --metered              fetch no package above 8 KiB, unless somebody runs sync here
+          --low-battery PERCENT  from here down, on battery, fetch no package and visit four times as
+                                 rarely, but daily (default: 0, never)
 
         EXAMPLE
           shelfcast-agent run --state /var/lib/shelfcast --close-at 22:30

@@ -96,6 +96,8 @@ int shelfcast_tls_read(shelfcast_tls *_Nonnull tls, uint8_t *_Nonnull into, size
 int shelfcast_tls_write(shelfcast_tls *_Nonnull tls, const uint8_t *_Nonnull bytes, size_t count);
 /// Bytes already decrypted and waiting: poll would not report them.
 size_t shelfcast_tls_pending(const shelfcast_tls *_Nonnull tls);
+/// Bytes over the wire so far, both ways, handshake included.
+uint64_t shelfcast_tls_wire_bytes(const shelfcast_tls *_Nonnull tls);
 /// Says goodbye to the peer, as far as it can be said without waiting.
 void shelfcast_tls_close(shelfcast_tls *_Nonnull tls);
 /// Why the last call FAILED, for an operator. Valid until the next call on `tls`.
