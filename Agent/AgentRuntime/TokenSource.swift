@@ -3,7 +3,7 @@ import CPosix
 /// Where a device that has not joined finds a join token by itself: what an image, a boot loader or a machine's maker
 /// put there, so that it joins at its first start.
 package struct TokenSource {
-    /// In the state directory, or in `/etc/shelfcast`: the token, as the hub printed it, alone or among other text.
+    /// In the state directory; in `/etc/shelfcast` it is `token`. The token as the hub printed it, alone or among other text.
     package static let fileName = "join-token"
     /// What a kernel command line or an asset tag must say in front of it.
     static let key = "shelfcast.token="
@@ -20,7 +20,7 @@ package struct TokenSource {
     ///   - root: in front of what the system names.
     ///   - alsoUsed: a file that was used before counts too: for a copy of a device that has joined with it.
     package init?(directory: String, root: String = "", alsoUsed: Bool = false) {
-        for file in [directory + "/" + Self.fileName, root + "/etc/shelfcast/" + Self.fileName] {
+        for file in [directory + "/" + Self.fileName, root + "/etc/shelfcast/token"] {
             for path in alsoUsed ? [file, file + Self.usedSuffix] : [file] {
                 if let token = Self.token(in: path, after: "") {
                     (self.token, self.path) = (token, path)

@@ -53,8 +53,8 @@ enum Help {
     static let run = """
         Runs until it is stopped: takes sales and questions on the socket agent.sock in the state directory,
         and keeps in touch with the hub. Without a hub it works on, and sends everything when it is back.
-        A device that has not joined waits for a join token: in the file join-token of the state directory or of
-        /etc/shelfcast (renamed to join-token.used afterwards), as shelfcast.token=TOKEN on the kernel's
+        A device that has not joined waits for a join token: in the file join-token of the state directory,
+        renamed to join-token.used afterwards, or in /etc/shelfcast/token, as shelfcast.token=TOKEN on the kernel's
         command line, or so in an asset tag of the machine (DMI). A copy of a device that has joined, as after
         cloning a disk, is found out by the hub, and joins as its own with the same token.
 

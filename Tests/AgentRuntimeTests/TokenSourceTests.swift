@@ -25,7 +25,7 @@ struct TokenSourceTests {
         #expect(found() == "shelfcast1.Tag_1-x")
         try write("proc/cmdline", "quiet shelfcast.token=shelfcast1.Line root=/dev/mmcblk0p2\n")
         #expect(found() == "shelfcast1.Line")
-        try write("etc/shelfcast/join-token", "# for store 12\n  shelfcast1.Etc  \n")
+        try write("etc/shelfcast/token", "# for store 12\n  shelfcast1.Etc  \n")
         #expect(found() == "shelfcast1.Etc")
         try write("state/join-token", "shelfcast1.State")
         #expect(found() == "shelfcast1.State")
