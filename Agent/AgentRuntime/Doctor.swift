@@ -52,11 +52,12 @@ package struct Doctor {
     package mutating func examine() {
         let identity = Identity(in: directory)
         let configuration = Configuration(in: directory)
-        let isRunning = lookForAgent()
+        let agent = lookForAgent()
         examineDisk()
         examineConfiguration(configuration)
         // The database before the clock and the model: both are judged by what it holds.
-        let store = examineDatabase(isRunning: isRunning)
+        var store: AgentStore?
+        if let agent { ask(agent) } else { store = examineDatabase() }
         examineClock(identity)
         guard let identity else {
             add(
@@ -106,17 +107,48 @@ package struct Doctor {
 
     // MARK: The device
 
-    private mutating func lookForAgent() -> Bool {
+    private mutating func lookForAgent() -> LocalConnection? {
         let socket = shelfcast_connect_unix(directory + "/" + LocalServer.fileName)
         guard socket >= 0 else {
             add(
                 "agent", .warning, Self.joined("no agent runs on ", directory),
                 "start it: shelfcast-agent run")
-            return false
+            return nil
         }
-        _ = shelfcast_close(socket)
         add("agent", .ok, "running")
-        return true
+        return LocalConnection(descriptor: socket)
+    }
+
+    /// A running agent has the database for itself, and proves its package when asked.
+    private mutating func ask(_ agent: LocalConnection) {
+        do throws(AgentError) {
+            let status = try agent.ask(.object([.init("do", .string("status"))]))
+            add("database", .ok, "in use by the agent, which looked at it when it started")
+            let reply = try agent.ask(.object([.init("do", .string("selftest"))]))
+            if let package = reply["package"], package != .null {
+                let isRight = package["right"] == .bool(true) && reply["ok"] == .bool(true)
+                add(
+                    "model", isRight ? .ok : .wrong,
+                    isRight
+                        ? "gives what it gives elsewhere" : Self.text(reply["error"]),
+                    isRight ? "" : "stop the agent, and look at: shelfcast-agent selftest")
+            } else if status["joined"] == .bool(true) {
+                noModel(because: Self.text(status["desireReason"]))
+            }
+        } catch {
+            add("database", .wrong, error.text, "restart the agent")
+        }
+    }
+
+    private static func text(_ value: JSONValue?) -> String {
+        String(decoding: value?.utf8 ?? [], as: UTF8.self)
+    }
+
+    private mutating func noModel(because reason: String) {
+        add(
+            "model", .warning,
+            Self.joined("none runs", reason.utf8.isEmpty ? "" : "; the hub says: ", reason),
+            "roll one out: shelfcast-hub fit FAMILY, then shelfcast-hub push FAMILY")
     }
 
     private mutating func examineDisk() {
@@ -167,7 +199,7 @@ package struct Doctor {
     // MARK: The database
 
     /// - Returns: the store, open for reading, unless it cannot be read.
-    private mutating func examineDatabase(isRunning: Bool) -> AgentStore? {
+    private mutating func examineDatabase() -> AgentStore? {
         let path = directory + "/" + AgentStore.fileName
         guard shelfcast_file_bytes(path) >= 0 else {
             add("database", .ok, "none yet")
@@ -175,7 +207,7 @@ package struct Doctor {
         }
         do throws(StoreError) {
             // A file that nobody writes is opened so that not even a lock is left beside it.
-            let isAtRest = !isRunning && shelfcast_file_bytes(path + "-wal") <= 0
+            let isAtRest = shelfcast_file_bytes(path + "-wal") <= 0
             let store = AgentStore(
                 directory: directory,
                 database: try Database(path: path, readOnly: true, isImmutable: isAtRest))
@@ -209,12 +241,8 @@ package struct Doctor {
     private mutating func examineModel(_ store: AgentStore, _ configuration: Configuration) {
         do throws(StoreError) {
             guard let slot = try store.update().active else {
-                let reason = String(
-                    decoding: try store.text(.desireReason) ?? [], as: UTF8.self)
-                add(
-                    "model", .warning,
-                    Self.joined("none runs", reason.utf8.isEmpty ? "" : "; the hub says: ", reason),
-                    "roll one out: shelfcast-hub fit FAMILY, then shelfcast-hub push FAMILY")
+                noModel(
+                    because: String(decoding: try store.text(.desireReason) ?? [], as: UTF8.self))
                 return
             }
             let package = try store.package(in: slot)

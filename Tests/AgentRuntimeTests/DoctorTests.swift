@@ -36,12 +36,11 @@ struct DoctorTests {
     @Test("proves the active package, within the budget as it is set now")
     func model() throws {
         hub.enrol(folder)
-        let service = try AgentService.start(folder)
-        try hub.visit(service)
+        try hub.visit(try AgentService.start(folder))
         #expect(findings()["model"] == "warning: none runs; the hub says: nothing is assigned")
         try hub.offer(
             try TestPackage.model(release: 4, store: "1").encode(), release: 4, store: "1")
-        try hub.visit(service)
+        try hub.visit(try AgentService.start(folder))
         let found = findings()
         #expect(found["model"]?.hasPrefix("ok: f/v gives what it gives elsewhere, in ") == true)
         #expect(found["config"] == "ok: model budget 20000 bytes, set")

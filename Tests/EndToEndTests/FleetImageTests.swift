@@ -64,6 +64,7 @@ import Testing
             let line = try running.line { $0.contains("joined as") }
             #expect(line != nil)
             try device.command(["sale", "7", "3", "--day", "2026-11-02"])
+            try device.command(["close-day", "2026-11-02"])
             try device.command(["sync"])
             running.kill()
             running.wait()

@@ -14,7 +14,7 @@ from golden import VARINTS, type_name, varint
 
 WIDTH = {"uint32": 32, "fixed32": 32, "uint64": 64, "int64": 64, "sint32": 32, "enum": 2}
 IDENTIFIERS = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in ",\"'\\")
-EXACT = {"digest": 32, "package_digest": 32, "secret": 16, "signature": 64, "package_key": 65}
+EXACT = {"hardware": 8, "digest": 32, "package_digest": 32, "secret": 16, "signature": 64, "package_key": 65}
 
 
 def number(rng, kind):
