@@ -8,7 +8,7 @@
 # make packages the agent as Debian packages for amd64, arm64 and armel: .build/packages
 # make cross-aarch64 PRODUCT=p  any product of what a device runs: .build/agent/p-aarch64
 # make hub      the hub, optimised: .build/release/shelfcast-hub
-# make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=engine|train|accuracy|article|import]
+# make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=engine|train|accuracy|article|import|agent]
 # make fuzz     spoiled packages under AddressSanitizer                    [EXECUTIONS=1000000 SEED=1]
 # make setup    installs what a build needs and this machine lacks (the others call it)
 # make clean    removes what was built
@@ -80,7 +80,7 @@ cross-%: setup
 hub: setup
 	swift build -c release --product shelfcast-hub
 
-bench: setup .venv/complete hub agent
+bench: setup .venv/complete hub agent agent-static
 	swift build -c release --product shelfcast-bench
 	.build/release/shelfcast-bench $(if $(ONLY),--only $(ONLY))
 

@@ -38,7 +38,9 @@ let shipped: [LinkerSetting] = [
         [
             "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed",
             "\(sysroot)/usr/lib/libsqlite3.a", "-Xlinker", "-l:libz.a",
-        ] + (linksStatically ? ["-Xclang-linker", "-static-pie", "-Xclang-linker", "-fuse-ld=lld"] : []))
+        ]
+            + (linksStatically
+                ? ["-Xclang-linker", "-static-pie", "-Xclang-linker", "-fuse-ld=lld"] : []))
 ]
 /// Numeric code crawls without the optimiser, so it is on in debug builds too.
 let numeric: [SwiftSetting] = [.unsafeFlags(["-O"])]
@@ -123,7 +125,9 @@ if !embedded {
             path: "Hub/ModelExchange", swiftSettings: strict + numeric),
         .executableTarget(
             name: "shelfcast-bench",
-            dependencies: ["Compression", "ModelPackage", "Training", "Forecasting", "CZlib"],
+            dependencies: [
+                "Compression", "ModelPackage", "Training", "Forecasting", "CZlib", "TestSupport",
+            ],
             path: "Benchmarks/shelfcast-bench", swiftSettings: strict),
         .target(name: "CSpawn", path: "Tests/CSpawn"),
         .target(

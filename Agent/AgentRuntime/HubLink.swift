@@ -84,6 +84,12 @@ package final class HubLink {
         }
     }
 
+    /// Frames of the connection that is open, both ways, beside what TLS adds; nil without one.
+    package var carriedBytes: UInt64? {
+        guard case .talking(let talk) = state else { return nil }
+        return talk.connection.carriedBytes
+    }
+
     /// What to poll for; nil while there is no connection.
     package var interest: (descriptor: Int32, wanted: UInt8)? {
         switch state {

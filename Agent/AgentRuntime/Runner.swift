@@ -280,8 +280,12 @@ package final class Runner {
     }
 
     private func withConnection(_ reply: JSONValue, for request: LocalRequest) -> JSONValue {
-        guard request == .status, case .object(let members) = reply else { return reply }
-        return .object(members + [.init("connection", .string(link.stateName))])
+        guard request == .status, case .object(var members) = reply else { return reply }
+        members.append(.init("connection", .string(link.stateName)))
+        if let bytes = link.carriedBytes {
+            members.append(.init("connectionBytes", .integer(Int(bytes))))
+        }
+        return .object(members)
     }
 
     /// Says what has happened: alerts come and go as days close, totals arrive, and goods are sold and counted.

@@ -141,6 +141,7 @@ package final class SecureConnection {
 
     /// Queues bytes; `flush` sends them.
     package func send(_ bytes: [UInt8]) {
+        carriedBytes += UInt64(bytes.count)
         if outgoingSent == outgoing.count {
             outgoing = bytes
             outgoingSent = 0
@@ -148,6 +149,9 @@ package final class SecureConnection {
             outgoing += bytes
         }
     }
+
+    /// Frames so far, both ways, beside what TLS adds.
+    package private(set) var carriedBytes: UInt64 = 0
 
     /// Sends what the socket takes.
     package func flush() throws(ConnectionError) {
@@ -176,7 +180,10 @@ package final class SecureConnection {
     package func receive() throws(ConnectionError) -> [UInt8]? {
         guard stage == .open, let tls else { return [] }
         let result = Int(shelfcast_tls_read(tls, &buffer, buffer.count))
-        if result > 0 { return [UInt8](buffer.prefix(result)) }
+        if result > 0 {
+            carriedBytes += UInt64(result)
+            return [UInt8](buffer.prefix(result))
+        }
         switch result {
         case SHELFCAST_TLS_WANT_READ, SHELFCAST_TLS_WANT_WRITE:
             return []

@@ -7,6 +7,7 @@ let groups: [(name: String, run: (inout BenchReport) throws -> Void)] = [
     ("accuracy", AccuracyGroup.run),
     ("article", ArticleGroup.run),
     ("import", ImportGroup.run),
+    ("agent", AgentGroup.run),
 ]
 
 var wanted = groups.map(\.name)

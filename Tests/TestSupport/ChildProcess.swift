@@ -80,6 +80,9 @@ package final class ChildProcess: @unchecked Sendable {
         if lifeline >= 0 { close(lifeline) }
     }
 
+    /// The kernel's number for it, under /proc.
+    package var number: Int32 { processID }
+
     package func output() throws -> String { try folder.read("out") }
     package func errors() throws -> String { try folder.read("err") }
 

@@ -1,0 +1,206 @@
+import Foundation
+import TestSupport
+
+/// What the shipped agent takes of a device: memory, disk, CPU, wake-ups and bytes on the wire, from the kernel's own
+/// counters, on a real connection to a hub. One store, 50 series; a day is 5,000 sales.
+enum AgentGroup {
+    private static let hub = ".build/release/shelfcast-hub"
+    private static let agent = ".build/agent/shelfcast-agent"
+    private static let statically = ".build/agent/shelfcast-agent-static"
+    static let items = 50
+    static let salesADay = 5_000
+    /// A staying device sends what it has every quarter of an hour: 48 times in twelve hours of business.
+    private static let sendsADay = 48
+    private static let pipelinedSales = 20_000
+
+    static func run(_ report: inout BenchReport) throws {
+        for program in [hub, agent] where !FileManager.default.isExecutableFile(atPath: program) {
+            report.skip("agent", because: "there is no \(program): make hub agent")
+            return
+        }
+        let site = try BenchSite(hub: hub)
+        defer { site.stop() }
+        var figures = AgentFigures()
+        figures.fileBytes = try bytes(of: agent)
+        report.add("agent.file.bytes", figures.fileBytes, "B")
+
+        let state = try site.device(agent)
+        try idle(agent, state, &figures, &report)
+        try update(state, site, &figures, &report)
+        try day(state, [], "", site, &figures.day, &report)
+        try day(
+            state, ["--commit-every", "60s"], ".commitEveryMinute", site, &figures.batched, &report)
+        try day(state, ["--sales", "daily"], ".daily", site, &figures.daily, &report)
+        try rate(state, site, &figures, &report)
+        try asleep(state, &figures, &report)
+        if FileManager.default.isExecutableFile(atPath: statically) {
+            figures.staticFileBytes = try bytes(of: statically)
+            report.add("agent.static.file.bytes", figures.staticFileBytes, "B")
+            let running = try settled(statically, state)
+            defer { running.stop() }
+            figures.staticResidentKB = try running.residentKB()
+            report.add("agent.static.idle.rssKB", figures.staticResidentKB, "KiB")
+        } else {
+            report.skip("agent.static", because: "there is no \(statically): make agent-static")
+        }
+        figures.table()
+    }
+
+    private static func bytes(of path: String) throws -> Double {
+        let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? NSNumber
+        return size?.doubleValue ?? 0
+    }
+
+    /// A running agent that has nothing to do any more.
+    private static func settled(_ agent: String, _ state: String, _ options: [String] = []) throws
+        -> RunningAgent
+    {
+        // What was just built counts as changed memory until it is on the disk.
+        sync()
+        let running = try RunningAgent(agent, state: state, options)
+        _ = try running.wait("connected") { $0["connection"] as? String == "connected" }
+        // Long enough for it to have come to rest.
+        sleep(8)
+        return running
+    }
+
+    private static func idle(
+        _ agent: String, _ state: String, _ figures: inout AgentFigures, _ report: inout BenchReport
+    ) throws {
+        let running = try settled(agent, state)
+        defer { running.stop() }
+        figures.residentKB = try running.residentKB()
+        figures.privateDirtyKB = try running.privateDirtyKB()
+        report.add("agent.idle.rssKB", figures.residentKB, "KiB")
+        report.add("agent.idle.privateDirtyKB", figures.privateDirtyKB, "KiB")
+        // Two of its pings and some more.
+        let (seconds, before) = (180.0, try running.wakeups())
+        sleep(UInt32(seconds))
+        figures.wakeupsPerMinute = (try running.wakeups() - before) * 60 / seconds
+        report.add("agent.wakeupsPerMinute", figures.wakeupsPerMinute, "")
+    }
+
+    /// A new package and the close of a day with sales, and the most memory meanwhile.
+    private static func update(
+        _ state: String, _ site: BenchSite, _ figures: inout AgentFigures,
+        _ report: inout BenchReport
+    ) throws {
+        let running = try settled(agent, state)
+        defer { running.stop() }
+        try running.forgetPeak()
+        try site.push("second")
+        _ = try running.wait("updated") { status in
+            "\(status["running"] ?? "")".contains("second")
+        }
+        try running.pipeline(site.sales(of: site.nextDay(), count: 500))
+        _ = try running.ask("{\"do\":\"close-day\",\"day\":\"\(site.day)\"}")
+        _ = try running.ask("{\"do\":\"sync\"}")
+        figures.peakKB = try running.peakKB()
+        report.add("agent.peak.rssKB", figures.peakKB, "KiB")
+    }
+
+    /// A store day: every sale on its own, each answered before the next, sent up as a day would.
+    private static func day(
+        _ state: String, _ options: [String], _ name: String, _ site: BenchSite,
+        _ figures: inout AgentFigures.Day, _ report: inout BenchReport
+    ) throws {
+        let running = try settled(agent, state, options)
+        defer { running.stop() }
+        let sales = site.sales(of: site.nextDay(), count: salesADay)
+        let carried = try running.ask("{\"do\":\"status\"}")["connectionBytes"] as? Double ?? 0
+        let (cpu, written) = (try running.cpuSeconds(), try running.writtenBytes())
+        for (index, sale) in sales.enumerated() {
+            _ = try running.ask(sale)
+            if options.isEmpty, index % (salesADay / sendsADay) == 0 {
+                _ = try running.ask("{\"do\":\"sync\"}")
+            }
+        }
+        _ = try running.ask("{\"do\":\"close-day\",\"day\":\"\(site.day)\"}")
+        _ = try running.ask("{\"do\":\"sync\"}")
+        figures.cpuSeconds = try running.cpuSeconds() - cpu
+        figures.diskBytes = try running.writtenBytes() - written
+        let after = try running.ask("{\"do\":\"status\"}")["connectionBytes"] as? Double ?? 0
+        figures.wireBytes = after - carried
+        report.add("agent.day\(name).cpuSeconds", figures.cpuSeconds, "s")
+        report.add("agent.day\(name).diskBytes", figures.diskBytes, "B")
+        report.add("agent.day\(name).wireBytes", figures.wireBytes, "B")
+    }
+
+    private static func rate(
+        _ state: String, _ site: BenchSite, _ figures: inout AgentFigures,
+        _ report: inout BenchReport
+    ) throws {
+        let running = try settled(agent, state)
+        defer { running.stop() }
+        let sales = site.sales(of: site.nextDay(), count: pipelinedSales)
+        let start = BenchReport.clockSeconds()
+        try running.pipeline(sales)
+        figures.salesPerSecond = Double(pipelinedSales) / (BenchReport.clockSeconds() - start)
+        report.add("agent.sales.perSecond", figures.salesPerSecond, "1/s")
+    }
+
+    private static func asleep(
+        _ state: String, _ figures: inout AgentFigures, _ report: inout BenchReport
+    ) throws {
+        sync()
+        let running = try RunningAgent(agent, state: state, ["--contact", "visit"])
+        defer { running.stop() }
+        _ = try running.wait("back from its visit") {
+            $0["connection"] as? String == "disconnected" && $0["lastContact"] != nil
+        }
+        sleep(12)
+        figures.asleepKB = try running.residentKB()
+        report.add("agent.asleep.rssKB", figures.asleepKB, "KiB")
+        let before = try running.wakeups()
+        sleep(60)
+        figures.asleepWakeups = try running.wakeups() - before
+        report.add("agent.asleep.wakeupsPerMinute", figures.asleepWakeups, "")
+    }
+}
+
+/// What was measured, beside what it should be at most.
+struct AgentFigures {
+    struct Day {
+        var (cpuSeconds, diskBytes, wireBytes) = (0.0, 0.0, 0.0)
+    }
+
+    var (fileBytes, residentKB, privateDirtyKB, peakKB) = (0.0, 0.0, 0.0, 0.0)
+    var (asleepKB, asleepWakeups, wakeupsPerMinute) = (0.0, 0.0, 0.0)
+    var (staticFileBytes, staticResidentKB, salesPerSecond) = (0.0, 0.0, 0.0)
+    var (day, batched, daily) = (Day(), Day(), Day())
+
+    func table() {
+        func row(_ what: String, _ value: Double, _ aim: String, _ isMet: Bool) {
+            let name = what.padding(toLength: 48, withPad: " ", startingAt: 0)
+            let figure = String(format: "%10.2f", value)
+            print(
+                "  \(name) \(figure)   \(aim.padding(toLength: 10, withPad: " ", startingAt: 0)) \(isMet ? "met" : "MISSED")"
+            )
+        }
+        func most(_ what: String, _ value: Double, _ limit: Double) {
+            row(what, value, "<= \(limit.formatted(.number.grouping(.never)))", value <= limit)
+        }
+        print("")
+        most("file, MB", fileBytes / 1e6, 3)
+        most("connected over TLS 1.3, resident, MB", residentKB * 1024 / 1e6, 5)
+        most("  of it private and changed, MB", privateDirtyKB * 1024 / 1e6, 0.9)
+        most("asleep between visits, resident, MB", asleepKB * 1024 / 1e6, 3.5)
+        most(
+            "peak of an update and a close, above idle, MB", (peakKB - residentKB) * 1024 / 1e6, 0.8
+        )
+        if staticFileBytes > 0 {
+            most("linked statically: file, MB", staticFileBytes / 1e6, 4.5)
+            most("  connected, resident, MB", staticResidentKB * 1024 / 1e6, 4.5)
+        }
+        most("wake-ups a minute, connected", wakeupsPerMinute, 2)
+        most("  between visits", asleepWakeups, 0)
+        most("a store day: CPU, s", day.cpuSeconds, 0.3)
+        most("  written, every sale committed alone, MB", day.diskBytes / 1e6, 24)
+        most("  written, a commit a minute, MB", batched.diskBytes / 1e6, 2)
+        most("  on the wire beside TLS, every sale, KB", day.wireBytes / 1000, 12)
+        most("  on the wire beside TLS, day totals, KB", daily.wireBytes / 1000, 1)
+        row(
+            "sales a second, acknowledged after commit", salesPerSecond, ">= 2000",
+            salesPerSecond >= 2000)
+    }
+}
