@@ -145,8 +145,9 @@ enum AgentGroup {
         sync()
         let running = try RunningAgent(agent, state: state, ["--contact", "visit"])
         defer { running.stop() }
+        _ = try running.ask("{\"do\":\"sync\"}")
         _ = try running.wait("back from its visit") {
-            $0["connection"] as? String == "disconnected" && $0["lastContact"] != nil
+            $0["connection"] as? String == "disconnected"
         }
         sleep(12)
         figures.asleepKB = try running.residentKB()
