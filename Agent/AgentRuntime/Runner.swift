@@ -43,6 +43,8 @@ package final class Runner {
     private var closeDueAt: Int64?
     private var closeCheckedAt: Int64 = 0
     private var lastLogged: String?
+    /// Since memory was last given back.
+    private var hasWorked = true
     private var supervisor: Supervisor
     /// When a token is looked for next, while this device has not joined, or is a copy of one that has.
     private var joinAt: Int64 = 0
@@ -112,10 +114,14 @@ package final class Runner {
                 shelfcast_poll_entry(
                     descriptor: interest.descriptor, wanted: interest.wanted, ready: 0))
         }
-        let pause = min(waitMax, wait(from: now))
-        if pause >= Self.restMilliseconds { rest() }
+        var pause = min(waitMax, wait(from: now))
+        // Giving memory back costs more than recording a sale: so not between two of them.
+        let waitsToRest = hasWorked && pause >= Self.restMilliseconds
+        if waitsToRest { pause = Self.restMilliseconds }
         supervisor.pauses(now: now, milliseconds: pause)
-        _ = shelfcast_poll(&entries, entries.count, pause)
+        let ready = shelfcast_poll(&entries, entries.count, pause)
+        if waitsToRest, ready == 0 { rest() }
+        hasWorked = ready != 0 || (hasWorked && !waitsToRest)
         supervisor.pauses(now: AgentClock.steadyMilliseconds(), milliseconds: 0)
 
         if entries[0].ready != 0, shelfcast_take_signal(signals) == 1 { return false }
@@ -139,7 +145,7 @@ package final class Runner {
         return true
     }
 
-    /// From so long a wait on, what was only needed for work goes back to the system.
+    /// After so long a quiet, what was only needed for work goes back to the system.
     static let restMilliseconds: Int32 = 5_000
 
     private func rest() {
