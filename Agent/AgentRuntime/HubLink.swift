@@ -69,6 +69,8 @@ package final class HubLink {
     private var hasSettled = false
     /// Why the last try failed.
     package private(set) var lastFailure: String?
+    /// Counts what was opened and asked, beside Ping: whether there was work since it was last looked at.
+    package private(set) var exchanges = 0
 
     package init(_ service: AgentService, now: Int64) {
         self.service = service

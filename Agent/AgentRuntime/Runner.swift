@@ -45,6 +45,8 @@ package final class Runner {
     private var lastLogged: String?
     /// Since memory was last given back.
     private var hasWorked = true
+    /// Of `HubLink.exchanges`.
+    private var exchangesSeen = 0
     private var supervisor: Supervisor
     /// When a token is looked for next, while this device has not joined, or is a copy of one that has.
     private var joinAt: Int64 = 0
@@ -115,13 +117,21 @@ package final class Runner {
                     descriptor: interest.descriptor, wanted: interest.wanted, ready: 0))
         }
         var pause = min(waitMax, wait(from: now))
+        // A Ping and its Pong are no work: nothing wakes a second time for them.
+        if link.exchanges != exchangesSeen {
+            exchangesSeen = link.exchanges
+            hasWorked = true
+        }
         // Giving memory back costs more than recording a sale: so not between two of them.
         let waitsToRest = hasWorked && pause >= Self.restMilliseconds
         if waitsToRest { pause = Self.restMilliseconds }
         supervisor.pauses(now: now, milliseconds: pause)
         let ready = shelfcast_poll(&entries, entries.count, pause)
-        if waitsToRest, ready == 0 { rest() }
-        hasWorked = ready != 0 || (hasWorked && !waitsToRest)
+        if waitsToRest, ready == 0 {
+            rest()
+            hasWorked = false
+        }
+        for at in 1..<(2 + polled.count) where entries[at].ready != 0 { hasWorked = true }
         supervisor.pauses(now: AgentClock.steadyMilliseconds(), milliseconds: 0)
 
         if entries[0].ready != 0, shelfcast_take_signal(signals) == 1 { return false }
