@@ -13,6 +13,8 @@ enum House {
     static let floors: [String: Int] = [
         "Kernels": 0, "CKernels": 0, "CZlib": 0, "CSQLite": 0, "CPosix": 0, "CTLS": 0,
         "COpenBLAS": 0,
+        // Other programs run beside a test or a benchmark.
+        "TestSupport": 0,
         "Forecasting": 1, "SyncProtocol": 1, "UpdateTrust": 1,
         "ModelPackage": 2,
         "AgentCore": 3, "HubCore": 3, "Training": 3,
