@@ -1,16 +1,15 @@
 // What the Embedded agent would need the mathematical library for, 400 KB of a device's memory: functions that Swift calls
 // where the CPU has no instruction. Values as C11, 7.12.9, and IEEE 754 define them.
-#ifdef SHELFCAST_EMBEDDED
 #include <stdint.h>
+#include <string.h>
+
+#include "CPosix.h"
 
 // From here on every number is whole.
 #define FLOATS_WHOLE 8388608.0f           // 2^23
 #define DOUBLES_WHOLE 4503599627370496.0  // 2^52
 
-float roundf(float x);
-double ceil(double x);
-
-float roundf(float x) {
+float shelfcast_roundf(float x) {
     if (!(x > -FLOATS_WHOLE && x < FLOATS_WHOLE)) return x;
     float whole = (float)(int32_t)x;
     float rest = x - whole;
@@ -19,34 +18,15 @@ float roundf(float x) {
     return __builtin_copysignf(whole, x);
 }
 
-double ceil(double x) {
+double shelfcast_ceil(double x) {
     if (!(x > -DOUBLES_WHOLE && x < DOUBLES_WHOLE)) return x;
     double whole = (double)(int64_t)x;
     if (whole < x) whole += 1;
     return __builtin_copysign(whole, x);
 }
 
-double sqrt(double x);
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-
-double sqrt(double x) {
-    __m128d v = _mm_set_sd(x);
-    return _mm_cvtsd_f64(_mm_sqrt_sd(v, v));
-}
-#elif defined(__aarch64__)
-// The instruction sets no errno, for which the compiler calls this instead.
-double sqrt(double x) {
-    double root;
-    __asm__("fsqrt %d0, %d1" : "=w"(root) : "w"(x));
-    return root;
-}
-#elif defined(__arm__)
-#include <string.h>
-
 // Digit by digit: a remainder of 108 bits whose upper part fits 64, then rounded to even.
-double sqrt(double x) {
+double shelfcast_sqrt(double x) {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
     int exponent = (int)(bits >> 52 & 0x7FF);
@@ -81,5 +61,30 @@ double sqrt(double x) {
     memcpy(&x, &bits, sizeof bits);
     return x;
 }
+
+#ifdef SHELFCAST_EMBEDDED
+float roundf(float x) __attribute__((alias("shelfcast_roundf")));
+double ceil(double x) __attribute__((alias("shelfcast_ceil")));
+
+// Instructions where there are some. They set no errno, for which the compiler would call this function instead.
+#if defined(__SSE2__)
+#include <emmintrin.h>
+
+double sqrt(double x);
+
+double sqrt(double x) {
+    __m128d v = _mm_set_sd(x);
+    return _mm_cvtsd_f64(_mm_sqrt_sd(v, v));
+}
+#elif defined(__aarch64__)
+double sqrt(double x);
+
+double sqrt(double x) {
+    double root;
+    __asm__("fsqrt %d0, %d1" : "=w"(root) : "w"(x));
+    return root;
+}
+#else
+double sqrt(double x) __attribute__((alias("shelfcast_sqrt")));
 #endif
 #endif

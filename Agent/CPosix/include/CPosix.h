@@ -17,6 +17,11 @@ const char *_Nullable shelfcast_environment(const char *name);
 _Noreturn void shelfcast_exit(int32_t code);
 /// Text of an errno (positive).
 const char *shelfcast_error_text(int32_t error);
+/// roundf, ceil and sqrt of C11, 7.12, bit for bit: what the Embedded agent has instead of the mathematical library.
+float shelfcast_roundf(float x);
+double shelfcast_ceil(double x);
+double shelfcast_sqrt(double x);
+
 /// Gives the system back what the heap holds and nobody uses.
 void shelfcast_release_memory(void);
 
