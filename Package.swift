@@ -60,16 +60,19 @@ var targets: [Target] = [
         swiftSettings: device + numeric,
         // A debug build calls sqrt instead of its instruction.
         linkerSettings: embedded ? [] : [.linkedLibrary("m")]),
+    .target(name: "JSONText", path: "Sources/JSONText", swiftSettings: device + small),
     .target(
         name: "SyncProtocol", path: "Protocol", exclude: ["SPEC.md", "sync.proto"],
         sources: ["SyncProtocol"], swiftSettings: device + small),
-    .target(name: "UpdateTrust", path: "Sources/UpdateTrust", swiftSettings: device + small),
+    .target(
+        name: "UpdateTrust", dependencies: ["JSONText"], path: "Sources/UpdateTrust",
+        swiftSettings: device + small),
     .target(
         name: "ModelPackage", dependencies: ["Forecasting", "Kernels", "CZlib"],
         path: "Sources/ModelPackage", exclude: ["FORMAT.md"], swiftSettings: device + exact),
     .target(
         name: "AgentCore",
-        dependencies: ["Forecasting", "SyncProtocol", "UpdateTrust", "ModelPackage"],
+        dependencies: ["Forecasting", "JSONText", "SyncProtocol", "UpdateTrust", "ModelPackage"],
         path: "Agent/AgentCore", swiftSettings: device + small),
     .systemLibrary(name: "CSQLite", path: "Agent/CSQLite"),
     .target(
@@ -82,14 +85,13 @@ var targets: [Target] = [
     .target(
         name: "AgentRuntime",
         dependencies: [
-            "AgentCore", "Forecasting", "ModelPackage", "SyncProtocol", "UpdateTrust", "CSQLite",
-            "CTLS",
-            "CPosix",
+            "AgentCore", "Forecasting", "JSONText", "ModelPackage", "SyncProtocol", "UpdateTrust",
+            "CSQLite", "CTLS", "CPosix",
         ],
         path: "Agent/AgentRuntime", swiftSettings: device + small),
     .executableTarget(
         name: "shelfcast-agent",
-        dependencies: ["AgentRuntime", "AgentCore", "Forecasting", "CPosix"],
+        dependencies: ["AgentRuntime", "AgentCore", "Forecasting", "JSONText", "CPosix"],
         path: "Agent/shelfcast-agent", swiftSettings: device + small,
         linkerSettings: embedded ? shipped : []),
 ]
@@ -153,7 +155,8 @@ if !embedded {
         tests("ForecastingTests", ["Forecasting", "Kernels", "TestSupport"]),
         tests(
             "SyncProtocolTests", ["SyncProtocol", "TestSupport"], resources: [.copy("Fixtures")]),
-        tests("UpdateTrustTests", ["UpdateTrust"]),
+        tests("JSONTextTests", ["JSONText"]),
+        tests("UpdateTrustTests", ["UpdateTrust", "JSONText"]),
         tests(
             "ModelPackageTests",
             [
@@ -164,9 +167,8 @@ if !embedded {
         tests(
             "AgentRuntimeTests",
             [
-                "AgentRuntime", "AgentCore", "SyncProtocol", "UpdateTrust", "ModelPackage",
-                "Forecasting",
-                "CTLS", "CPosix", "TestSupport",
+                "AgentRuntime", "AgentCore", "JSONText", "SyncProtocol", "UpdateTrust",
+                "ModelPackage", "Forecasting", "CTLS", "CPosix", "TestSupport",
             ]),
         tests("HubCoreTests", ["HubCore", "Forecasting", "ModelPackage", "TestSupport"]),
         tests("TrainingTests", ["Training", "Forecasting", "Kernels"]),

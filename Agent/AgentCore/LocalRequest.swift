@@ -1,4 +1,5 @@
 package import Forecasting
+package import JSONText
 
 /// What a till or a command may ask of a running agent: one JSON object a line on its Unix socket.
 package enum LocalRequest: Equatable, Sendable {

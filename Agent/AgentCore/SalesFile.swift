@@ -1,3 +1,5 @@
+package import JSONText
+
 /// Which way sales are written on standard input.
 package enum SalesFormat: Sendable {
     /// A header line, then `day,item,units[,ref]` in the header's order.

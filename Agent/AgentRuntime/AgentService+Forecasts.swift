@@ -1,5 +1,6 @@
 import AgentCore
 import Forecasting
+import JSONText
 import UpdateTrust
 
 /// What is expected, how sure that is, and for how many days.

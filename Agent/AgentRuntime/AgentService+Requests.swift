@@ -1,6 +1,7 @@
 package import AgentCore
 import CPosix
 import Forecasting
+package import JSONText
 import ModelPackage
 import SyncProtocol
 import UpdateTrust

@@ -1,5 +1,6 @@
 package import AgentCore
 import Forecasting
+import JSONText
 
 /// Stock on hand, and when to order.
 extension AgentService {

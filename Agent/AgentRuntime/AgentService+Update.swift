@@ -1,4 +1,5 @@
 import AgentCore
+import JSONText
 package import SyncProtocol
 import UpdateTrust
 

@@ -1,5 +1,6 @@
-package import AgentCore
+import AgentCore
 import CPosix
+package import JSONText
 import ModelPackage
 import SyncProtocol
 

@@ -1,7 +1,8 @@
-package import AgentCore
+import AgentCore
 import CPosix
 import CSQLite
 import Forecasting
+package import JSONText
 import SyncProtocol
 import UpdateTrust
 

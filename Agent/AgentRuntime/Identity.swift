@@ -1,5 +1,6 @@
 import AgentCore
 import CPosix
+import JSONText
 
 /// Who this device is and whose it is: what joining gave it, and what its operator set. Kept in files of
 /// its own, so that a damaged database costs no identity.

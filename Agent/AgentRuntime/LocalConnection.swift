@@ -1,5 +1,6 @@
-package import AgentCore
+import AgentCore
 import CPosix
+package import JSONText
 
 /// A command's end of the running agent's socket.
 package final class LocalConnection {

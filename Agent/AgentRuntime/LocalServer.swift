@@ -1,5 +1,6 @@
 import AgentCore
 import CPosix
+import JSONText
 
 /// The Unix socket of a running agent: JSON lines in, one JSON line out for each. Tills may send many
 /// lines at once; those waiting are recorded together, and answered after the commit.

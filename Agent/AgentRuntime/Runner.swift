@@ -1,6 +1,7 @@
 import AgentCore
 import CPosix
 package import Forecasting
+import JSONText
 
 /// The running agent: one thread, one poll loop, over the hub, the tills and the clock.
 package final class Runner {

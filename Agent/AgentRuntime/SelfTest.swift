@@ -1,6 +1,7 @@
-package import AgentCore
+import AgentCore
 import CPosix
 package import Forecasting
+package import JSONText
 import ModelPackage
 
 /// Whether this CPU computes what every other computes: the networks of `EngineTrial`, and a package's golden vectors.

@@ -1,5 +1,6 @@
 import AgentCore
 import AgentRuntime
+import JSONText
 
 /// Commands about the engine, which also run where nothing has joined.
 extension Commands {

@@ -2,6 +2,7 @@ import AgentCore
 import AgentRuntime
 import CPosix
 import Forecasting
+import JSONText
 
 extension Commands {
     func sale(_ words: [String], isReturn: Bool = false) throws(AgentError) -> Int32 {

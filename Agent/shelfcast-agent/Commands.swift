@@ -2,6 +2,7 @@ import AgentCore
 import AgentRuntime
 import CPosix
 import Forecasting
+import JSONText
 
 /// One run of the program. Every command ends in an exit code.
 struct Commands {

@@ -1,6 +1,7 @@
 import AgentCore
 import AgentRuntime
 import CPosix
+import JSONText
 
 /// Standard output and error, written whole.
 enum Output {

@@ -2,6 +2,7 @@ import AgentCore
 import AgentRuntime
 import CPosix
 import Forecasting
+import JSONText
 
 /// Answers for people.
 enum Report {

@@ -1,6 +1,7 @@
 import AgentCore
 import AgentRuntime
 import Forecasting
+import JSONText
 import ModelPackage
 import Testing
 

@@ -2,6 +2,7 @@ import AgentCore
 import AgentRuntime
 import Forecasting
 import Foundation
+import JSONText
 import ModelPackage
 import SyncProtocol
 import Testing
