@@ -195,6 +195,7 @@ extension AgentService {
                 case .run: "run"
                 case .noFit: "no-fit"
                 case .stayAsYouAre: "stay-as-you-are"
+                case .goBack: "go-back"
                 case .unspecified, .unrecognized: "unknown"
                 }
             more.append(.init("desire", .string(desire)))

@@ -46,6 +46,11 @@ extension DeviceDesk {
     func note(_ report: PackageReport, of device: DeviceID) async throws -> DeviceSession.Answer {
         let outcome: HubCore.PackageOutcome
         switch report.outcome {
+        case .trial:
+            // No end yet: told to the operator, and followed by one of the others.
+            try await store.addEvent(
+                DeviceEvent(at: clock.now(), kind: "trial", text: report.reason), of: device)
+            return .noted
         case .active: outcome = .active
         case .refused: outcome = .refused
         case .rolledBack: outcome = .rolledBack

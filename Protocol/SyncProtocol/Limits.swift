@@ -27,5 +27,7 @@ package enum Limit {
     /// 2199-12-31.
     package static let dayMax: Int32 = 84_005
     package static let saleUnits: UInt32 = 1_000_000
+    package static let trialDays: UInt32 = 28
+    package static let minutesOfDay: UInt32 = 1_440
     package static let packageBytes: UInt64 = 64 << 20
 }

@@ -12,9 +12,7 @@ extension Message {
             try register.running?.validate(in: 14)
             let digest = register.measured?.packageDigest ?? []
             try check(digest.isEmpty || digest.count == Limit.digestBytes, 16, .length)
-        case .desiredState(let state) where state.desire == .run:
-            try check(!state.statement.isEmpty, 2, .length)
-            try check(state.signature.count == Limit.signatureBytes, 3, .length)
+        case .desiredState(let state): try state.validate()
         case .fetch(let fetch):
             try check(fetch.digest.count == Limit.digestBytes, 1, .length)
             try check(fetch.bytesMax > 0, 3, .range)
@@ -28,7 +26,7 @@ extension Message {
         case .renewRequest(let request): try check(!request.csrDer.isEmpty, 1, .length)
         case .renewReply(let reply): try check(!reply.certificateDer.isEmpty, 1, .length)
         case .welcome(let welcome): try check(welcome.version > 0, 1, .range)
-        case .refusal, .desiredState, .noted, .uploadAck, .contextRequest, .ping, .pong, .goodbye,
+        case .refusal, .noted, .uploadAck, .contextRequest, .ping, .pong, .goodbye,
             .farewell, .contextNotice:
             break
         }
@@ -49,6 +47,21 @@ extension JoinReply {
         try check(!caDer.isEmpty, 3, .length)
         try check(packageKey.count == Limit.keyBytes, 4, .length)
         try checkIdentifier(store, 5)
+    }
+}
+
+extension DesiredState {
+    func validate() throws(WireError) {
+        try check(trialDays <= Limit.trialDays, 20, .range)
+        try check(windowFrom < Limit.minutesOfDay, 23, .range)
+        try check(windowTo < Limit.minutesOfDay, 24, .range)
+        switch desire {
+        case .run:
+            try check(!statement.isEmpty, 2, .length)
+            try check(signature.count == Limit.signatureBytes, 3, .length)
+        case .goBack: try check(digest.count == Limit.digestBytes, 25, .length)
+        case .unspecified, .stayAsYouAre, .noFit, .unrecognized: break
+        }
     }
 }
 
@@ -93,7 +106,8 @@ extension Record {
         case .forecast(let forecast):
             if !isDay(forecast.day) { return .range }
             if !isIdentifier(forecast.item) { return .identifier }
-            return isAmount(forecast.forecastUnits) && isAmount(forecast.levelUnits) ? nil : .finite
+            return isAmount(forecast.forecastUnits) && isAmount(forecast.levelUnits)
+                && isAmount(forecast.candidateUnits) ? nil : .finite
         case .sales(let sales):
             if !isDay(sales.day) { return .range }
             return sales.sold.isEmpty ? .length : nil
@@ -115,8 +129,10 @@ extension ForecastsOfDay {
         where optional != 0 && optional != count {
             return .length
         }
+        guard candidateUnits.count == (candidate == 0 ? 0 : count) else { return .length }
         for units in forecastUnits where !isAmount(units) { return .finite }
         for level in levelUnits where !isAmount(level) { return .finite }
+        for units in candidateUnits where !isAmount(units) { return .finite }
         return nil
     }
 }

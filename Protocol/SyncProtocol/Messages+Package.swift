@@ -294,6 +294,8 @@ package enum Desire: WireEnum {
     case run
     /// Something is assigned, and nothing of it fits.
     case noFit
+    /// `digest` is not wanted any more: return to what ran before it (SPEC 8.5).
+    case goBack
     /// A value of a later version.
     case unrecognized(Int32)
 
@@ -304,6 +306,7 @@ package enum Desire: WireEnum {
             case 1: .stayAsYouAre
             case 2: .run
             case 3: .noFit
+            case 4: .goBack
             default: .unrecognized(rawValue)
             }
     }
@@ -314,6 +317,7 @@ package enum Desire: WireEnum {
         case .stayAsYouAre: 1
         case .run: 2
         case .noFit: 3
+        case .goBack: 4
         case .unrecognized(let value): value
         }
     }
@@ -334,13 +338,26 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
     package var storedThroughSequence: UInt64 = 0
     /// Never given before; 0 where it answers no Register.
     package var contactNumber: UInt64 = 0
+    /// RUN: 0 to 28 business days beside the active package first; 0: active once proved.
+    package var trialDays: UInt32 = 0
+    /// RUN: of one forecast, as the device measures it; 0: any.
+    package var latencyMaxNs: UInt64 = 0
+    /// RUN: of this package that may be fetched; 0: any.
+    package var bytesMax: UInt64 = 0
+    /// RUN: minute of the day in the store's time, 0 to 1,439: activated only from then.
+    package var windowFrom: UInt32 = 0
+    /// RUN: to before then; before `windowFrom`: past midnight; the same: at any time.
+    package var windowTo: UInt32 = 0
+    /// GO_BACK: SHA-256 of the package that is taken back.
+    package var digest: [UInt8] = []
 
     package init() {}
 
     package init(
         desire: Desire = .unspecified, statement: [UInt8] = [], signature: [UInt8] = [],
         reason: String = "", rollout: UInt64 = 0, storedThroughSequence: UInt64 = 0,
-        contactNumber: UInt64 = 0
+        contactNumber: UInt64 = 0, trialDays: UInt32 = 0, latencyMaxNs: UInt64 = 0,
+        bytesMax: UInt64 = 0, windowFrom: UInt32 = 0, windowTo: UInt32 = 0, digest: [UInt8] = []
     ) {
         self.desire = desire
         self.statement = statement
@@ -349,6 +366,12 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
         self.rollout = rollout
         self.storedThroughSequence = storedThroughSequence
         self.contactNumber = contactNumber
+        self.trialDays = trialDays
+        self.latencyMaxNs = latencyMaxNs
+        self.bytesMax = bytesMax
+        self.windowFrom = windowFrom
+        self.windowTo = windowTo
+        self.digest = digest
     }
 
     package func encode(to writer: inout WireWriter) {
@@ -359,6 +382,12 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
         writer.uint64(5, rollout)
         writer.uint64(6, storedThroughSequence)
         writer.uint64(7, contactNumber)
+        writer.uint32(20, trialDays)
+        writer.uint64(21, latencyMaxNs)
+        writer.uint64(22, bytesMax)
+        writer.uint32(23, windowFrom)
+        writer.uint32(24, windowTo)
+        writer.bytes(25, digest)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -370,6 +399,12 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
         case 5: rollout = try reader.uint64()
         case 6: storedThroughSequence = try reader.uint64()
         case 7: contactNumber = try reader.uint64()
+        case 20: trialDays = try reader.uint32()
+        case 21: latencyMaxNs = try reader.uint64()
+        case 22: bytesMax = try reader.uint64()
+        case 23: windowFrom = try reader.uint32()
+        case 24: windowTo = try reader.uint32()
+        case 25: digest = try reader.bytes(bytesMax: Limit.digestBytes)
         default: try reader.skip()
         }
     }
@@ -502,6 +537,8 @@ package enum PackageOutcome: WireEnum {
     /// Not activated; the device runs on as before.
     case refused
     case rolledBack
+    /// Proved, and forecasting beside the active package now.
+    case trial
     /// A value of a later version.
     case unrecognized(Int32)
 
@@ -512,6 +549,7 @@ package enum PackageOutcome: WireEnum {
             case 1: .active
             case 2: .refused
             case 3: .rolledBack
+            case 4: .trial
             default: .unrecognized(rawValue)
             }
     }
@@ -522,6 +560,7 @@ package enum PackageOutcome: WireEnum {
         case .active: 1
         case .refused: 2
         case .rolledBack: 3
+        case .trial: 4
         case .unrecognized(let value): value
         }
     }

@@ -76,13 +76,18 @@ package struct ForecastRecord: WireMessage, Equatable, Sendable {
     package var levelUnits: Float = 0
     /// Of everything that went in (SPEC.md 9.6); 0: not stated.
     package var inputsDigest: UInt32 = 0
+    /// The package that forecast the same beside it (SPEC.md 9.11); 0: none.
+    package var candidate: UInt64 = 0
+    /// What that one forecast.
+    package var candidateUnits: Float = 0
 
     package init() {}
 
     package init(
         day: Int32 = 0, item: String = "", forecastUnits: Float = 0, networkOutput: Int32 = 0,
         release: UInt64 = 0, actualUnits: UInt32 = 0, inputsComplete: Bool = false,
-        levelUnits: Float = 0, inputsDigest: UInt32 = 0
+        levelUnits: Float = 0, inputsDigest: UInt32 = 0, candidate: UInt64 = 0,
+        candidateUnits: Float = 0
     ) {
         self.day = day
         self.item = item
@@ -93,6 +98,8 @@ package struct ForecastRecord: WireMessage, Equatable, Sendable {
         self.inputsComplete = inputsComplete
         self.levelUnits = levelUnits
         self.inputsDigest = inputsDigest
+        self.candidate = candidate
+        self.candidateUnits = candidateUnits
     }
 
     package func encode(to writer: inout WireWriter) {
@@ -105,6 +112,8 @@ package struct ForecastRecord: WireMessage, Equatable, Sendable {
         writer.bool(7, inputsComplete)
         writer.float(8, levelUnits)
         writer.fixed32(9, inputsDigest)
+        writer.uint64(10, candidate)
+        writer.float(11, candidateUnits)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -118,6 +127,8 @@ package struct ForecastRecord: WireMessage, Equatable, Sendable {
         case 7: inputsComplete = try reader.bool()
         case 8: levelUnits = try reader.float()
         case 9: inputsDigest = try reader.fixed32()
+        case 10: candidate = try reader.uint64()
+        case 11: candidateUnits = try reader.float()
         default: try reader.skip()
         }
     }
@@ -170,13 +181,18 @@ package struct ForecastsOfDay: WireMessage, Equatable, Sendable {
     package var levelUnits: [Float] = []
     /// Empty: none is stated.
     package var inputsDigest: [UInt32] = []
+    /// The package that forecast the same beside them (SPEC.md 9.11); 0: none.
+    package var candidate: UInt64 = 0
+    /// What that one forecast; empty exactly without `candidate`.
+    package var candidateUnits: [Float] = []
 
     package init() {}
 
     package init(
         day: Int32 = 0, release: UInt64 = 0, inputsComplete: Bool = false,
         itemIndexes: [UInt32] = [], forecastUnits: [Float] = [], networkOutput: [Int32] = [],
-        actualUnits: [UInt32] = [], levelUnits: [Float] = [], inputsDigest: [UInt32] = []
+        actualUnits: [UInt32] = [], levelUnits: [Float] = [], inputsDigest: [UInt32] = [],
+        candidate: UInt64 = 0, candidateUnits: [Float] = []
     ) {
         self.day = day
         self.release = release
@@ -187,6 +203,8 @@ package struct ForecastsOfDay: WireMessage, Equatable, Sendable {
         self.actualUnits = actualUnits
         self.levelUnits = levelUnits
         self.inputsDigest = inputsDigest
+        self.candidate = candidate
+        self.candidateUnits = candidateUnits
     }
 
     package func encode(to writer: inout WireWriter) {
@@ -199,6 +217,8 @@ package struct ForecastsOfDay: WireMessage, Equatable, Sendable {
         writer.repeated(7, actualUnits)
         writer.repeated(8, levelUnits)
         writer.repeatedFixed(9, inputsDigest)
+        writer.uint64(10, candidate)
+        writer.repeated(11, candidateUnits)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -213,6 +233,8 @@ package struct ForecastsOfDay: WireMessage, Equatable, Sendable {
         case 7: try reader.append(to: &actualUnits, countMax: countMax)
         case 8: try reader.append(to: &levelUnits, countMax: countMax)
         case 9: try reader.appendFixed(to: &inputsDigest, countMax: countMax)
+        case 10: candidate = try reader.uint64()
+        case 11: try reader.append(to: &candidateUnits, countMax: countMax)
         default: try reader.skip()
         }
     }

@@ -90,7 +90,7 @@ package struct NamedItems: Equatable, Sendable {
                 } else {
                     var forecasts = ForecastsOfDay(
                         day: forecast.day, release: forecast.release,
-                        inputsComplete: forecast.inputsComplete)
+                        inputsComplete: forecast.inputsComplete, candidate: forecast.candidate)
                     forecasts.append(forecast, index: UInt32(index))
                     columns.records.append(.forecasts(forecasts))
                 }
@@ -130,7 +130,8 @@ extension ForecastsOfDay {
             day: day, item: item, forecastUnits: forecastUnits[at],
             networkOutput: networkOutput[at], release: release, actualUnits: actualUnits[at],
             inputsComplete: inputsComplete, levelUnits: levelUnits.isEmpty ? 0 : levelUnits[at],
-            inputsDigest: inputsDigest.isEmpty ? 0 : inputsDigest[at])
+            inputsDigest: inputsDigest.isEmpty ? 0 : inputsDigest[at], candidate: candidate,
+            candidateUnits: candidateUnits.isEmpty ? 0 : candidateUnits[at])
     }
 
     /// Whether `forecast` may follow in these lists.
@@ -139,6 +140,7 @@ extension ForecastsOfDay {
             && forecast.inputsComplete == inputsComplete
             && (forecast.levelUnits.bitPattern != 0) == !levelUnits.isEmpty
             && (forecast.inputsDigest != 0) == !inputsDigest.isEmpty
+            && forecast.candidate == candidate
     }
 
     fileprivate mutating func append(_ forecast: ForecastRecord, index: UInt32) {
@@ -148,5 +150,6 @@ extension ForecastsOfDay {
         actualUnits.append(forecast.actualUnits)
         if forecast.levelUnits.bitPattern != 0 { levelUnits.append(forecast.levelUnits) }
         if forecast.inputsDigest != 0 { inputsDigest.append(forecast.inputsDigest) }
+        if forecast.candidate != 0 { candidateUnits.append(forecast.candidateUnits) }
     }
 }

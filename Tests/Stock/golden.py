@@ -77,6 +77,11 @@ def golden():
         stored_through_sequence=UINT64)
     yield "desired-state-stay", m.DesiredState(desire=enums.DESIRE_STAY_AS_YOU_ARE)
     yield "desired-state-number", m.DesiredState(desire=enums.DESIRE_STAY_AS_YOU_ARE, contact_number=UINT64)
+    yield "desired-state-trial", m.DesiredState(
+        desire=enums.DESIRE_RUN, statement=statement, signature=SIGNATURE, trial_days=28,
+        latency_max_ns=2_000_000, bytes_max=1 << 33, window_from=1_320, window_to=330)
+    yield "desired-state-go-back", m.DesiredState(
+        desire=enums.DESIRE_GO_BACK, reason="its error grew in this store", rollout=4, digest=DIGEST)
     yield "fetch", m.Fetch(digest=DIGEST, offset=4_096, bytes_max=32_768)
     yield "fetch-first", m.Fetch(digest=DIGEST, bytes_max=1)
     yield "chunk", m.Chunk(
@@ -88,6 +93,8 @@ def golden():
         outcome=enums.OUTCOME_REFUSED, reason="the package's SHA-256 is not the one that was signed")
     yield "package-report-rolled-back", m.PackageReport(
         digest=DIGEST, outcome=enums.OUTCOME_ROLLED_BACK, running=running)
+    yield "package-report-trial", m.PackageReport(
+        digest=DIGEST, outcome=enums.OUTCOME_TRIAL, running=running)
     yield "noted", m.Noted()
     sale = m.Record(sale=m.SaleRecord(day=20_778, item="10", units=3))
     yield "upload", m.Upload(first_sequence=1, records=[
@@ -101,6 +108,8 @@ def golden():
             day=20_778, item="11", forecast_units=0.5, network_output=12, release=7,
             inputs_complete=True, level_units=10.25, inputs_digest=0xDEAD_BEEF)),
         m.Record(forecast=m.ForecastRecord(item="x", network_output=-2**31)),
+        m.Record(forecast=m.ForecastRecord(
+            day=20_779, item="x", forecast_units=3.5, candidate=0xFEDC_BA98_7654_3210, candidate_units=4.25)),
     ])
     yield "upload-most", m.Upload(first_sequence=2**63 - 1, records=[
         m.Record(sale=m.SaleRecord(day=84_005, item="~" * 32, units=1_000_000)),
@@ -118,6 +127,9 @@ def golden():
                 forecast_units=[12.625, 0.0], network_output=[-4_711, 2**31 - 1], actual_units=[13, UINT32],
                 level_units=[10.25, 0.5], inputs_digest=[0xDEAD_BEEF, 1])),
             m.Record(forecasts=m.ForecastsOfDay(forecast_units=[1.0], network_output=[0], actual_units=[0])),
+            m.Record(forecasts=m.ForecastsOfDay(
+                day=20_779, forecast_units=[1.0, 2.0], network_output=[0, 1], actual_units=[0, 1],
+                candidate=1, candidate_units=[0.0, 2.5])),
             m.Record(close=m.CloseRecord(day=20_778)),
         ])
     yield "upload-ack", m.UploadAck(through_sequence=4_294_967_296)
@@ -163,7 +175,7 @@ COUNT_MAX = {
     "cpu_features": 64, "runtime_features": 64, "labels": 64, "records": 500, "days": 400,
     "Context.items": 4_096, "levels": 4_096, "StoreDay.sold": 4_096, "Upload.items": 500, "SalesOfDay.sold": 500,
     "item_indexes": 500, "forecast_units": 500, "network_output": 500, "actual_units": 500,
-    "level_units": 500, "inputs_digest": 500}
+    "level_units": 500, "inputs_digest": 500, "candidate_units": 500}
 VARINTS = ("uint32", "uint64", "int64", "sint32", "bool", "enum")
 
 

@@ -80,8 +80,12 @@ def fill(rng, message):
     elif name == "Chunk":
         message.package_bytes = rng.randint(2**20, 2**40)
         message.offset = rng.randint(0, message.package_bytes - len(message.content))
+    elif name == "DesiredState":
+        message.desire = rng.choice([0, 1, 2, 3, 4, 77])
+        message.trial_days = rng.randint(0, 28)
+        message.window_from, message.window_to = rng.randrange(1_440), rng.randrange(1_440)
     elif name == "PackageReport":
-        message.outcome = rng.choice([1, 2, 3, 44])
+        message.outcome = rng.choice([1, 2, 3, 4, 44])
     elif name == "Upload":
         message.first_sequence = rng.randint(1, 2**63 - 1)
     elif name == "ForecastsOfDay":
@@ -92,6 +96,11 @@ def fill(rng, message):
                 del getattr(message, field.name)[count:]
                 if field.name in ("item_indexes", "level_units", "inputs_digest") and rng.random() < 0.3:
                     message.ClearField(field.name)
+        if rng.random() < 0.5:
+            message.candidate = message.candidate or 1
+        else:
+            message.ClearField("candidate")
+            message.ClearField("candidate_units")
     elif name == "Context":
         if not message.items:
             message.items.append("1")

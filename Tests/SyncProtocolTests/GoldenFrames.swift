@@ -89,6 +89,19 @@ enum GoldenFrames {
         "desired-state-stay": .desiredState(DesiredState(desire: .stayAsYouAre)),
         "desired-state-number": .desiredState(
             DesiredState(desire: .stayAsYouAre, contactNumber: .max)),
+        "desired-state-trial": .desiredState(
+            DesiredState(
+                desire: .run,
+                statement: PackageStatement(
+                    digest: digest, packageBytes: 5_321, arenaBytes: 1_872, release: 7,
+                    family: "2026-11-profile", variant: "lstm-4", store: "12"
+                ).encoded(),
+                signature: [UInt8](64..<128), trialDays: 28, latencyMaxNs: 2_000_000,
+                bytesMax: 1 << 33, windowFrom: 1_320, windowTo: 330)),
+        "desired-state-go-back": .desiredState(
+            DesiredState(
+                desire: .goBack, reason: "its error grew in this store", rollout: 4,
+                digest: digest)),
         "fetch": .fetch(Fetch(digest: digest, offset: 4_096, bytesMax: 32_768)),
         "fetch-first": .fetch(Fetch(digest: digest, bytesMax: 1)),
         "chunk": .chunk(
@@ -103,6 +116,8 @@ enum GoldenFrames {
                 reason: "the package's SHA-256 is not the one that was signed")),
         "package-report-rolled-back": .packageReport(
             PackageReport(digest: digest, outcome: .rolledBack, running: running)),
+        "package-report-trial": .packageReport(
+            PackageReport(digest: digest, outcome: .trial, running: running)),
         "noted": .noted,
     ]
 
@@ -125,6 +140,10 @@ enum GoldenFrames {
                             release: 7, inputsComplete: true, levelUnits: 10.25,
                             inputsDigest: 0xDEAD_BEEF)),
                     .forecast(ForecastRecord(item: "x", networkOutput: .min)),
+                    .forecast(
+                        ForecastRecord(
+                            day: 20_779, item: "x", forecastUnits: 3.5,
+                            candidate: 0xFEDC_BA98_7654_3210, candidateUnits: 4.25)),
                 ])),
         "upload-most": .upload(
             Upload(
@@ -156,6 +175,10 @@ enum GoldenFrames {
                             inputsDigest: [0xDEAD_BEEF, 1])),
                     .forecasts(
                         ForecastsOfDay(forecastUnits: [1], networkOutput: [0], actualUnits: [0])),
+                    .forecasts(
+                        ForecastsOfDay(
+                            day: 20_779, forecastUnits: [1, 2], networkOutput: [0, 1],
+                            actualUnits: [0, 1], candidate: 1, candidateUnits: [0, 2.5])),
                     .close(CloseRecord(day: 20_778)),
                 ], items: ["1", "2", String(repeating: "~", count: 32)],
                 foldedSales: 300)),

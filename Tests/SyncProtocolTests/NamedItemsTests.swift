@@ -8,11 +8,14 @@ struct NamedItemsTests {
         .sale(SaleRecord(day: day, item: item, units: units))
     }
 
-    static func forecast(_ item: String, day: Int32 = 7, level: Float = 1.5) -> Record {
+    static func forecast(
+        _ item: String, day: Int32 = 7, level: Float = 1.5, candidate: UInt64 = 0
+    ) -> Record {
         .forecast(
             ForecastRecord(
                 day: day, item: item, forecastUnits: 3.25, networkOutput: -9, release: 4,
-                actualUnits: 5, inputsComplete: true, levelUnits: level, inputsDigest: 77))
+                actualUnits: 5, inputsComplete: true, levelUnits: level, inputsDigest: 77,
+                candidate: candidate, candidateUnits: candidate == 0 ? 0 : 2.5))
     }
 
     /// Over the wire and back, on one connection.
@@ -41,7 +44,8 @@ struct NamedItemsTests {
                 case 1, 2:
                     records.append(
                         Self.forecast(
-                            item, day: day, level: [0, 2].randomElement(using: &random) ?? 0))
+                            item, day: day, level: [0, 2].randomElement(using: &random) ?? 0,
+                            candidate: [0, .max].randomElement(using: &random) ?? 0))
                 default:
                     let most: UInt32 = Bool.random(using: &random) ? 3 : 1_000_000
                     records.append(Self.sale(day, item, .random(in: 1...most, using: &random)))

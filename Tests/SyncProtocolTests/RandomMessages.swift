@@ -39,7 +39,8 @@ struct RandomMessages {
                 DesiredState(
                     desire: choice(), statement: bytes(300), signature: bytes(64), reason: text(),
                     rollout: u64(), storedThroughSequence: u64(),
-                    contactNumber: u64()))
+                    contactNumber: u64(), trialDays: u32(), latencyMaxNs: u64(), bytesMax: u64(),
+                    windowFrom: u32(), windowTo: u32(), digest: bytes(32)))
         case .fetch: return .fetch(Fetch(digest: bytes(32), offset: u64(), bytesMax: u32()))
         case .chunk:
             return .chunk(
@@ -110,7 +111,8 @@ struct RandomMessages {
                 ForecastRecord(
                     day: i32(), item: text(), forecastUnits: float(), networkOutput: i32(),
                     release: u64(), actualUnits: u32(), inputsComplete: bool(),
-                    levelUnits: float(), inputsDigest: u32()))
+                    levelUnits: float(), inputsDigest: u32(), candidate: u64(),
+                    candidateUnits: float()))
         case 3: .sales(SalesOfDay(day: i32(), sold: list(200) { $0.u32() }))
         case 4:
             .forecasts(
@@ -118,7 +120,8 @@ struct RandomMessages {
                     day: i32(), release: u64(), inputsComplete: bool(),
                     itemIndexes: list(5) { $0.u32() }, forecastUnits: list(60) { $0.float() },
                     networkOutput: list(5) { $0.i32() }, actualUnits: list(5) { $0.u32() },
-                    levelUnits: list(5) { $0.float() }, inputsDigest: list(60) { $0.u32() }))
+                    levelUnits: list(5) { $0.float() }, inputsDigest: list(60) { $0.u32() },
+                    candidate: u64(), candidateUnits: list(5) { $0.float() }))
         default: .unknown
         }
     }

@@ -284,6 +284,14 @@ private let invalidMessages: [WireTests.Invalid] = [
     .init(
         "run unsigned",
         .desiredState(DesiredState(desire: .run, statement: [1], signature: [1])), 3, .length),
+    .init(
+        "trial of 29 days", .desiredState(DesiredState(desire: .noFit, trialDays: 29)), 20, .range),
+    .init(
+        "window from beyond the day", .desiredState(DesiredState(windowFrom: 1_440)), 23, .range),
+    .init("window to beyond the day", .desiredState(DesiredState(windowTo: 1_440)), 24, .range),
+    .init(
+        "go back from a short digest",
+        .desiredState(DesiredState(desire: .goBack, digest: short)), 25, .length),
     .init("fetch a short digest", .fetch(Fetch(digest: short, bytesMax: 1)), 1, .length),
     .init("fetch nothing", .fetch(Fetch(digest: digest)), 3, .range),
     .init("chunk of a short digest", .chunk(Chunk(digest: short)), 1, .length),
@@ -342,6 +350,9 @@ private let invalidRecords: [WireTests.InvalidRecord] = [
     .init("forecast that is no number", forecast(.nan), .finite),
     .init("forecast without end", forecast(.infinity), .finite),
     .init("forecast below 0", forecast(-0.5), .finite),
+    .init(
+        "candidate's forecast below 0",
+        .forecast(ForecastRecord(day: 1, item: "1", candidate: 1, candidateUnits: -1)), .finite),
     .init("forecast after 2199", forecast(1, day: .max), .range),
     .init("forecast of no item", forecast(1, item: ""), .identifier),
     .init("column of no sales", .sales(SalesOfDay(day: 1)), .length),
@@ -353,6 +364,15 @@ private let invalidRecords: [WireTests.InvalidRecord] = [
     .init("columns with an index too few", forecasts { $0.itemIndexes = [1] }, .length),
     .init("columns with a level too few", forecasts { $0.levelUnits = [1] }, .length),
     .init("columns with a digest too many", forecasts { $0.inputsDigest = [1, 2, 3] }, .length),
+    .init("column of a candidate without units", forecasts { $0.candidate = 1 }, .length),
+    .init(
+        "column of units without a candidate", forecasts { $0.candidateUnits = [1, 2] }, .length),
+    .init(
+        "column with a candidate's forecast that is none",
+        forecasts {
+            $0.candidate = 1
+            $0.candidateUnits = [1, .infinity]
+        }, .finite),
     .init("column with a forecast below 0", forecasts { $0.forecastUnits[1] = -1 }, .finite),
     .init("column with a level that is none", forecasts { $0.levelUnits = [1, .nan] }, .finite),
 ]
