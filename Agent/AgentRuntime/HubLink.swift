@@ -105,6 +105,12 @@ package final class HubLink {
         }
     }
 
+    /// Until the next try; nil while there is a connection, or one is being made.
+    package func awayMilliseconds(from now: Int64) -> Int64? {
+        guard case .away(let until) = state else { return nil }
+        return until - now
+    }
+
     /// When `turn` must be called although nothing is ready, in steady milliseconds.
     package var wakeAt: Int64 {
         switch state {
@@ -205,6 +211,7 @@ package final class HubLink {
     private func open(now: Int64) throws(AgentError) {
         guard let identity = service.identity else { throw .notJoined }
         counted = 0
+        exchanges += 1
         try keepToCeiling()
         do throws(ConnectionError) {
             let connection = try SecureConnection(
@@ -343,6 +350,7 @@ package final class HubLink {
             mayUpload = upload.records.count >= most
         }
         talk.askedAt = now
+        exchanges += 1
         talk.connection.send(encodeFrame(talk.visit.ask(message)))
     }
 

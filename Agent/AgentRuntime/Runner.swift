@@ -44,8 +44,7 @@ package final class Runner {
     private var closeDueAt: Int64?
     private var closeCheckedAt: Int64 = 0
     private var lastLogged: String?
-    /// Since memory was last given back.
-    private var hasWorked = true
+    private var rest = Rest()
     /// Of `HubLink.exchanges`.
     private var exchangesSeen = 0
     private var supervisor: Supervisor
@@ -121,18 +120,16 @@ package final class Runner {
         // A Ping and its Pong are no work: nothing wakes a second time for them.
         if link.exchanges != exchangesSeen {
             exchangesSeen = link.exchanges
-            hasWorked = true
+            rest.noteContact()
         }
-        // Giving memory back costs more than recording a sale: so not between two of them.
-        let waitsToRest = hasWorked && pause >= Self.restMilliseconds
-        if waitsToRest { pause = Self.restMilliseconds }
+        let waitsToRest = rest.isWaitedFor(in: pause)
+        if waitsToRest { pause = Rest.quietMilliseconds }
         supervisor.pauses(now: now, milliseconds: pause)
         let ready = shelfcast_poll(&entries, entries.count, pause)
         if waitsToRest, ready == 0 {
-            rest()
-            hasWorked = false
+            giveMemoryBack()
         }
-        for at in 1..<(2 + polled.count) where entries[at].ready != 0 { hasWorked = true }
+        for at in 1..<(2 + polled.count) where entries[at].ready != 0 { rest.noteWork() }
         supervisor.pauses(now: AgentClock.steadyMilliseconds(), milliseconds: 0)
 
         if entries[0].ready != 0, shelfcast_take_signal(signals) == 1 { return false }
@@ -156,12 +153,11 @@ package final class Runner {
         return true
     }
 
-    /// After so long a quiet, what was only needed for work goes back to the system.
-    static let restMilliseconds: Int32 = 5_000
-
-    private func rest() {
+    private func giveMemoryBack() {
         service.store.database.releaseMemory()
         shelfcast_release_memory()
+        let away = link.awayMilliseconds(from: AgentClock.steadyMilliseconds())
+        if rest.come(awayMilliseconds: away) == .heapAndCode { _ = shelfcast_release_code() }
     }
 
     private func wait(from now: Int64) -> Int32 {

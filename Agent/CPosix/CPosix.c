@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <link.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,7 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -229,6 +232,44 @@ void shelfcast_release_memory(void) {
 #ifdef __GLIBC__
     malloc_trim(0);
 #endif
+}
+
+// Whether the loader has written into segments that are not writable: the file has then not what memory has.
+static int has_text_relocations(const struct dl_phdr_info *object) {
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        if (object->dlpi_phdr[i].p_type != PT_DYNAMIC) continue;
+        const ElfW(Dyn) *entry = (const ElfW(Dyn) *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
+        for (; entry->d_tag != DT_NULL; entry++)
+            if (entry->d_tag == DT_TEXTREL || (entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_TEXTREL)))
+                return 1;
+    }
+    return 0;
+}
+
+static int release_segments(struct dl_phdr_info *object, size_t size, void *sum) {
+    (void)size;
+    uintptr_t page = (uintptr_t)getpagesize(), vdso = getauxval(AT_SYSINFO_EHDR);
+    if (has_text_relocations(object)) return 0;
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        // All of it from the file: no zeros behind, nothing that relocation has written (PT_GNU_RELRO lies in
+        // segments with PF_W).
+        if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W) || segment->p_filesz != segment->p_memsz)
+            continue;
+        // Whole pages alone: the ends may share theirs with a neighbour.
+        uintptr_t start = (object->dlpi_addr + segment->p_vaddr + page - 1) & ~(page - 1);
+        uintptr_t end = (object->dlpi_addr + segment->p_vaddr + segment->p_memsz) & ~(page - 1);
+        if (start >= end || (vdso != 0 && object->dlpi_addr + segment->p_vaddr == vdso)) continue;
+        // What is locked in memory stays.
+        if (madvise((void *)start, end - start, MADV_DONTNEED) == 0) *(int64_t *)sum += (int64_t)(end - start);
+    }
+    return 0;
+}
+
+int64_t shelfcast_release_code(void) {
+    int64_t bytes = 0;
+    dl_iterate_phdr(release_segments, &bytes);
+    return bytes;
 }
 
 int32_t shelfcast_local_time(const char *zone, int64_t seconds, int32_t *days, int32_t *minutes) {

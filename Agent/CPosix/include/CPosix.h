@@ -24,6 +24,11 @@ double shelfcast_sqrt(double x);
 
 /// Gives the system back what the heap holds and nobody uses.
 void shelfcast_release_memory(void);
+/// Gives the system back the pages of code and constants of the program and its libraries. They are mapped from files and
+/// were never written, so that they come back by themselves, with the same content, when they are next used: from the
+/// page cache, or from the disk where the cache has let go of them. Returns the bytes of those mappings, which is at least
+/// what was given back.
+int64_t shelfcast_release_code(void);
 
 /// Ignores SIGPIPE and makes SIGTERM, SIGINT and SIGHUP readable. Returns the descriptor to poll.
 int32_t shelfcast_catch_signals(void);
