@@ -1,5 +1,5 @@
 import CTLS
-import UpdateTrust
+package import UpdateTrust
 
 /// What mbedTLS does for the agent outside a connection.
 package enum Crypto {
@@ -67,5 +67,21 @@ package struct DeviceVerifier: SignatureVerifier {
         return message.withUnsafeBufferPointer {
             shelfcast_p256_verify(key, $0.baseAddress, $0.count, signature) == 1
         }
+    }
+}
+
+/// Update metadata too. P-256 is all that a device has: a role signed by other keys is not believed here.
+extension DeviceVerifier: TrustCryptography {
+    package func digest(_ algorithm: DigestAlgorithm, of bytes: [UInt8]) -> [UInt8]? {
+        guard algorithm == .sha256 else { return nil }
+        let digest = Crypto.sha256(bytes)
+        return digest.isEmpty ? nil : digest
+    }
+
+    package func verify(signature: [UInt8], of message: [UInt8], key: SigningKey) -> Bool {
+        guard key.scheme == .ecdsaP256, let point = P256Text.point(pem: key.text),
+            let numbers = P256Text.signature(der: signature)
+        else { return false }
+        return verify(signature: numbers, of: message, key: point)
     }
 }

@@ -1,10 +1,16 @@
-/// Why a text is not JSON that the agent reads.
+/// Why a text is not JSON that is read here.
 package enum JSONError: Error, Equatable, Sendable {
     case tooLong(bytes: Int, bytesMax: Int)
     case tooDeep(depthMax: Int)
     case tooManyValues(countMax: Int)
     case unexpected(at: Int)
     case end
+    /// Only where texts must be UTF-8 (`init(strictly:…)`).
+    case notUTF8(at: Int)
+    /// An object with two members of one name: two readers could take either. Only `init(strictly:…)`.
+    case nameTwice
+    /// A number with a fraction or an exponent, for which canonical JSON has no form.
+    case notWhole
 
     package var text: String {
         switch self {
@@ -13,6 +19,9 @@ package enum JSONError: Error, Equatable, Sendable {
         case .tooManyValues(let max): return "JSON with more than \(max) values"
         case .unexpected(let at): return "not JSON: unexpected character at position \(at + 1)"
         case .end: return "not JSON: it ends too early"
+        case .notUTF8(let at): return "JSON that is no UTF-8 at position \(at + 1)"
+        case .nameTwice: return "JSON with two members of one name"
+        case .notWhole: return "JSON with a number that is not whole"
         }
     }
 }
@@ -31,7 +40,7 @@ package enum JSONValue: Equatable, Sendable {
             self.name = [UInt8](name.utf8)
             self.value = value
         }
-        init(name: [UInt8], value: JSONValue) {
+        package init(name: [UInt8], value: JSONValue) {
             self.name = name
             self.value = value
         }
@@ -115,7 +124,23 @@ package enum JSONValue: Equatable, Sendable {
         guard bytes.count <= bytesMax else {
             throw .tooLong(bytes: bytes.count, bytesMax: bytesMax)
         }
-        var parser = JSONParser(bytes: bytes, valuesMax: valuesMax)
+        var parser = JSONParser(
+            bytes: bytes, depthMax: Self.depthMax, valuesMax: valuesMax, isStrict: false)
+        self = try parser.document()
+    }
+
+    /// Reads exactly one document that every reader must read alike, because somebody signed it: UTF-8
+    /// throughout, no name twice in an object. Members come out in the order of their names' bytes,
+    /// which is the order of code points.
+    package init(
+        strictly bytes: [UInt8], bytesMax: Int, depthMax: Int, valuesMax: Int
+    ) throws(JSONError) {
+        guard bytes.count <= bytesMax else {
+            throw .tooLong(bytes: bytes.count, bytesMax: bytesMax)
+        }
+        if let at = UTF8Text.firstFault(in: bytes) { throw .notUTF8(at: at) }
+        var parser = JSONParser(
+            bytes: bytes, depthMax: depthMax, valuesMax: valuesMax, isStrict: true)
         self = try parser.document()
     }
 }
@@ -123,12 +148,16 @@ package enum JSONValue: Equatable, Sendable {
 private struct JSONParser {
     let bytes: [UInt8]
     var at = 0
+    let depthMax: Int
     let valuesMax: Int
+    let isStrict: Bool
     var valuesLeft: Int
 
-    init(bytes: [UInt8], valuesMax: Int) {
+    init(bytes: [UInt8], depthMax: Int, valuesMax: Int, isStrict: Bool) {
         self.bytes = bytes
+        self.depthMax = depthMax
         self.valuesMax = valuesMax
+        self.isStrict = isStrict
         valuesLeft = valuesMax
     }
 
@@ -154,7 +183,7 @@ private struct JSONParser {
     }
 
     private mutating func value(depth: Int) throws(JSONError) -> JSONValue {
-        guard depth < JSONValue.depthMax else { throw .tooDeep(depthMax: JSONValue.depthMax) }
+        guard depth < depthMax else { throw .tooDeep(depthMax: depthMax) }
         guard valuesLeft > 0 else { throw .tooManyValues(countMax: valuesMax) }
         valuesLeft -= 1
         skipBlanks()
@@ -291,6 +320,37 @@ private struct JSONParser {
         }
     }
 
+    /// By name; O(n log n) whatever the order they came in, because a hostile text chooses it.
+    private static func sort(_ members: inout [JSONValue.Member]) throws(JSONError) {
+        func sink(_ from: Int, below end: Int) {
+            var parent = from
+            while 2 * parent + 1 < end {
+                var child = 2 * parent + 1
+                if child + 1 < end, JSONValue.precedes(members[child].name, members[child + 1].name)
+                {
+                    child += 1
+                }
+                guard JSONValue.precedes(members[parent].name, members[child].name) else { return }
+                members.swapAt(parent, child)
+                parent = child
+            }
+        }
+        let isSorted = (1..<max(members.count, 1)).allSatisfy {
+            JSONValue.precedes(members[$0 - 1].name, members[$0].name)
+        }
+        if isSorted { return }  // as canonical text is, and most metadata
+        for root in stride(from: members.count / 2 - 1, through: 0, by: -1) {
+            sink(root, below: members.count)
+        }
+        for end in stride(from: members.count - 1, to: 0, by: -1) {
+            members.swapAt(0, end)
+            sink(0, below: end)
+        }
+        for index in 1..<members.count where members[index - 1].name == members[index].name {
+            throw .nameTwice
+        }
+    }
+
     private mutating func object(depth: Int) throws(JSONError) -> JSONValue {
         at += 1
         var members: [JSONValue.Member] = []
@@ -310,7 +370,10 @@ private struct JSONParser {
             skipBlanks()
             let byte = try peek()
             at += 1
-            if byte == UInt8(ascii: "}") { return .object(members) }
+            if byte == UInt8(ascii: "}") {
+                if isStrict { try Self.sort(&members) }
+                return .object(members)
+            }
             guard byte == UInt8(ascii: ",") else { throw .unexpected(at: at - 1) }
         }
     }
