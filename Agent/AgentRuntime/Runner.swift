@@ -68,9 +68,11 @@ package final class Runner {
     }
 
     /// Runs until a signal asks to stop.
+    /// - Parameter opening: logged first. Whoever has read it may ask to stop.
     /// - Throws: when only a restart can help: the database is damaged.
-    package func run() throws(AgentError) {
+    package func run(opening: String) throws(AgentError) {
         let signals = shelfcast_catch_signals()
+        log(opening)
         supervisor.isReady()
         defer { supervisor.isStopping() }
         while try turn(signals: signals) {}

@@ -111,6 +111,14 @@ struct Commands {
     }
 
     private func run(_ words: [String]) throws(AgentError) -> Int32 {
+        let arguments = try Self.runArguments(words)
+        do throws(AgentError) { return try run(arguments) } catch {
+            throw arguments.located(error)
+        }
+    }
+
+    /// What `run` takes, and what its file says beside it.
+    private static func runArguments(_ words: [String]) throws(AgentError) -> Arguments {
         var arguments = try Arguments(
             words,
             options: [
@@ -119,9 +127,7 @@ struct Commands {
                 "--data-max", "--low-battery",
             ], flags: ["--metered"], positionalMax: 0)
         try arguments.addDefaults()
-        do throws(AgentError) { return try run(arguments) } catch {
-            throw arguments.located(error)
-        }
+        return arguments
     }
 
     private func run(_ arguments: Arguments) throws(AgentError) -> Int32 {
@@ -156,14 +162,10 @@ struct Commands {
         try service.choose(sendsTotals: sendsTotals, outboxBytesMax: outboxBytes)
         try service.be(thrifty: thrift)
         let runner = try Runner(service, closingTime: closingTime) { Output.warn("agent: " + $0) }
-        if let identity = service.identity {
-            Output.warn(
-                "agent: \(identity.deviceID) of store \(identity.store), hub \(identity.hubHost):\(identity.hubPort)"
-            )
-        } else {
-            Output.warn("agent: not joined yet; waits for a token in " + path + "/join-token")
-        }
-        try runner.run()
+        try runner.run(
+            opening: service.identity.map {
+                "\($0.deviceID) of store \($0.store), hub \($0.hubHost):\($0.hubPort)"
+            } ?? "not joined yet; waits for a token in " + path + "/join-token")
         return 0
     }
 
@@ -335,7 +337,15 @@ struct Commands {
         case .running(let connection):
             return try connection.ask(request)
         case .own(let directory):
-            return try Self.answer(request, by: try Self.service(directory, checks: false))
+            let service = try Self.service(directory, checks: false)
+            // As the agent would order, from the same file; one that is wrong stops `run`, and no question.
+            do throws(AgentError) {
+                let arguments = try Self.runArguments([])
+                do throws(AgentError) {
+                    service.orderDefaults = try Self.orderRule(arguments)
+                } catch { throw arguments.located(error) }
+            } catch { Output.warn("agent: " + error.text) }
+            return try Self.answer(request, by: service)
         }
     }
 

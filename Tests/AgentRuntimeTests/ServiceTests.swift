@@ -184,6 +184,29 @@ struct ServiceTests {
         #expect(replaced.errors.hasPrefix("shelfcast-agent: --contact is stay or visit"))
     }
 
+    @Test(
+        "orders by the same file where no agent runs, and a wrong one stops no question",
+        arguments: StockHub.Form.all)
+    func ordersByFile(form: StockHub.Form) throws {
+        let path = state.file("agent.toml")
+        func stock(_ file: String) throws -> (output: String, errors: String) {
+            try file.write(toFile: path, atomically: false, encoding: .utf8)
+            let command = try ChildProcess(
+                form.program.path,
+                ["stock", "7", "100", "--day", "2016-07-19", "--json", "--state", state.path],
+                environment: ["SHELFCAST_CONFIG": path])
+            #expect(command.wait().status == 0)
+            return (try command.output(), try command.errors())
+        }
+        let same = try stock("contact = \"visit\"\nlead-days = 4\norder-multiple = 6\n")
+        #expect(same.output.contains(#""leadDays":4"#), "\(same)")
+        #expect(same.output.contains(#""multiple":6"#))
+        #expect(same.errors.isEmpty)
+        let wrong = try stock("lead-days = 99\n")
+        #expect(wrong.output.contains(#""leadDays":2"#), "\(wrong)")
+        #expect(wrong.errors.contains("agent.toml, line 1: --lead-days is a whole number"))
+    }
+
     @Test("says that a named file is not there", arguments: StockHub.Form.all)
     func missing(form: StockHub.Form) throws {
         let agent = try run(form, ["--config", state.file("none.toml")])
