@@ -132,6 +132,9 @@ if !embedded {
             ],
             path: "Benchmarks/shelfcast-bench", swiftSettings: strict),
         .target(name: "CSpawn", path: "Tests/CSpawn"),
+        // Stands between SQLite and its files in the tests that ask for it.
+        .target(
+            name: "CFailingDisk", dependencies: ["CSQLite"], path: "Tests/CFailingDisk"),
         .target(
             name: "TestSupport", dependencies: ["CSpawn"], path: "Tests/TestSupport",
             swiftSettings: strict),
@@ -168,7 +171,7 @@ if !embedded {
             "AgentRuntimeTests",
             [
                 "AgentRuntime", "AgentCore", "JSONText", "SyncProtocol", "UpdateTrust",
-                "ModelPackage", "Forecasting", "CTLS", "CPosix", "TestSupport",
+                "ModelPackage", "Forecasting", "CTLS", "CPosix", "CFailingDisk", "TestSupport",
             ]),
         tests("HubCoreTests", ["HubCore", "Forecasting", "ModelPackage", "TestSupport"]),
         tests("TrainingTests", ["Training", "Forecasting", "Kernels"]),

@@ -98,6 +98,13 @@ extension AgentService {
             return
         }
         try step(.offered(candidate))
+        // What could not be written at an earlier offer goes on from there; no crash is blamed on the package.
+        switch update.phase {
+        case .verified: try step(.restarted)
+        case .trial(let candidate, _): try prove(candidate)
+        case .fetching(let candidate): try goOnIfComplete(candidate)
+        case .idle: break
+        }
     }
 
     private static func reason(_ error: TrustError) -> RefusalReason {
@@ -147,8 +154,9 @@ extension AgentService {
         do throws(AgentError) {
             try carryOut(action, from: before)
         } catch {
-            // Nothing of it was stored: memory goes back to what the database says.
-            update = before
+            // Steps that it led to may have been stored: memory goes back to what the database says, and where that
+            // cannot be read to what it said before.
+            update = (try? store.update()) ?? before
             throw error
         }
     }

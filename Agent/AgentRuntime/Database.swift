@@ -5,6 +5,8 @@ import CSQLite
 package enum StoreError: Error, Equatable, Sendable {
     /// No room on the disk (or the configured page limit is reached).
     case full
+    /// The file system takes no writes: mounted so, or turned so after its flash failed.
+    case readOnly
     /// The file is damaged: `AgentStore.open` sets it aside and starts a new one.
     case corrupt
     /// Another process writes.
@@ -18,13 +20,20 @@ package enum StoreError: Error, Equatable, Sendable {
     package var text: String {
         switch self {
         case .full: return "the disk is full: nothing was recorded; free some space and repeat"
+        case .readOnly:
+            return
+                "the disk is read-only: nothing was recorded; mount it writable and repeat (a flash that fails turns read-only by itself: replace it)"
         case .corrupt:
             return "the database is damaged; the next start sets it aside and begins a new one"
         case .busy: return "the database is in use by another process; try again"
         case .newer(let version):
             return
                 "the database was written by a newer agent (schema \(version)); install that version"
-        case .failed(let code, let text): return "database error \(code): \(text)"
+        case .failed(let code, let text):
+            return "database error \(code): \(text)"
+                + (code & 0xFF == SQLITE_IOERR
+                    ? "; see what the kernel says of the disk (dmesg): a flash that fails must be replaced"
+                    : "")
         case .cut: return "power cut"
         }
     }
@@ -279,13 +288,16 @@ package final class Database {
     private static func error(_ code: Int32, on handle: OpaquePointer?) -> StoreError {
         switch code & 0xFF {
         case SQLITE_FULL: return .full
+        case SQLITE_READONLY: return .readOnly
         case SQLITE_CORRUPT, SQLITE_NOTADB: return .corrupt
         case SQLITE_BUSY, SQLITE_LOCKED: return .busy
         default:
-            // No space, a quota or a limit on a file's size can surface as a failed write.
-            if let handle, shelfcast_means_no_space(sqlite3_system_errno(handle)) != 0 {
-                return .full
-            }
+            // No space, a quota or a limit on a file's size can surface as a failed write, and so can a read-only
+            // file system. SQLite does not keep the number of a failed commit: the system still has it.
+            var cause = handle.map { sqlite3_system_errno($0) } ?? 0
+            if cause == 0, code & 0xFF == SQLITE_IOERR { cause = shelfcast_last_error() }
+            if shelfcast_means_no_space(cause) != 0 { return .full }
+            if cause == -shelfcast_error_read_only() { return .readOnly }
             let text = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "cannot open"
             return .failed(code: code, text: text)
         }

@@ -45,6 +45,7 @@ const char *shelfcast_argument(int32_t index) {
 }
 const char *shelfcast_environment(const char *name) { return getenv(name); }
 void shelfcast_exit(int32_t code) { exit(code); }
+int32_t shelfcast_last_error(void) { return errno; }
 const char *shelfcast_error_text(int32_t error) { return strerror(error); }
 int32_t shelfcast_process_id(void) { return getpid(); }
 void shelfcast_prepare_process(void) {
@@ -106,7 +107,7 @@ int32_t shelfcast_take_signal(int32_t descriptor) {
 int32_t shelfcast_error_again(void) { return -EAGAIN; }
 int32_t shelfcast_error_in_progress(void) { return -EINPROGRESS; }
 int32_t shelfcast_error_not_found(void) { return -ENOENT; }
-int32_t shelfcast_error_no_space(void) { return -ENOSPC; }
+int32_t shelfcast_error_read_only(void) { return -EROFS; }
 int32_t shelfcast_means_no_space(int32_t error) {
     return error == ENOSPC || error == EFBIG || error == EDQUOT;
 }

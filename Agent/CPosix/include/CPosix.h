@@ -15,6 +15,8 @@ int32_t shelfcast_argument_count(void);
 const char *_Nullable shelfcast_argument(int32_t index);
 const char *_Nullable shelfcast_environment(const char *name);
 _Noreturn void shelfcast_exit(int32_t code);
+/// The errno of the last call of the system that failed in this thread.
+int32_t shelfcast_last_error(void);
 /// Text of an errno (positive).
 const char *shelfcast_error_text(int32_t error);
 /// roundf, ceil and sqrt of C11, 7.12, bit for bit: what the Embedded agent has instead of the mathematical library.
@@ -49,7 +51,7 @@ int32_t shelfcast_notify(const char *text);
 int32_t shelfcast_error_again(void);
 int32_t shelfcast_error_in_progress(void);
 int32_t shelfcast_error_not_found(void);
-int32_t shelfcast_error_no_space(void);
+int32_t shelfcast_error_read_only(void);
 /// Whether an errno says that a file cannot grow: a full disk, a quota, a limit on its size.
 int32_t shelfcast_means_no_space(int32_t error);
 

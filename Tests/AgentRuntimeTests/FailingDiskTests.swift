@@ -1,0 +1,242 @@
+import AgentCore
+import AgentRuntime
+import CFailingDisk
+import Forecasting
+import Foundation
+import JSONText
+import ModelPackage
+import SyncProtocol
+import TestSupport
+import Testing
+
+/// A folder whose database meets a disk that fails when told to.
+final class FailingDisk {
+    let folder = TemporaryFolder()
+    private let disk: OpaquePointer
+
+    init() throws { disk = try #require(shelfcast_disk_make(folder.path)) }
+
+    deinit { shelfcast_disk_free(disk) }
+
+    /// The `first`-th write from now on fails, and all behind it when `lasts`.
+    func fail(at first: Int, with error: Int32, lasts: Bool = true) {
+        shelfcast_disk_fail(disk, Int64(first), error, lasts ? 1 : 0)
+    }
+
+    func mend() { fail(at: 0, with: 0) }
+    var failures: Int { Int(shelfcast_disk_failures(disk)) }
+    var writes: Int { Int(shelfcast_disk_writes(disk)) }
+
+    /// What a power cut leaves of what was not synced.
+    func lose(seed: UInt64) throws {
+        try #require(shelfcast_disk_lose(disk, seed) == 0)
+    }
+}
+
+/// What fails here are SQLite's writes, syncs, truncations and new files, one after the other.
+@Suite("A disk that fails")
+struct FailingDiskTests {
+    /// A device's life from its first start, in steps that can be taken again.
+    final class Life {
+        let disk: FailingDisk
+        let hub = TestHub()
+        private var service: AgentService?
+        private let packages: [[UInt8]]
+
+        init(packages: [[UInt8]]) throws {
+            disk = try FailingDisk()
+            self.packages = packages
+            hub.enrol(disk.folder)
+        }
+
+        func end() { service = nil }
+
+        func started() throws -> AgentService {
+            if let service { return service }
+            let started: AgentService
+            do {
+                started = try AgentService.start(disk.folder, checks: true)
+            } catch let error as StoreError { throw AgentError.store(error) }
+            // Whatever failed: nothing was damaged, and nothing is set aside.
+            #expect(started.store.openingNote == nil)
+            service = started
+            return started
+        }
+
+        private func sell(on day: BusinessDay) throws {
+            let service = try started()
+            _ = try service.record(
+                (1...3).map {
+                    Sale(
+                        day: day, item: try ItemID("\($0)"), units: UInt32($0),
+                        reference: [UInt8]("s\($0)".utf8))
+                })
+        }
+
+        /// From the first start to an active package.
+        var firstUpdate: [() throws -> Void] { [() throws -> Void](steps.prefix(3)) }
+
+        var steps: [() throws -> Void] {
+            let days = (1...2).map { TestPackage.day($0) }
+            return [
+                { _ = try self.started() },
+                { try self.hub.offer(self.packages[0], release: 1) },
+                { try self.hub.visit(self.started()) },
+                { try self.sell(on: days[0]) },
+                {
+                    let back = Sale(
+                        day: days[0], item: try ItemID("3"), units: 2, reference: [0x72],
+                        isReturn: true)
+                    _ = try self.started().record([back])
+                },
+                {
+                    let line = #"{"do":"stock","item":"1","units":9,"day":"2016-07-19"}"#
+                    let reply = try self.started().reply(
+                        to: LocalRequest(line: [UInt8](line.utf8)))
+                    if reply["ok"] != .bool(true) { throw Said(reply: reply) }
+                },
+                { _ = try self.started().close(days[0], isClosedAllDay: false) },
+                { try self.hub.visit(self.started()) },
+                { try self.hub.offer(self.packages[1], release: 2) },
+                { try self.hub.visit(self.started()) },
+                { try self.sell(on: days[1]) },
+                { _ = try self.started().close(days[1], isClosedAllDay: false) },
+                { try self.hub.visit(self.started()) },
+                { try self.hub.visit(self.started()) },
+            ]
+        }
+
+        /// Of the steps, the visits that bring a package.
+        static let updates = [2, 9]
+
+        func check() throws {
+            let service = try started()
+            #expect(
+                hub.sold == [
+                    "17001 1": 1, "17001 2": 2, "17001 3": 3, "17002 1": 1, "17002 2": 2,
+                    "17002 3": 3,
+                ])
+            let returns = hub.records.count { if case .returned = $0 { true } else { false } }
+            #expect(returns == 1)
+            #expect(hub.closedDays == [17_001, 17_002])
+            #expect(service.running?.release == 2)
+            #expect(hub.reports.last?.outcome == .active)
+            #expect(try service.store.unsentCount() == 0)
+            let own = try service.store.ownUnits(of: TestPackage.day(1))
+            #expect(own == [try ItemID("1"): 1, try ItemID("2"): 2, try ItemID("3"): 1])
+            let verdict = try service.store.database.first("PRAGMA integrity_check", columns: 1)
+            #expect(verdict?[0] == .text([UInt8]("ok".utf8)))
+        }
+    }
+
+    /// An answer that is no success.
+    struct Said: Error { var reply: JSONValue }
+
+    struct Way: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var error: Int32
+        var lasts = true
+        var restarts = false
+        var says: StoreError
+    }
+
+    static let ways = [
+        Way(testDescription: "full until there is room", error: ENOSPC, says: .full),
+        Way(testDescription: "full for one write", error: ENOSPC, lasts: false, says: .full),
+        Way(
+            testDescription: "full, and the device is started again", error: ENOSPC, restarts: true,
+            says: .full),
+        Way(testDescription: "turned read-only", error: EROFS, says: .readOnly),
+        Way(
+            testDescription: "turned read-only, and mounted anew", error: EROFS, restarts: true,
+            says: .readOnly),
+    ]
+
+    /// Takes the step again and again, each time with another write of it failing: the first, the second, …, until
+    /// none is left to fail. `failed` is called with what it threw.
+    static func sweep(
+        _ life: Life, _ place: String, _ way: Way, _ step: () throws -> Void,
+        failed: (any Error) throws -> Void
+    ) throws {
+        for write in 1...1_000 {
+            let before = life.disk.failures
+            life.disk.fail(at: write, with: way.error, lasts: way.lasts)
+            do {
+                try step()
+                life.disk.mend()
+                return
+            } catch {
+                // It is tried again only because the disk failed.
+                try #require(life.disk.failures > before, "\(place), write \(write): \(error)")
+                try failed(error)
+                if way.restarts { life.end() }
+                life.disk.mend()
+            }
+        }
+        Issue.record("\(place) never comes to an end")
+    }
+
+    static func packages() throws -> [[UInt8]] {
+        try (1...2).map { try TestPackage.model(release: UInt64($0)).encode() }
+    }
+
+    @Test(
+        "at any write of a sale, a close, a visit and an update is said to, and all goes on when it is mended",
+        arguments: ways)
+    func everyWrite(way: Way) throws {
+        let life = try Life(packages: Self.packages())
+        for (index, step) in life.steps.enumerated() {
+            try Self.sweep(life, "step \(index)", way, step) { error in
+                switch error {
+                // A disk that had room again at once: SQLite may have asked it for something else since.
+                case AgentError.store(.failed(_, let text)) where index == 0 && !way.lasts:
+                    #expect(text == "disk I/O error")
+                case let error as AgentError: #expect(error == .store(way.says), "step \(index)")
+                case let said as Said:
+                    #expect(said.reply["error"] == .string(way.says.text), "step \(index)")
+                default: throw error
+                }
+            }
+        }
+        #expect(life.disk.failures > 150)
+        try life.check()
+    }
+
+    static let cut = Way(testDescription: "power cut", error: EIO, restarts: true, says: .cut)
+
+    @Test(
+        "with its power at any write keeps what was acknowledged, whatever of the rest it kept",
+        arguments: [0, 0xCAFE_F00D] as [UInt64])
+    func powerCut(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        func lose(_ life: Life) throws {
+            life.end()
+            try life.disk.lose(seed: seed == 0 ? 0 : random.next())
+        }
+        let packages = try Self.packages()
+        let life = try Life(packages: packages)
+        for (index, step) in life.steps.enumerated() {
+            guard !Life.updates.contains(index) else {
+                try step()
+                continue
+            }
+            try Self.sweep(life, "step \(index)", Self.cut, step) { _ in try lose(life) }
+        }
+        #expect(life.disk.failures > 100)
+        try life.check()
+        // A package whose trial power cuts short again and again is given up: so each time another device.
+        for write in 1... {
+            let life = try Life(packages: packages)
+            life.disk.fail(at: 0, with: 0)
+            try life.firstUpdate[0]()
+            try life.firstUpdate[1]()
+            life.disk.fail(at: write, with: EIO)
+            do { try life.firstUpdate[2]() } catch { try lose(life) }
+            life.disk.mend()
+            try life.firstUpdate[2]()
+            #expect(try life.started().running?.release == 1, "write \(write)")
+            #expect(life.hub.reports.last?.outcome == .active, "write \(write)")
+            guard life.disk.failures > 0 else { break }
+        }
+    }
+}
