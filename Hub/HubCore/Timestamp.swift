@@ -1,6 +1,6 @@
 /// A moment of the hub's clock, in milliseconds since 1970-01-01 UTC. Always handed in: nothing
 /// here reads a clock.
-package struct Timestamp: Hashable, Comparable, Sendable {
+package struct Timestamp: Hashable, Comparable, Sendable, Codable {
     package var millisecondsSince1970: Int64
 
     package init(millisecondsSince1970: Int64) {

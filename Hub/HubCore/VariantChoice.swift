@@ -26,15 +26,20 @@ package enum VariantChoice: Hashable, Sendable {
     /// features the device has, whose arena fits its budget and which are fast enough there, as far as
     /// that is known (`ForecastTime`); among them the least evaluation WAPE, then the smaller arena, then
     /// the lower digest.
-    /// - Parameter nanosecondsMax: of one forecast; nil: any.
+    /// - Parameters:
+    ///   - releaseMax: newer packages do not count; nil: all do.
+    ///   - nanosecondsMax: of one forecast; nil: any.
     package static func choose(
-        family: String, store: StoreID, capabilities: DeviceCapabilities?,
-        nanosecondsMax: Int? = nil, among packages: some Sequence<PackageRecord>
+        family: String, releaseMax: UInt64? = nil, store: StoreID,
+        capabilities: DeviceCapabilities?, nanosecondsMax: Int? = nil,
+        among packages: some Sequence<PackageRecord>
     ) -> VariantChoice {
         guard let capabilities else {
             return .noFit(reason: "the device has not registered yet: its memory budget is unknown")
         }
-        let ofFamily = packages.filter { $0.family == family }
+        let ofFamily = packages.filter {
+            $0.family == family && $0.release <= releaseMax ?? .max
+        }
         let own = ofFamily.filter { $0.store == store }
         let scope = own.isEmpty ? ofFamily.filter { $0.store == nil } : own
         guard let newest = scope.map(\.release).max() else {

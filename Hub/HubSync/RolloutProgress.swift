@@ -8,6 +8,8 @@ package struct RolloutProgress: Equatable, Sendable {
         case waiting
         /// Told what to run, and not heard of since.
         case assigned
+        /// It forecasts beside the active package.
+        case trial
         case active
         /// The device did not activate it.
         case refused
@@ -33,7 +35,7 @@ package struct RolloutProgress: Equatable, Sendable {
 
     /// Whether every device has said what became of its package, as far as there is one for it.
     package var isSettled: Bool {
-        lines.allSatisfy { $0.state != .waiting && $0.state != .assigned }
+        lines.allSatisfy { $0.state != .waiting && $0.state != .assigned && $0.state != .trial }
     }
 
     package func count(_ state: State) -> Int { lines.filter { $0.state == state }.count }
@@ -85,6 +87,7 @@ package struct RolloutProgress: Equatable, Sendable {
         }
         switch assignment.outcome {
         case .active?: line.state = .active
+        case .trial?: line.state = .trial
         case .refused?:
             line.state = .refused
             line.reason = assignment.outcomeReason ?? ""

@@ -1,0 +1,163 @@
+import Forecasting
+
+/// What the hub wants one device to run, over all rollouts: decided for one device when it reports, never by looking
+/// at the fleet.
+package struct Admission: Hashable, Sendable {
+    package enum Wish: Hashable, Sendable {
+        /// No rollout is for it.
+        case nothing
+        case run(PackageRecord, reason: String)
+        /// Nothing of the family can run there: it stays as it is.
+        case noFit(reason: String)
+        /// The package of that digest is not wanted any more.
+        case goBack(digest: [UInt8], reason: String)
+    }
+
+    /// A rollout that selects the device and does not decide for it yet.
+    package struct Wait: Hashable, Sendable {
+        package var rollout: UInt64
+        package var reason: String
+
+        package init(rollout: UInt64, reason: String) {
+            self.rollout = rollout
+            self.reason = reason
+        }
+    }
+
+    /// What is known of the device beyond its record.
+    package struct Facts: Hashable, Sendable {
+        /// Where it stands in rollouts; at most one of each.
+        package var memberships: [RolloutMember]
+        /// Rollouts that were rolled back in its store, and why.
+        package var rolledBack: [UInt64: String]
+        /// How many other devices of its store are on their way to another package.
+        package var storeUnderway: Int
+
+        package init(
+            memberships: [RolloutMember] = [], rolledBack: [UInt64: String] = [:],
+            storeUnderway: Int = 0
+        ) {
+            self.memberships = memberships
+            self.rolledBack = rolledBack
+            self.storeUnderway = storeUnderway
+        }
+    }
+
+    /// Whose wish it is; nil with `.nothing`.
+    package var rollout: RolloutRecord?
+    package var wish: Wish
+    /// The wave of the rollout that it belongs to.
+    package var wave = 0
+    /// Newer rollouts that do not admit it yet, newest first.
+    package var waits: [Wait] = []
+
+    /// - Parameters:
+    ///   - rollouts: newest first.
+    ///   - packages: of a family.
+    /// - Complexity: O(rollouts + packages of those that select the device).
+    package static func decide(
+        for device: DeviceRecord, _ facts: Facts, rollouts: some Sequence<RolloutRecord>,
+        packages: (_ family: String) throws -> [PackageRecord]
+    ) rethrows -> Admission {
+        let rollouts = rollouts.filter { rollout in
+            rollout.selector.matches(device)
+                || facts.memberships.contains { $0.rollout == rollout.id && $0.digest != nil }
+        }
+        // What is taken back goes first: nothing new is tried beside a package that is known to be bad.
+        for rollout in rollouts {
+            guard let member = facts.memberships.first(where: { $0.rollout == rollout.id }),
+                let digest = member.digest,
+                let reason = takenBack(rollout, member, device, facts)
+            else { continue }
+            return Admission(
+                rollout: rollout, wish: .goBack(digest: digest, reason: reason), wave: member.wave)
+        }
+        var waits: [Wait] = []
+        /// The newest that does not admit a device which runs nothing.
+        var firstPackage: (rollout: RolloutRecord, wave: Int)?
+        for rollout in rollouts where rollout.selector.matches(device) {
+            let member = facts.memberships.first { $0.rollout == rollout.id }
+            guard rollout.state != .aborted, facts.rolledBack[rollout.id] == nil else { continue }
+            let hasIt = member?.state.hasIt ?? false
+            if rollout.state == .paused && !hasIt {
+                waits.append(Wait(rollout: rollout.id, reason: "it is paused"))
+                continue
+            }
+            let wave = member?.wave ?? rollout.openWave ?? 0
+            guard hasIt || rollout.isOpen(wave: member?.wave) else {
+                waits.append(
+                    Wait(rollout: rollout.id, reason: "wave \(wave + 1) is not open yet"))
+                if firstPackage == nil { firstPackage = (rollout, wave) }
+                continue
+            }
+            let choice = try choose(rollout, device, packages)
+            if case .run(let package, _) = choice, member?.digest != package.digest || !hasIt,
+                let device = device.running, device.digest != package.digest,
+                let budget = rollout.policy.storeBudget, facts.storeUnderway >= budget
+            {
+                waits.append(
+                    Wait(
+                        rollout: rollout.id,
+                        reason: "\(facts.storeUnderway) of its store's devices are being updated"))
+                continue
+            }
+            // Something may be better than nothing, even out of its turn.
+            if case .noFit = choice, device.running == nil, firstPackage != nil { continue }
+            return Admission(
+                rollout: rollout, wish: Wish(choice), wave: wave, waits: waits)
+        }
+        // Without it the device would forecast nothing: there is nothing to lose and nothing to compare.
+        if device.running == nil, let (rollout, wave) = firstPackage {
+            return Admission(
+                rollout: rollout, wish: Wish(try choose(rollout, device, packages)), wave: wave,
+                waits: waits.filter { $0.rollout != rollout.id })
+        }
+        return Admission(rollout: nil, wish: .nothing, waits: waits)
+    }
+
+    private static func choose(
+        _ rollout: RolloutRecord, _ device: DeviceRecord,
+        _ packages: (_ family: String) throws -> [PackageRecord]
+    ) rethrows -> VariantChoice {
+        VariantChoice.choose(
+            family: rollout.family, releaseMax: rollout.release, store: device.store,
+            capabilities: device.capabilities, nanosecondsMax: rollout.nanosecondsMax,
+            among: try packages(rollout.family))
+    }
+
+    /// Why the device is to leave the package that the rollout gave it, or nil.
+    private static func takenBack(
+        _ rollout: RolloutRecord, _ member: RolloutMember, _ device: DeviceRecord, _ facts: Facts
+    ) -> String? {
+        let why: String
+        if rollout.state == .aborted {
+            why = "rollout \(rollout.id) was aborted: \(rollout.why)"
+        } else if let store = facts.rolledBack[rollout.id] {
+            why = "rollout \(rollout.id) was rolled back in store \(device.store.text): \(store)"
+        } else {
+            return nil
+        }
+        switch member.state {
+        case .goingBack, .assigned, .trial, .active: return why
+        // A newer rollout had it on its way elsewhere; what runs may still be this one's.
+        case .superseded: return device.running?.digest == member.digest ? why : nil
+        case .waiting, .already, .refused, .rolledBack, .noFit: return nil
+        }
+    }
+}
+
+extension Admission.Wish {
+    fileprivate init(_ choice: VariantChoice) {
+        switch choice {
+        case .run(let package, let reason): self = .run(package, reason: reason)
+        case .noFit(let reason): self = .noFit(reason: reason)
+        }
+    }
+
+    package var reason: String {
+        switch self {
+        case .nothing: "nothing is assigned to this device"
+        case .run(_, let reason), .noFit(let reason), .goBack(_, let reason): reason
+        }
+    }
+}
