@@ -12,11 +12,12 @@ extension AgentService {
 
     /// The first day that nobody has closed, which a horizon starts from.
     func nextDay(of predictor: EnginePredictor) throws(StoreError) -> BusinessDay {
-        let targets = try targets(of: predictor)
+        let targets = try openDays(of: predictor)
         return targets[targets.count - 1]
     }
 
-    private func targets(of predictor: EnginePredictor) throws(StoreError) -> [BusinessDay] {
+    /// The days whose forecast may still change.
+    func openDays(of predictor: EnginePredictor) throws(StoreError) -> [BusinessDay] {
         DayPlan.targets(
             lastOwnClose: try store.lastOwnClose(), lastStoreDay: try store.lastStoreDay(),
             asOf: predictor.asOf)
@@ -83,7 +84,7 @@ extension AgentService {
     private func forecasts(
         of item: ItemID?, days: Int?, by predictor: EnginePredictor
     ) throws(StoreError) -> [JSONValue]? {
-        let targets = try targets(of: predictor)
+        let targets = try openDays(of: predictor)
         let next = targets[targets.count - 1]
         let spreads = try spreads(before: next)
         let rate = DemandSpread.rate(of: predictor.spec)

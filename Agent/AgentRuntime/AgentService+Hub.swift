@@ -129,6 +129,7 @@ extension AgentService {
                     if !context.more { try refreshForecasts() }
                 }
             }
+            if !context.more { goOnWithTrial() }
         case .takeChunk(let chunk):
             try take(chunk)
         case .reportNoted(let digest):

@@ -176,15 +176,15 @@ extension AgentService {
             members.append(.init("dataBytesMax", .integer(most)))
         }
         members.append(.init("running", running == nil ? .null : runningStatus()))
-        let (phase, candidate): (String, Candidate?) =
+        let phase =
             switch update.phase {
-            case .idle: ("idle", nil)
-            case .fetching(let candidate): ("fetching", candidate)
-            case .verified(let candidate): ("verified", candidate)
-            case .trial(let candidate, _): ("trial", candidate)
+            case .idle: "idle"
+            case .fetching: "fetching"
+            case .verified: "verified"
+            case .trial: "trial"
             }
         members.append(.init("update", .string(phase)))
-        if let candidate {
+        if let candidate = update.candidate {
             members.append(.init("updateDigest", .text(Hex.text(candidate.stated.digest))))
         }
         members += try stored { () throws(StoreError) in
@@ -194,12 +194,13 @@ extension AgentService {
                 {
                 case .run: "run"
                 case .noFit: "no-fit"
-                case .stayAsYouAre: "stay-as-you-are"
                 case .goBack: "go-back"
+                case .stayAsYouAre: "stay-as-you-are"
                 case .unspecified, .unrecognized: "unknown"
                 }
             more.append(.init("desire", .string(desire)))
             more.append(.init("desireReason", .text(try store.text(.desireReason) ?? [])))
+            more.append(.init("trial", try trialStatus()))
             more.append(.init("refused", .array(try refusals())))
             more.append(.init("unsent", .integer(try store.unsentCount())))
             more.append(.init("sendsTotals", .bool(try store.sendsTotals())))

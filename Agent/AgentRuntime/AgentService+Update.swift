@@ -1,4 +1,5 @@
 import AgentCore
+import Forecasting
 import JSONText
 package import SyncProtocol
 import UpdateTrust
@@ -12,27 +13,53 @@ extension AgentService {
     /// Takes up what a restart interrupted, and loads the active package.
     func resume() throws(AgentError) {
         update = try stored { () throws(StoreError) in try store.update() }
+        let former = update.active
+        if let work = AtWork.interrupted(in: store.directory) {
+            try step(
+                .crashed(inTrial: work == .candidate, otherSlotIsUsable: try formerIsThere()))
+            AtWork.none.mark(in: store.directory)
+        }
         if let slot = update.active {
             let active = try stored { () throws(StoreError) in try store.package(in: slot) }
-            let problem = load(active)
-            if let problem {
+            if let problem = load(active) {
                 let other = try stored { () throws(StoreError) in
                     try store.package(in: slot.other)
                 }
                 let isUsable = other.map { load($0) == nil } ?? false
                 if !isUsable { predictor = nil }
                 try step(.activeBroken(problem, otherSlotIsUsable: isUsable))
+            } else if update.active != former {
+                // It was the other one that crashed.
+                try stored { () throws(StoreError) in
+                    try store.transaction { () throws(StoreError) in try refreshForecasts() }
+                }
             }
         }
         switch update.phase {
         case .fetching, .verified, .trial: try step(.restarted)
         case .idle: break
         }
+        goOnWithTrial()
+    }
+
+    /// Whether the other slot holds a package that was active here and did not lose its place.
+    private func formerIsThere() throws(AgentError) -> Bool {
+        switch update.phase {
+        case .idle, .fetching: break
+        case .verified, .trial: return false  // the candidate lies there
+        }
+        guard let active = update.active else { return false }
+        return try stored { () throws(StoreError) in
+            guard let other = try store.package(in: active.other) else { return false }
+            return try store.refused(other.candidate.stated.digest) == nil
+        }
     }
 
     /// Makes `package` the one at work; otherwise says why not and changes nothing.
     private func load(_ package: StoredPackage?) -> String? {
         guard let package else { return "its slot is empty" }
+        AtWork.active.mark(in: store.directory)
+        defer { AtWork.none.mark(in: store.directory) }
         do throws(UnusablePackage) {
             predictor = try EnginePredictor.load(
                 package.candidate, content: package.content, budgetBytes: Int(budgetBytes))
@@ -54,6 +81,10 @@ extension AgentService {
                 try store.set(.desire, .integer(Int64(desired.desire.rawValue)))
                 try store.set(.desireReason, desired.reason)
             }
+        }
+        if desired.desire == .goBack {
+            try takeBack(desired.digest, because: desired.reason)
+            return
         }
         guard desired.desire == .run else {
             // Nothing is wanted, or nothing fits: what runs goes on, what was under way is dropped.
@@ -97,13 +128,66 @@ extension AgentService {
             try refuse(candidate, Self.reason(error))
             return
         }
-        try step(.offered(candidate))
+        let terms = UpdateTerms(desired)
+        let here = try fetched(of: candidate)
+        guard
+            terms.fetchBytesMax == 0 || candidate.stated.packageBytes - here <= terms.fetchBytesMax
+        else {
+            // Another limit may come at any time, so it is told and not remembered.
+            try step(.withdrawn)
+            try tell(
+                candidate.stated.digest,
+                refusal:
+                    "the package has \(candidate.stated.packageBytes) bytes, and this update may fetch at most \(terms.fetchBytesMax)"
+            )
+            return
+        }
+        try step(.offered(candidate, terms))
         // What could not be written at an earlier offer goes on from there; no crash is blamed on the package.
         switch update.phase {
         case .verified: try step(.restarted)
-        case .trial(let candidate, _): try prove(candidate)
+        case .trial(let candidate, .proving): try prove(candidate)
         case .fetching(let candidate): try goOnIfComplete(candidate)
-        case .idle: break
+        case .idle, .trial: break
+        }
+        goOnWithTrial()
+    }
+
+    /// How much of it is here already.
+    private func fetched(of candidate: Candidate) throws(AgentError) -> UInt64 {
+        switch update.phase {
+        case .fetching(candidate): try stored { () throws(StoreError) in try store.fetchedBytes() }
+        case .verified(candidate), .trial(candidate, _): candidate.stated.packageBytes
+        case .idle, .fetching, .verified, .trial: 0
+        }
+    }
+
+    /// The hub takes a package back that runs here or was to.
+    private func takeBack(_ digest: [UInt8], because reason: String) throws(AgentError) {
+        guard let active = predictor, active.candidate.stated.digest == digest else {
+            // Not here, or on its way. What is on its way and another one goes on.
+            if update.candidate?.stated.digest == digest {
+                try step(.takenBack(reason, isActive: false, otherSlotIsUsable: false))
+            }
+            return
+        }
+        var isUsable = false
+        if try formerIsThere(), let slot = update.active?.other {
+            let former = try stored { () throws(StoreError) in try store.package(in: slot) }
+            isUsable = load(former) == nil
+        }
+        do throws(AgentError) {
+            try step(.takenBack(reason, isActive: true, otherSlotIsUsable: isUsable))
+        } catch {
+            predictor = active
+            throw error
+        }
+        guard !isUsable else { return }
+        try stored { () throws(StoreError) in
+            try store.set(
+                .lastError,
+                "the hub takes its package back, and there is no former one here to go back to: "
+                    + reason)
         }
     }
 
@@ -140,6 +224,7 @@ extension AgentService {
             try store.append(chunk: chunk.content, at: chunk.offset)
         }
         try goOnIfComplete(candidate)
+        goOnWithTrial()
     }
 
     private func goOnIfComplete(_ candidate: Candidate) throws(AgentError) {
@@ -148,9 +233,9 @@ extension AgentService {
     }
 
     /// Feeds one event, stores the state with what the action leaves behind, and acts.
-    private func step(_ event: Update.Event) throws(AgentError) {
+    func step(_ event: Update.Event) throws(AgentError) {
         let before = update
-        let action = update.handle(event)
+        let action = update.handle(event, windowIsOpen: windowIsOpen)
         do throws(AgentError) {
             try carryOut(action, from: before)
         } catch {
@@ -186,8 +271,10 @@ extension AgentService {
         case .prove(let candidate):
             try save()  // a trial that crashes the agent is counted
             try prove(candidate)
-        case .activated, .refuse, .rolledBack:
-            try conclude(action)
+        case .activated(let candidate, let slot, _):
+            try activate(candidate, in: slot, action, from: before)
+        case .compare, .refuse, .rolledBack:
+            try conclude(action, from: before)
         }
     }
 
@@ -220,35 +307,68 @@ extension AgentService {
     private func prove(_ candidate: Candidate) throws(AgentError) {
         let slot = update.spare
         let stored = try stored { () throws(StoreError) in try store.package(in: slot) }
-        let proved: EnginePredictor
+        let asOf: BusinessDay
         do throws(UnusablePackage) {
             guard let stored, stored.candidate == candidate else {
                 throw UnusablePackage(.download("its slot does not hold it"))
             }
-            proved = try EnginePredictor.load(
+            AtWork.candidate.mark(in: store.directory)
+            defer { AtWork.none.mark(in: store.directory) }
+            let proved = try EnginePredictor.load(
                 candidate, content: stored.content, budgetBytes: Int(budgetBytes))
+            try checkTime(of: proved)
+            asOf = proved.asOf
         } catch {
             try step(.failed(error.reason))
             return
         }
+        try step(.proved(on: try firstDayBeside(asOf: asOf)))
+    }
+
+    /// Puts the candidate to work, and writes that down: forecasts are made anew in the same transaction.
+    private func activate(
+        _ candidate: Candidate, in slot: Slot, _ action: Update.Action, from before: Update
+    ) throws(AgentError) {
         let former = predictor
-        predictor = proved
+        let kept = try stored { () throws(StoreError) in try store.package(in: slot) }
+        if let problem = load(kept) {
+            update = before
+            try step(.failed(.package(problem)))
+            return
+        }
         do throws(AgentError) {
-            try step(.proved)
+            try conclude(action, from: before)
         } catch {
             predictor = former
             throw error
         }
     }
 
+    private func checkTime(of package: EnginePredictor) throws(UnusablePackage) {
+        let most = update.terms.nanosecondsMax
+        guard most > 0 else { return }
+        let measured = UInt64(EngineTiming.nanoseconds(of: package.engine))
+        guard measured > most else { return }
+        throw UnusablePackage(
+            .package("one forecast takes \(measured) ns here, and at most \(most) ns are allowed"))
+    }
+
     /// The last step of an update: what it leaves behind, in one transaction with the state.
-    private func conclude(_ action: Update.Action) throws(AgentError) {
+    private func conclude(
+        _ action: Update.Action, from before: Update
+    ) throws(AgentError) {
         var accepted: RollbackGuard.Accepted?
         try stored { () throws(StoreError) in
             try store.transaction { () throws(StoreError) in
                 try store.save(update)
                 switch action {
-                case .activated(let candidate, _):
+                case .compare(let candidate):
+                    try store.queueReport(
+                        digest: candidate.stated.digest, outcome: .trial,
+                        reason:
+                            "golden vectors proved; \(update.terms.trialDays) days beside the active package",
+                        arenaBytes: candidate.stated.arenaBytes)
+                case .activated(let candidate, _, let reason):
                     var rollback = try store.rollbackGuard()
                     // It was checked when it was offered; only an older one could have come between.
                     try? rollback.accept(candidate.stated)
@@ -262,7 +382,7 @@ extension AgentService {
                     }
                     try store.queueReport(
                         digest: candidate.stated.digest, outcome: .active,
-                        reason: "golden vectors proved", arenaBytes: candidate.stated.arenaBytes)
+                        reason: reason, arenaBytes: candidate.stated.arenaBytes)
                     try refreshForecasts()
                 case .refuse(let candidate, let reason):
                     try store.discardFetched()
@@ -272,16 +392,23 @@ extension AgentService {
                     try store.queueReport(
                         digest: candidate.stated.digest, outcome: .refused, reason: reason.text,
                         arenaBytes: candidate.stated.arenaBytes)
-                case .rolledBack(let slot, let reason):
-                    let digest = try store.rollbackGuard().accepted?.digest
-                    if let digest {
+                case .rolledBack(let slot, let reason, let isFinal):
+                    if let fallen = try before.active.flatMap({ (at) throws(StoreError) in
+                        try store.package(in: at)
+                    }) {
+                        let digest = fallen.candidate.stated.digest
+                        if isFinal {
+                            try store.remember(
+                                refusalOf: digest, reason: .package(reason),
+                                budgetBytes: Int(budgetBytes))
+                        }
                         try store.queueReport(
                             digest: digest, outcome: .rolledBack,
                             reason: (slot == nil
                                 ? "no package runs: " : "the former package runs: ")
                                 + reason, arenaBytes: 0)
                     }
-                    try store.set(.notice, Self.brokenNotice + reason)
+                    if !isFinal { try store.set(.notice, Self.brokenNotice + reason) }
                     try refreshForecasts()
                 case .nothing, .fetch, .discard, .check, .prove:
                     preconditionFailure("not the end of an update")
@@ -295,7 +422,7 @@ extension AgentService {
     /// Refuses what was offered before any of it was fetched.
     private func refuse(_ candidate: Candidate, _ reason: RefusalReason) throws(AgentError) {
         try step(.withdrawn)
-        try conclude(.refuse(candidate, reason))
+        try conclude(.refuse(candidate, reason), from: update)
     }
 
     private func tell(_ digest: [UInt8]?, refusal: String) throws(AgentError) {

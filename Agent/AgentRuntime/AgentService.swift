@@ -275,6 +275,7 @@ package final class AgentService {
             throw .refused(
                 "\(day.iso8601) has sales, so it was not closed all day; close it without --closed")
         }
+        defer { goOnWithTrial() }
         return try stored { () throws(StoreError) in
             try store.transaction { () throws(StoreError) in
                 if try store.isClosed(day) {
@@ -329,10 +330,11 @@ package final class AgentService {
     /// transaction.
     func refreshForecasts() throws(StoreError) {
         guard let predictor else { return }
-        let targets = DayPlan.targets(
-            lastOwnClose: try store.lastOwnClose(), lastStoreDay: try store.lastStoreDay(),
-            asOf: predictor.asOf)
-        try forecast(targets, by: predictor)
+        try forecast(try openDays(of: predictor), by: predictor)
+        if update.crashes > 0, update.candidateBeside == nil {
+            _ = update.handle(.wentWell)
+            try store.save(update)
+        }
         shelvesAreStale = true
         if news.last != .forecasts { news.append(.forecasts) }
     }
@@ -343,6 +345,8 @@ package final class AgentService {
         guard let first = targets.first, let last = targets.last else { return }
         let plan = try plan(first: first, through: last.advanced(by: -1), by: predictor)
         let release = predictor.candidate.stated.release
+        AtWork.active.mark(in: store.directory)
+        defer { AtWork.none.mark(in: store.directory) }
         for target in targets {
             try store.replace(
                 forecastsOf: target, by: plan.forecasts(for: target, by: predictor),

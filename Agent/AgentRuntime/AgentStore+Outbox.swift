@@ -63,8 +63,9 @@ extension AgentStore {
         try database.query(
             """
             SELECT sequence, kind, day, item, units, isClosedAllDay, forecastUnits, networkOutput,
-                release, isComplete, level, inputsDigest FROM outbox ORDER BY sequence LIMIT ?
-            """, [.integer(Int64(recordsMax))], columns: 12
+                release, isComplete, level, inputsDigest, besideUnits, besideDigest
+            FROM outbox ORDER BY sequence LIMIT ?
+            """, [.integer(Int64(recordsMax))], columns: 14
         ) { row in
             let sequence = UInt64(bitPattern: row[0].integer)
             if upload.records.isEmpty { upload.firstSequence = sequence }
@@ -113,7 +114,9 @@ extension AgentStore {
                     release: UInt64(bitPattern: row[8].integer),
                     actualUnits: UInt32(clamping: row[4].integer),
                     inputsComplete: row[9].integer == 1, levelUnits: Float(row[10].real),
-                    inputsDigest: UInt32(truncatingIfNeeded: row[11].integer)))
+                    inputsDigest: UInt32(truncatingIfNeeded: row[11].integer),
+                    candidate: UInt64(bitPattern: row[13].integer),
+                    candidateUnits: Float(row[12].real)))
         }
     }
 

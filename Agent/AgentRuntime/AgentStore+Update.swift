@@ -1,4 +1,5 @@
 package import AgentCore
+import Forecasting
 import ModelPackage
 package import SyncProtocol
 package import UpdateTrust
@@ -17,44 +18,74 @@ extension AgentStore {
     package func update() throws(StoreError) -> Update {
         guard
             let row = try database.first(
-                "SELECT phase, activeSlot, statement, signature, attempts FROM updateState",
-                columns: 5)
+                """
+                SELECT phase, activeSlot, statement, signature, attempts, stage, comparedDays, besideSince,
+                    besideThrough, trialDays, nanosecondsMax, fetchBytesMax, windowFrom, windowUntil, crashes
+                FROM updateState
+                """, columns: 15)
         else { throw .corrupt }
-        let active = row[1].isNull ? nil : Slot(rawValue: UInt8(clamping: row[1].integer))
-        guard row[0].integer != 0 else { return Update(phase: .idle, active: active) }
+        var update = Update(
+            active: row[1].isNull ? nil : Slot(rawValue: UInt8(clamping: row[1].integer)),
+            terms: UpdateTerms(
+                trialDays: Int(row[9].integer), nanosecondsMax: UInt64(clamping: row[10].integer),
+                fetchBytesMax: UInt64(clamping: row[11].integer),
+                window: row[12].isNull
+                    ? nil : DayWindow(from: Int(row[12].integer), until: Int(row[13].integer))),
+            crashes: Int(row[14].integer))
+        guard row[0].integer != 0 else { return update }
         guard let candidate = Self.candidate(statement: row[2].bytes, signature: row[3].bytes)
         else { throw .corrupt }
-        let phase: Update.Phase =
-            switch row[0].integer {
-            case 1: .fetching(candidate)
-            case 2: .verified(candidate)
-            default: .trial(candidate, attempts: Int(row[4].integer))
+        update.phase =
+            switch (row[0].integer, row[5].integer) {
+            case (1, _): .fetching(candidate)
+            case (2, _): .verified(candidate)
+            case (_, 0): .trial(candidate, .proving(attempts: Int(row[4].integer)))
+            case (_, 1):
+                .trial(
+                    candidate,
+                    .beside(
+                        compared: Int(row[6].integer), since: Self.day(row[7]),
+                        through: Self.day(row[8])))
+            case (_, _): .trial(candidate, .due)
             }
-        return Update(phase: phase, active: active)
+        return update
     }
 
     package func save(_ update: Update) throws(StoreError) {
-        let active = update.active.map { Value.integer(Int64($0.rawValue)) } ?? .null
-        var values: [Value]
+        var (phase, stage, attempts, compared): (Int64, Int64, Int, Int) = (0, 0, 0, 0)
+        var (since, through) = (BusinessDay(daysSince1970: 0), BusinessDay(daysSince1970: 0))
+        var candidate: Candidate?
         switch update.phase {
-        case .idle: values = [.integer(0), active, .null, .null, .null, .integer(0)]
-        case .fetching(let candidate): values = Self.values(1, active, candidate, 0)
-        case .verified(let candidate): values = Self.values(2, active, candidate, 0)
-        case .trial(let candidate, let attempts):
-            values = Self.values(3, active, candidate, attempts)
+        case .idle: break
+        case .fetching(let wanted): (phase, candidate) = (1, wanted)
+        case .verified(let wanted): (phase, candidate) = (2, wanted)
+        case .trial(let wanted, .proving(let count)):
+            (phase, candidate, attempts) = (3, wanted, count)
+        case .trial(let wanted, .beside(let days, let first, let last)):
+            (phase, candidate, stage, compared, since, through) = (3, wanted, 1, days, first, last)
+        case .trial(let wanted, .due): (phase, candidate, stage) = (3, wanted, 2)
         }
+        let terms = update.terms
         try database.run(
-            "UPDATE updateState SET phase = ?, activeSlot = ?, digest = ?, statement = ?, signature = ?, attempts = ?",
-            values)
-    }
-
-    private static func values(
-        _ phase: Int64, _ active: Value, _ candidate: Candidate, _ attempts: Int
-    ) -> [Value] {
-        [
-            .integer(phase), active, .blob(candidate.stated.digest), .blob(candidate.statement),
-            .blob(candidate.signature), .integer(Int64(attempts)),
-        ]
+            """
+            UPDATE updateState SET phase = ?, activeSlot = ?, digest = ?, statement = ?, signature = ?,
+                attempts = ?, stage = ?, comparedDays = ?, besideSince = ?, besideThrough = ?, trialDays = ?,
+                nanosecondsMax = ?, fetchBytesMax = ?, windowFrom = ?, windowUntil = ?, crashes = ?
+            """,
+            [
+                .integer(phase), update.active.map { .integer(Int64($0.rawValue)) } ?? .null,
+                candidate.map { .blob($0.stated.digest) } ?? .null,
+                candidate.map { .blob($0.statement) } ?? .null,
+                candidate.map { .blob($0.signature) } ?? .null, .integer(Int64(attempts)),
+                .integer(stage), .integer(Int64(compared)),
+                .integer(Int64(since.daysSince1970)), .integer(Int64(through.daysSince1970)),
+                .integer(Int64(terms.trialDays)), .integer(Int64(clamping: terms.nanosecondsMax)),
+                .integer(Int64(clamping: terms.fetchBytesMax)),
+                terms.window.map { .integer(Int64($0.from)) } ?? .null,
+                terms.window.map { .integer(Int64($0.until)) } ?? .null,
+                .integer(Int64(update.crashes)),
+            ])
+        if stage != 1 { try database.run("DELETE FROM besideForecast") }
     }
 
     /// The candidate a statement describes; nil when it is no statement. The caller vouches for its

@@ -3,6 +3,7 @@ import CPosix
 import CSQLite
 package import Forecasting
 package import SyncProtocol
+import UpdateTrust
 
 /// What became of a sale that was handed in.
 package enum SaleOutcome: Equatable, Sendable {
@@ -112,12 +113,22 @@ package final class AgentStore {
                 [dayValue, .integer(isClosedAllDay ? 1 : 0)])
             var next = try nextSequence()
             let generation = Value.integer(try generation())
+            let candidate = try update().candidateBeside
+            let beside = try besideForecasts(of: day)
             for forecast in try storedForecasts(of: day) {
+                var trial: [Value] = [.null, .null]
+                if let candidate, let units = beside[forecast.forecast.item] {
+                    trial = [
+                        .real(Double(units)),
+                        .integer(Int64(bitPattern: candidate.stated.digestPrefix)),
+                    ]
+                }
                 try database.run(
                     """
                     INSERT INTO outbox (sequence, generation, kind, day, item, units, forecastUnits,
-                        networkOutput, release, isComplete, level, inputsDigest)
-                    VALUES (?, ?, 3, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                        networkOutput, release, isComplete, level, inputsDigest, besideUnits,
+                        besideDigest)
+                    VALUES (?, ?, 3, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """,
                     [
                         .integer(next), generation, dayValue, .text(forecast.forecast.item.utf8),
@@ -126,7 +137,7 @@ package final class AgentStore {
                         .integer(Int64(forecast.forecast.prediction.networkOutput)),
                         .integer(forecast.release),
                         .integer(forecast.forecast.inputsAreComplete ? 1 : 0),
-                    ] + Self.values(forecast.forecast.basis))
+                    ] + Self.values(forecast.forecast.basis) + trial)
                 next += 1
             }
             // Last: when the hub has the close, it has everything of the day.

@@ -45,6 +45,18 @@ package enum EngineTiming {
         return (single, batch)
     }
 
+    /// What one forecast of a package takes, features included.
+    static func nanoseconds(of engine: borrowing Engine) -> UInt32 {
+        var days: [DemandDay] = []
+        for day in 0..<engine.spec.window { days.append(DemandDay(units: Int32(3 + day % 5))) }
+        let target = engine.asOf.advanced(by: 1)
+        let first = engine.itemCount > 0 ? 0 : nil
+        let level = first.map { engine.startLevel(index: $0) } ?? 5
+        return nanoseconds(each: 1) {
+            _ = engine.forecast(index: first, level: level, recentDays: days, target: target)
+        }
+    }
+
     /// Forecasts of a package at work, features included, for its items in turn.
     static func add(
         _ engine: borrowing Engine, digest: [UInt8], to measurement: inout Measurement
@@ -52,8 +64,6 @@ package enum EngineTiming {
         var days: [DemandDay] = []
         for day in 0..<engine.spec.window { days.append(DemandDay(units: Int32(3 + day % 5))) }
         let target = engine.asOf.advanced(by: 1)
-        let first = engine.itemCount > 0 ? 0 : nil
-        let level = first.map { engine.startLevel(index: $0) } ?? 5
         func batch() {
             engine.forecast(count: batchCount, target: target) { series, window in
                 let index = engine.itemCount > 0 ? series % engine.itemCount : nil
@@ -64,9 +74,7 @@ package enum EngineTiming {
         }
         measurement.packageDigest = digest
         measurement.arenaBytes = UInt64(engine.arenaBytes)
-        measurement.packageNanoseconds = nanoseconds(each: 1) {
-            _ = engine.forecast(index: first, level: level, recentDays: days, target: target)
-        }
+        measurement.packageNanoseconds = nanoseconds(of: engine)
         measurement.packageBatchNanoseconds = nanoseconds(each: batchCount, batch)
         measurement.packageNanojoules = nanojoules(batch)
     }

@@ -43,6 +43,8 @@ package final class Runner {
     /// Steady milliseconds.
     private var closeDueAt: Int64?
     private var closeCheckedAt: Int64 = 0
+    /// When a package that is due may find its window open.
+    private var windowDueAt: Int64?
     private var lastLogged: String?
     private var rest = Rest()
     /// Of `HubLink.exchanges`.
@@ -90,6 +92,7 @@ package final class Runner {
         if service.identity != nil { link.turn(now: now) }
         reportOutcome()
         closeByClock(now: now)
+        lookAtWindow(now: now)
         if now >= service.settleAt {
             do throws(AgentError) { try service.settle() } catch {
                 log("sales that were taken are not on the disk yet: " + error.text)
@@ -168,6 +171,7 @@ package final class Runner {
             service.identity == nil ? joinAt : link.wakeAt, server.nextClose, service.settleAt)
         if service.isCopy { at = min(at, joinAt) }
         if let closeDueAt { at = min(at, closeDueAt) }
+        if let windowDueAt { at = min(at, windowDueAt) }
         return Int32(clamping: max(0, at - now))
     }
 
@@ -359,6 +363,8 @@ package final class Runner {
     static let closeCheckMilliseconds: Int64 = 20_000
     /// After a failure, and where the time is not known, the clock is looked at again after so long.
     static let closeRetryMilliseconds: Int64 = 60_000
+    /// A clock may be set while a window is waited for.
+    static let windowCheckMilliseconds: Int64 = 3_600_000
     /// After a long pause at most so many days are closed; what lies before was not watched.
     static let closesAtOnceMax = 7
 
@@ -394,6 +400,30 @@ package final class Runner {
         } catch {
             closeDueAt = now + Self.closeRetryMilliseconds
             log("the day could not be closed: " + error.text)
+        }
+    }
+
+    /// A package that waits for its window of the day is taken up when that opens.
+    private func lookAtWindow(now: Int64) {
+        guard let milliseconds = service.millisecondsToWindow else {
+            windowDueAt = nil
+            return
+        }
+        guard milliseconds == 0 else {
+            windowDueAt = now + min(milliseconds, Self.windowCheckMilliseconds)
+            return
+        }
+        windowDueAt = now + Self.closeRetryMilliseconds
+        do throws(AgentError) {
+            try service.lookAtWindow()
+            if let interest = service.millisecondsToWindow {
+                windowDueAt = now + interest
+            } else {
+                windowDueAt = nil
+            }
+            noteNews()
+        } catch {
+            log("a package could not be taken up: " + error.text)
         }
     }
 

@@ -150,6 +150,40 @@ enum Schema {
         -- Nothing is known of what a former program sent.
         INSERT OR REPLACE INTO setting SELECT 'sentThrough', ifnull(max(sequence), 0) FROM outbox;
         """,
+        """
+        -- Of a trial (phase 3). stage: 0 proving, 1 beside the active one, 2 due when its window opens. Days as everywhere; the window in
+        -- minutes of the store's day, null: any time. What the hub allows has 0 for anything.
+        ALTER TABLE updateState ADD COLUMN stage INTEGER NOT NULL DEFAULT 0 CHECK (stage BETWEEN 0 AND 2);
+        ALTER TABLE updateState ADD COLUMN comparedDays INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE updateState ADD COLUMN besideSince INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE updateState ADD COLUMN besideThrough INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE updateState ADD COLUMN trialDays INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE updateState ADD COLUMN nanosecondsMax INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE updateState ADD COLUMN fetchBytesMax INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE updateState ADD COLUMN windowFrom INTEGER;
+        ALTER TABLE updateState ADD COLUMN windowUntil INTEGER;
+        ALTER TABLE updateState ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
+        -- What the candidate says of a day that the active package forecasts too.
+        CREATE TABLE besideForecast (
+            day INTEGER NOT NULL,
+            item TEXT NOT NULL,
+            units REAL NOT NULL CHECK (units >= 0),
+            PRIMARY KEY (day, item)
+        ) WITHOUT ROWID;
+        -- Of a forecast: the candidate's, and its digest's first eight bytes.
+        ALTER TABLE outbox ADD COLUMN besideUnits REAL;
+        ALTER TABLE outbox ADD COLUMN besideDigest INTEGER;
+        -- outcome: 1 active, 2 refused, 3 rolled back, 4 on trial.
+        CREATE TABLE packageReportWithTrial (
+            digest BLOB PRIMARY KEY NOT NULL CHECK (length(digest) = 32),
+            outcome INTEGER NOT NULL CHECK (outcome BETWEEN 1 AND 4),
+            reason TEXT NOT NULL,
+            arenaBytes INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        INSERT INTO packageReportWithTrial SELECT digest, outcome, reason, arenaBytes FROM packageReport;
+        DROP TABLE packageReport;
+        ALTER TABLE packageReportWithTrial RENAME TO packageReport;
+        """,
     ]
 
     /// What is copied out of a damaged database, table by table, as far as it can be read. Rows that
@@ -160,9 +194,9 @@ enum Schema {
             """
             INSERT OR IGNORE INTO outbox (sequence, generation, kind, day, item, units,
                 isClosedAllDay, forecastUnits, networkOutput, release, isComplete, level,
-                inputsDigest, reference, sales)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """, 15
+                inputsDigest, reference, sales, besideUnits, besideDigest)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, 17
         ),
         (
             "SELECT * FROM saleReference",

@@ -139,6 +139,14 @@ int32_t shelfcast_open(const char *path) {
     return descriptor >= 0 ? descriptor : -errno;
 }
 
+int32_t shelfcast_mark(const char *path, uint8_t mark) {
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (descriptor < 0) return -errno;
+    int32_t result = pwrite(descriptor, &mark, 1, 0) == 1 ? 0 : -errno;
+    close(descriptor);
+    return result;
+}
+
 int32_t shelfcast_writable(const char *path) {
     return access(path, W_OK | X_OK) == 0 ? 0 : -errno;
 }

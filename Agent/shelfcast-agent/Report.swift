@@ -113,6 +113,23 @@ enum Report {
         row("hub wants", reply.shown("desire"), reason.utf8.isEmpty ? "" : ": ", reason)
         if reply.shown("update") != "idle" {
             row("update", reply.shown("update"), " ", short(reply.shown("updateDigest")))
+            trial(reply["trial"])
+        }
+    }
+
+    private static func trial(_ trial: JSONValue?) {
+        guard let trial, trial != .null else { return }
+        switch trial.shown("stage") {
+        case "proving": row("trial", "its golden vectors, memory and time are being proved")
+        case "due": row("trial", "passed; it takes over in its window of the day")
+        default:
+            row(
+                "trial", "beside the active one since ", trial.shown("since"), ", ",
+                trial.shown("comparedDays"), " of ", trial.shown("trialDays"), " days compared")
+            guard trial["wape"] != .null else { return }
+            row(
+                "", "its error (WAPE) is ", trial.shown("wape"), " %, the active one's ",
+                trial.shown("activeWape"), " %")
         }
     }
 

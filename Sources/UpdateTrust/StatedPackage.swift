@@ -2,6 +2,8 @@
 package struct StatedPackage: Equatable, Sendable {
     /// SHA-256 of the package file.
     package let digest: [UInt8]
+    /// Its first eight bytes, big-endian: enough to tell the packages of one hub apart.
+    package var digestPrefix: UInt64 { digest.prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
     package let packageBytes: UInt64
     package let arenaBytes: UInt64
     package let release: UInt64

@@ -346,8 +346,19 @@ struct SurvivalTests {
                 DROP TABLE stock;
                 ALTER TABLE outbox DROP COLUMN reference;
                 ALTER TABLE outbox DROP COLUMN sales;
+                ALTER TABLE outbox DROP COLUMN besideUnits;
+                ALTER TABLE outbox DROP COLUMN besideDigest;
+                DROP TABLE besideForecast;
                 DELETE FROM setting WHERE name IN ('foldedThrough', 'sentThrough')
                 """)
+            for column in [
+                "stage", "comparedDays", "besideSince", "besideThrough", "trialDays",
+                "nanosecondsMax",
+                "fetchBytesMax", "windowFrom", "windowUntil", "crashes",
+            ] {
+                try service.store.database.execute(
+                    "ALTER TABLE updateState DROP COLUMN \(column)")
+            }
             try service.store.database.execute("PRAGMA user_version = 1")
         }
         let service = try AgentService.start(folder)

@@ -197,10 +197,10 @@ enum TestPackage {
 
     static func model(
         release: UInt64, variant: String = "v", store: String? = nil, units: Int = 2,
-        items: [String] = ["1", "2", "3"]
+        items: [String] = ["1", "2", "3"], level: Float = 10, levelRate: Float = 0.25
     ) throws -> ModelPackage {
         let spec = FeatureSpec(
-            form: .profile, window: 14, levelRate: 0.25, inputs: [], output: .logResidual)
+            form: .profile, window: 14, levelRate: levelRate, inputs: [], output: .logResidual)
         var network = IntegerNetwork(shape: NetworkShape(inputWidth: 1, units: units))
         for i in network.inputKernel.indices { network.inputKernel[i] = Int8(i * 7 % 100) }
         for i in network.denseKernel.indices { network.denseKernel[i] = Int8(10 + i) }
@@ -213,16 +213,16 @@ enum TestPackage {
                 asOf: asOf, release: release),
             network: network, profiles: [.flat],
             starts: try items.map {
-                SeriesStart(item: try ItemID($0), level: 10, scale: 1, profile: 0)
+                SeriesStart(item: try ItemID($0), level: level, scale: 1, profile: 0)
             })
         package.manifest.arenaBytes = package.arenaBytes()
         let engine = try Engine(package, budgetBytes: .max)
         let days = (0..<14).map { DemandDay(units: Int32($0)) }
         let target = asOf.advanced(by: 1)
-        let forecast = engine.forecast(index: 0, level: 10, recentDays: days, target: target)
+        let forecast = engine.forecast(index: 0, level: level, recentDays: days, target: target)
         package.goldenVectors = [
             GoldenVector(
-                item: 0, level: 10, target: target, recentDays: days,
+                item: 0, level: level, target: target, recentDays: days,
                 networkOutput: forecast.networkOutput, units: forecast.units)
         ]
         return package

@@ -69,6 +69,8 @@ int64_t shelfcast_file_bytes(const char *path);
 /// beside it with `mode`, synced, renamed, and the folder synced.
 int32_t shelfcast_replace_file(
     const char *path, const uint8_t *_Nullable bytes, size_t count, uint32_t mode);
+/// Makes `mark` the first byte of a file, which is made with mode 0600. It outlives this process, and a power cut perhaps not.
+int32_t shelfcast_mark(const char *path, uint8_t mark);
 /// 0 when this process may write in the folder.
 int32_t shelfcast_writable(const char *path);
 int32_t shelfcast_make_directory(const char *path, uint32_t mode);
