@@ -166,7 +166,9 @@ if !embedded {
                 "TestSupport", "PackageSamples", "ModelPackage", "Forecasting", "engine-check",
                 "package-fuzzer",
             ]),
-        tests("AgentCoreTests", ["AgentCore", "Forecasting", "SyncProtocol", "UpdateTrust"]),
+        tests(
+            "AgentCoreTests",
+            ["AgentCore", "Forecasting", "SyncProtocol", "UpdateTrust", "TestSupport"]),
         tests(
             "AgentRuntimeTests",
             [

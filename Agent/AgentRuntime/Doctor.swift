@@ -49,7 +49,7 @@ package struct Doctor {
 
     package var isWell: Bool { !findings.contains { $0.verdict == .wrong } }
 
-    /// All of it, one thing after the other; takes as long as the hub does to answer, at most some 40 s.
+    /// All of it, one thing after the other; takes as long as the hub does to answer, at most some 50 s.
     package mutating func examine() {
         let identity = Identity(in: directory)
         let configuration = Configuration(in: directory)
@@ -333,7 +333,7 @@ package struct Doctor {
     private mutating func examineHub(_ identity: Identity) {
         let address = Self.joined(identity.hubHost, ":", Self.number(Int64(identity.hubPort)))
         do throws(ConnectionError) {
-            let connection = try SecureConnection(
+            let connection = SecureConnection(
                 host: identity.hubHost, port: identity.hubPort,
                 trust: Trust(
                     anchor: .ca(identity.ca), certificate: identity.certificate,

@@ -5,7 +5,7 @@ import SyncProtocol
 /// The connection to the hub, as one party of the poll loop: it never waits, says what to poll for, and
 /// goes on when called.
 package final class HubLink {
-    /// SPEC 13.
+    /// SPEC 13. From when the hub's address is known.
     static let openMilliseconds: Int64 = 10_000
     static let answerMilliseconds: Int64 = 30_000
     static let pingMilliseconds: Int64 = 75_000
@@ -41,7 +41,7 @@ package final class HubLink {
     private enum State {
         /// Until then (steady milliseconds) nothing is tried.
         case away(until: Int64)
-        case opening(SecureConnection, since: Int64, wait: SecureConnection.Progress)
+        case opening(SecureConnection, wait: SecureConnection.Progress)
         case talking(Conversation)
     }
 
@@ -96,7 +96,7 @@ package final class HubLink {
     package var interest: (descriptor: Int32, wanted: UInt8)? {
         switch state {
         case .away: return nil
-        case .opening(let connection, _, let wait):
+        case .opening(let connection, let wait):
             let wanted = wait == .waitToRead ? SHELFCAST_POLL_READ : SHELFCAST_POLL_WRITE
             return (connection.descriptor, UInt8(wanted))
         case .talking(let talk):
@@ -115,7 +115,7 @@ package final class HubLink {
     package var wakeAt: Int64 {
         switch state {
         case .away(let until): return until
-        case .opening(_, let since, _): return since + Self.openMilliseconds
+        case .opening(let connection, _): return connection.wakeAt
         case .talking(let talk):
             var at =
                 talk.visit.isWaiting
@@ -198,8 +198,8 @@ package final class HubLink {
             switch state {
             case .away(let until):
                 if now >= until { try open(now: now) }
-            case .opening(let connection, let since, _):
-                try advance(connection, since: since, now: now)
+            case .opening(let connection, _):
+                try advance(connection, now: now)
             case .talking(let talk):
                 try go(on: talk, now: now)
             }
@@ -213,29 +213,21 @@ package final class HubLink {
         counted = 0
         exchanges += 1
         try keepToCeiling()
-        do throws(ConnectionError) {
-            let connection = try SecureConnection(
-                host: identity.hubHost, port: identity.hubPort,
-                trust: Trust(
-                    anchor: .ca(identity.ca), certificate: identity.certificate,
-                    key: identity.key, clockIsBehind: service.clock.isBehind,
-                    clockIsAhead: service.clock.isAhead))
-            state = .opening(connection, since: now, wait: .waitToWrite)
-        } catch { throw Self.agentError(error) }
+        let connection = SecureConnection(
+            host: identity.hubHost, port: identity.hubPort,
+            trust: Trust(
+                anchor: .ca(identity.ca), certificate: identity.certificate,
+                key: identity.key, clockIsBehind: service.clock.isBehind,
+                clockIsAhead: service.clock.isAhead), now: now)
+        state = .opening(connection, wait: .waitToRead)
+        try advance(connection, now: now)
     }
 
-    private func advance(
-        _ connection: SecureConnection, since: Int64, now: Int64
-    ) throws(AgentError) {
+    private func advance(_ connection: SecureConnection, now: Int64) throws(AgentError) {
         do throws(ConnectionError) {
-            let progress = try connection.advance()
+            let progress = try connection.advance(now: now)
             guard progress == .done else {
-                guard now - since < Self.openMilliseconds else {
-                    throw ConnectionError(
-                        .unreachable,
-                        "the hub does not answer within \(Self.openMilliseconds / 1000) s")
-                }
-                state = .opening(connection, since: since, wait: progress)
+                state = .opening(connection, wait: progress)
                 return
             }
         } catch { throw Self.agentError(error) }
@@ -415,7 +407,7 @@ package final class HubLink {
     private func fail(_ error: AgentError, now: Int64) {
         switch state {
         case .away: break
-        case .opening(let connection, _, _): count(connection)
+        case .opening(let connection, _): count(connection)
         case .talking(let talk): count(talk.connection)
         }
         visitInterval = 0

@@ -4,8 +4,9 @@ import SyncProtocol
 
 /// The one conversation of a device that has no certificate yet (SPEC 6).
 package enum Joining {
-    /// Opening, and two answers.
-    static let millisecondsMax = Int32(HubLink.openMilliseconds + 2 * HubLink.answerMilliseconds)
+    /// The name, opening, and two answers.
+    static let millisecondsMax = Int32(
+        NameLookup.millisecondsMax + HubLink.openMilliseconds + 2 * HubLink.answerMilliseconds)
 
     /// Joins the hub that `token` names. The device's key is made here and kept before the hub hears of it:
     /// a join that was cut off and repeated gives the same device.
@@ -50,7 +51,7 @@ package enum Joining {
         _ token: JoinToken, request: [UInt8], clock: AgentClock
     ) throws(AgentError) -> (JoinReply, ca: [UInt8]) {
         do throws(ConnectionError) {
-            let connection = try SecureConnection(
+            let connection = SecureConnection(
                 host: token.host, port: UInt16(token.port),
                 trust: Trust(
                     anchor: .pinned(token.caSha256), clockIsBehind: clock.isBehind,
@@ -86,13 +87,16 @@ package enum Joining {
     }
 
     static func open(_ connection: SecureConnection) throws(ConnectionError) {
-        let deadline = AgentClock.steadyMilliseconds() + HubLink.openMilliseconds
         while true {
+            let wanted: Int
             switch try connection.advance() {
             case .done: return
-            case .waitToRead: try wait(connection, UInt8(SHELFCAST_POLL_READ), deadline)
-            case .waitToWrite: try wait(connection, UInt8(SHELFCAST_POLL_WRITE), deadline)
+            case .waitToRead: wanted = SHELFCAST_POLL_READ
+            case .waitToWrite: wanted = SHELFCAST_POLL_WRITE
             }
+            // A wait that is over is the connection's to judge.
+            let left = max(0, connection.wakeAt - AgentClock.steadyMilliseconds())
+            poll(connection, UInt8(wanted), left)
         }
     }
 
@@ -127,8 +131,14 @@ package enum Joining {
         guard left > 0 else {
             throw ConnectionError(.unreachable, "the hub does not answer")
         }
+        poll(connection, wanted, left)
+    }
+
+    private static func poll(
+        _ connection: SecureConnection, _ wanted: UInt8, _ milliseconds: Int64
+    ) {
         var entry = shelfcast_poll_entry(
             descriptor: connection.descriptor, wanted: wanted, ready: 0)
-        _ = shelfcast_poll(&entry, 1, Int32(clamping: left))
+        _ = shelfcast_poll(&entry, 1, Int32(clamping: milliseconds))
     }
 }

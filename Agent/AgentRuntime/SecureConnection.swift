@@ -1,3 +1,4 @@
+import AgentCore
 import CPosix
 import CTLS
 
@@ -53,7 +54,7 @@ package struct ConnectionError: Error, Equatable, Sendable {
     }
 }
 
-/// One TLS 1.3 connection over TCP, never waiting: every step says what to wait for.
+/// One TLS 1.3 connection over TCP, never waiting: every step, from looking up the name on, says what to wait for.
 package final class SecureConnection {
     package enum Progress: Equatable, Sendable {
         case done
@@ -62,51 +63,75 @@ package final class SecureConnection {
     }
 
     private enum Stage {
+        case lookingUp(NameSearch)
         case connecting
         case handshaking
         case open
     }
 
-    package let descriptor: Int32
+    /// Of the socket; another one after an address that did not answer. Negative: there is none.
+    private var socket: Int32 = -1
     private let address: String
+    private let port: UInt16
+    /// Those that were not tried yet.
+    private var addresses: [NetworkAddress] = []
+    private var lookupBytes: UInt64 = 0
+    /// Steady milliseconds: when the address in turn, and when the whole of connecting and handshake is given up.
+    private var (turnEnds, openEnds): (Int64, Int64) = (.max, .max)
     private var tls: OpaquePointer?
     private let trust: Trust
-    private var stage = Stage.connecting
+    private var stage: Stage
     private var outgoing: [UInt8] = []
     private var outgoingSent = 0
     private var buffer = [UInt8](repeating: 0, count: 16_384)
 
-    /// Starts to connect. The name is looked up here, which may take the resolver's time.
-    package init(host: String, port: UInt16, trust: Trust) throws(ConnectionError) {
-        address = "\(host):\(port)"
+    /// Nothing happens before the first `advance`.
+    package init(
+        host: String, port: UInt16, trust: Trust, names: NameSources = NameSources(),
+        now: Int64 = AgentClock.steadyMilliseconds()
+    ) {
+        address = host + ":\(port)"
+        self.port = port
         self.trust = trust
-        var lookupFailed: Int32 = 0
-        let result = shelfcast_connect_tcp(host, port, &lookupFailed)
-        guard result >= 0 else {
-            throw ConnectionError(
-                .unreachable,
-                lookupFailed == 1
-                    ? "the hub's name \(host) cannot be found"
-                    : "the hub at \(host):\(port) cannot be reached: \(errorText(result))")
-        }
-        descriptor = result
+        stage = .lookingUp(NameSearch(host, names, now: now))
     }
 
     deinit {
         if let tls {
-            if stage == .open { shelfcast_tls_close(tls) }
+            if isOpen { shelfcast_tls_close(tls) }
             shelfcast_tls_free(tls)
         }
-        _ = shelfcast_close(descriptor)
+        closeSocket()
+    }
+
+    private func closeSocket() {
+        if socket >= 0 { _ = shelfcast_close(socket) }
+        socket = -1
+    }
+
+    /// What to poll.
+    package var descriptor: Int32 {
+        if case .lookingUp(let search) = stage { return search.descriptor }
+        return socket
+    }
+
+    /// When `advance` must be called although nothing is ready, in steady milliseconds.
+    package var wakeAt: Int64 {
+        switch stage {
+        case .lookingUp(let search): return search.wakeAt
+        case .connecting: return turnEnds
+        case .handshaking: return openEnds
+        case .open: return .max
+        }
     }
 
     /// Over the wire so far, both ways, TLS included.
-    package var wireBytes: UInt64 { tls.map { shelfcast_tls_wire_bytes($0) } ?? 0 }
+    package var wireBytes: UInt64 {
+        lookupBytes + (tls.map { shelfcast_tls_wire_bytes($0) } ?? 0)
+    }
 
-    package var isOpen: Bool { stage == .open }
+    package var isOpen: Bool { if case .open = stage { true } else { false } }
     package var hasOutgoing: Bool { outgoingSent < outgoing.count }
-    /// Before the handshake is over the socket decides what to wait for.
-    package var wantsWrite: Bool { stage == .connecting || hasOutgoing }
     /// The CA certificate that joining accepted.
     package var joinedCA: [UInt8]? {
         guard let tls else { return nil }
@@ -115,17 +140,30 @@ package final class SecureConnection {
         return [UInt8](UnsafeBufferPointer(start: bytes, count: count))
     }
 
+    /// An address among several gets so long, in milliseconds, before the next has its turn.
+    static let turnMilliseconds: Int64 = 3_000
+
     /// One step towards an open connection.
-    package func advance() throws(ConnectionError) -> Progress {
+    /// - Parameter now: steady milliseconds.
+    package func advance(now: Int64 = AgentClock.steadyMilliseconds()) throws(ConnectionError)
+        -> Progress
+    {
+        if case .lookingUp(let search) = stage {
+            let found: [NetworkAddress]?
+            defer { lookupBytes = search.wireBytes }
+            found = try search.advance(now: now)
+            guard let found else { return .waitToRead }
+            addresses = found
+            openEnds = now + HubLink.openMilliseconds
+            stage = .connecting
+            try connectToNext(after: nil, now: now)
+        }
         if case .connecting = stage {
-            let result = shelfcast_connect_result(descriptor)
-            guard result == 0 else {
-                throw ConnectionError(
-                    .unreachable, "the hub at \(address) cannot be reached: \(errorText(result))")
-            }
-            tls = try Self.open(descriptor, trust)
+            guard try hasConnected(now: now) else { return .waitToWrite }
+            tls = try Self.open(socket, trust)
             stage = .handshaking
         }
+        guard now < openEnds || isOpen else { throw tooLate }
         guard case .handshaking = stage, let tls else { return .done }
         switch Int(shelfcast_tls_handshake(tls)) {
         case SHELFCAST_TLS_DONE:
@@ -136,6 +174,50 @@ package final class SecureConnection {
         case SHELFCAST_TLS_CLOSED:
             throw ConnectionError(.refused, "the hub at \(address) closed during the TLS handshake")
         default: throw ConnectionError(.refused, errorOf(tls))
+        }
+    }
+
+    private var tooLate: ConnectionError {
+        ConnectionError(.unreachable, "the hub at " + address + " does not answer within 10 s")
+    }
+
+    /// - Parameter error: why the address before did not do; nil: its turn is over, or there was none.
+    private func connectToNext(after error: Int32?, now: Int64) throws(ConnectionError) {
+        closeSocket()
+        var error = error
+        while let next = addresses.first {
+            addresses.removeFirst()
+            let result = next.bytes.withUnsafeBufferPointer {
+                shelfcast_connect_internet(
+                    $0.baseAddress!,  // 4 or 16
+                    $0.count, String(decoding: next.zone, as: UTF8.self), port,
+                    Int32(SHELFCAST_STREAM))
+            }
+            if result >= 0 {
+                socket = result
+                turnEnds = addresses.isEmpty ? openEnds : min(openEnds, now + Self.turnMilliseconds)
+                return
+            }
+            error = result
+        }
+        guard let error else { throw tooLate }
+        throw ConnectionError(
+            .unreachable, "the hub at " + address + " cannot be reached: " + errorText(error))
+    }
+
+    private func hasConnected(now: Int64) throws(ConnectionError) -> Bool {
+        while true {
+            var entry = shelfcast_poll_entry(
+                descriptor: socket, wanted: UInt8(SHELFCAST_POLL_WRITE), ready: 0)
+            _ = shelfcast_poll(&entry, 1, 0)
+            guard entry.ready != 0 else {
+                guard now >= turnEnds else { return false }
+                try connectToNext(after: nil, now: now)
+                continue
+            }
+            let result = shelfcast_connect_result(socket)
+            guard result != 0 else { return true }
+            try connectToNext(after: result, now: now)
         }
     }
 
@@ -155,7 +237,7 @@ package final class SecureConnection {
 
     /// Sends what the socket takes.
     package func flush() throws(ConnectionError) {
-        guard stage == .open, let tls else { return }
+        guard isOpen, let tls else { return }
         while outgoingSent < outgoing.count {
             let result = outgoing.withUnsafeBufferPointer { bytes in
                 Int(
@@ -178,7 +260,7 @@ package final class SecureConnection {
 
     /// What has arrived; empty while nothing more is there. Nil when the hub has closed.
     package func receive() throws(ConnectionError) -> [UInt8]? {
-        guard stage == .open, let tls else { return [] }
+        guard isOpen, let tls else { return [] }
         let result = Int(shelfcast_tls_read(tls, &buffer, buffer.count))
         if result > 0 {
             carriedBytes += UInt64(result)

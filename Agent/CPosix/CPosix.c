@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <link.h>
-#include <netdb.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -313,36 +313,57 @@ int32_t shelfcast_local_time(const char *zone, int64_t seconds, int32_t *days, i
 
 // Sockets
 
-int32_t shelfcast_connect_tcp(const char *host, uint16_t port, int32_t *lookup_failed) {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    char service[8];
-    snprintf(service, sizeof service, "%u", (unsigned)port);
-    hints.ai_flags = AI_NUMERICSERV;
-    *lookup_failed = 0;
-    if (getaddrinfo(host, service, &hints, &found) != 0 || found == NULL) {
-        *lookup_failed = 1;
-        return -ENOENT;
+// The address as the kernel takes it: its length, 0 for an interface that is not here.
+static socklen_t internet_address(
+    const uint8_t *address, size_t count, const char *zone, uint16_t port, struct sockaddr_storage *into) {
+    memset(into, 0, sizeof *into);
+    if (count == 4) {
+        struct sockaddr_in *four = (struct sockaddr_in *)into;
+        four->sin_family = AF_INET;
+        four->sin_port = htons(port);
+        memcpy(&four->sin_addr, address, 4);
+        return sizeof *four;
     }
-    int result = -ECONNREFUSED;
-    for (struct addrinfo *at = found; at != NULL; at = at->ai_next) {
-        int descriptor = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (descriptor < 0) {
-            result = -errno;
-            continue;
-        }
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)into;
+    six->sin6_family = AF_INET6;
+    six->sin6_port = htons(port);
+    memcpy(&six->sin6_addr, address, 16);
+    if (zone[0] == 0) return sizeof *six;
+    six->sin6_scope_id = if_nametoindex(zone);
+    if (six->sin6_scope_id == 0) six->sin6_scope_id = (uint32_t)strtoul(zone, NULL, 10);
+    return six->sin6_scope_id != 0 ? sizeof *six : 0;
+}
+
+int32_t shelfcast_connect_internet(
+    const uint8_t *address, size_t count, const char *zone, uint16_t port, int32_t kind) {
+    struct sockaddr_storage to;
+    socklen_t length = internet_address(address, count, zone, port, &to);
+    if (length == 0) return -ENODEV;
+    int is_stream = kind == SHELFCAST_STREAM;
+    int descriptor = socket(
+        to.ss_family, (is_stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -errno;
+    if (is_stream) {
         int on = 1;
         setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-        if (connect(descriptor, at->ai_addr, at->ai_addrlen) == 0 || errno == EINPROGRESS) {
-            result = descriptor;
-            break;
-        }
-        result = -errno;
-        close(descriptor);
     }
-    freeaddrinfo(found);
+    if (kind == SHELFCAST_DATAGRAM_FROM_ANYBODY || connect(descriptor, (struct sockaddr *)&to, length) == 0
+        || errno == EINPROGRESS)
+        return descriptor;
+    int result = -errno;
+    close(descriptor);
     return result;
+}
+
+int32_t shelfcast_send_datagram(
+    int32_t descriptor, const uint8_t *address, size_t count, const char *zone, uint16_t port,
+    const uint8_t *bytes, size_t byte_count) {
+    struct sockaddr_storage to;
+    socklen_t length = internet_address(address, count, zone, port, &to);
+    if (length == 0) return -ENODEV;
+    ssize_t sent = sendto(descriptor, bytes, byte_count, MSG_NOSIGNAL, (struct sockaddr *)&to, length);
+    return sent >= 0 ? 0 : -errno;
 }
 
 int32_t shelfcast_connect_result(int32_t descriptor) {

@@ -93,9 +93,16 @@ int32_t shelfcast_local_time(
 
 // Sockets; all non-blocking and close-on-exec
 
-/// Starts a TCP connection: the descriptor. It is connected when it becomes writable and
-/// `shelfcast_connect_result` says 0. `*lookup_failed` is 1 when the name was not found.
-int32_t shelfcast_connect_tcp(const char *host, uint16_t port, int32_t *lookup_failed);
+enum { SHELFCAST_STREAM = 0, SHELFCAST_DATAGRAM = 1, SHELFCAST_DATAGRAM_FROM_ANYBODY = 2 };
+/// Starts a connection to an address of 4 or 16 bytes: the descriptor. `zone` is the name or the number of the interface
+/// that an IPv6 address lies behind, else empty. A stream is connected when it becomes writable and
+/// `shelfcast_connect_result` says 0; datagrams are heard from that address alone, or from anybody.
+int32_t shelfcast_connect_internet(
+    const uint8_t *address, size_t count, const char *zone, uint16_t port, int32_t kind);
+/// 0 when it went.
+int32_t shelfcast_send_datagram(
+    int32_t descriptor, const uint8_t *address, size_t count, const char *zone, uint16_t port,
+    const uint8_t *bytes, size_t byte_count);
 int32_t shelfcast_connect_result(int32_t descriptor);
 /// Connects to a Unix socket, waiting (it is local); the descriptor blocks.
 int32_t shelfcast_connect_unix(const char *path);
