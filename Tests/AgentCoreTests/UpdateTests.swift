@@ -129,8 +129,10 @@ struct UpdateTests {
         switch event {
         case "active taken back":
             Outcome(phase, .rolledBack(to: .second, reason: "r", isFinal: true), active: .second)
-        case "broken": Outcome(phase, .rolledBack(to: .second, reason: "x", isFinal: false), active: .second)
-        case "broken, no other": Outcome(phase, .rolledBack(to: nil, reason: "x", isFinal: false), active: nil)
+        case "broken":
+            Outcome(phase, .rolledBack(to: .second, reason: "x", isFinal: false), active: .second)
+        case "broken, no other":
+            Outcome(phase, .rolledBack(to: nil, reason: "x", isFinal: false), active: nil)
         default: nil
         }
     }

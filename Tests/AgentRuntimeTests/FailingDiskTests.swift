@@ -239,4 +239,72 @@ struct FailingDiskTests {
             guard life.disk.failures > 0 else { break }
         }
     }
+
+    /// A second release goes on trial for two days, becomes active, and is taken back.
+    static func trialSteps(_ life: Life, _ packages: [[UInt8]]) -> [() throws -> Void] {
+        func day(_ offset: Int) -> () throws -> Void {
+            {
+                let service = try life.started()
+                let day = TestPackage.day(offset)
+                _ = try service.record(
+                    (1...3).map {
+                        Sale(
+                            day: day, item: try ItemID("\($0)"), units: 9,
+                            reference: [UInt8]("s\($0)".utf8))
+                    })
+                _ = try service.close(day, isClosedAllDay: false)
+                try life.hub.visit(service)
+            }
+        }
+        return [
+            {
+                try life.hub.offer(packages[1], release: 2)
+                life.hub.desired.trialDays = 2
+                try life.hub.visit(life.started())
+            }, day(1), day(2), day(3), day(4), day(5),
+            {
+                life.hub.desired = DesiredState(
+                    desire: .goBack, reason: "worse", digest: Crypto.sha256(packages[1]))
+                try life.hub.visit(life.started())
+            },
+        ]
+    }
+
+    @Test(
+        "at any write of a trial, or cut from its power there, always has a package, and the trial comes to its end",
+        arguments: [(Self.ways[0], 1), (Self.ways[1], 2), (Self.cut, 3)])
+    func trial(way: Way, first: Int) throws {
+        let packages = try Self.packages()
+        var random = SeededGenerator(seed: 21)
+        // Every third write of each way, other ones for each.
+        for write in stride(from: first, to: 400, by: 3) {
+            let life = try Life(packages: packages)
+            for step in life.firstUpdate { try step() }
+            life.disk.fail(at: write, with: way.error, lasts: way.lasts)
+            for (index, step) in Self.trialSteps(life, packages).enumerated() {
+                do { try step() } catch {
+                    try #require(life.disk.failures > 0, "write \(write), step \(index): \(error)")
+                    if way.restarts {
+                        life.end()
+                        try life.disk.lose(seed: random.next())
+                    }
+                    life.disk.mend()
+                    try step()
+                }
+                // What failed inside a trial fails nothing else, and is taken up again.
+                if life.disk.failures > 0 { life.disk.mend() }
+                let running = try life.started().running?.release
+                #expect(running == 1 || running == 2, "write \(write), step \(index)")
+            }
+            let service = try life.started()
+            #expect(service.running?.release == 1, "write \(write)")
+            #expect(service.update.phase == .idle, "write \(write)")
+            let outcomes = life.hub.reports.filter { $0.digest == Crypto.sha256(packages[1]) }
+                .map(\.outcome)
+            #expect(outcomes.last == .rolledBack, "write \(write): \(outcomes)")
+            #expect(life.hub.closedDays == (1...5).map { TestPackage.day($0).daysSince1970 })
+            guard life.disk.failures > 0 else { return }
+        }
+        Issue.record("the trial never comes to an end")
+    }
 }

@@ -178,7 +178,8 @@ struct TrialTests {
 
     @Test("takes over in its window of the day only, also after a restart")
     func window() throws {
-        let noon: Int64 = 1_800_000_000_000 / 86_400_000 * 86_400_000 + 11 * 3_600_000  // 12:00 in Berlin
+        // 12:00 in Berlin.
+        let noon: Int64 = 1_800_000_000_000 / 86_400_000 * 86_400_000 + 11 * 3_600_000
         hub.timeMilliseconds = noon
         let device = try RestartableDevice(folder)
         try hub.offer(try TestPackage.model(release: 1, items: items).encode(), release: 1)

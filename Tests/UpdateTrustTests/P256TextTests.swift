@@ -68,7 +68,8 @@ struct P256TextTests {
         }
         #expect(P256Text.signature(der: good + [0]) == nil)
         #expect(P256Text.signature(der: Self.der(long, small)) == nil)  // negative
-        #expect(P256Text.signature(der: Self.der([0] + small, small)) == nil)  // not the shortest form
+        // Not the shortest form.
+        #expect(P256Text.signature(der: Self.der([0] + small, small)) == nil)
         #expect(P256Text.signature(der: Self.der([], small)) == nil)
         #expect(P256Text.signature(der: Self.der([0x11] + long, small)) == nil)  // 33 bytes
         #expect(
