@@ -284,6 +284,14 @@ if !light {
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
+        tests(
+            "FleetSimulation",
+            [
+                "AgentRuntime", "AgentCore", "HubSync", "HubStore", "HubCore", "Forecasting",
+                "SyncProtocol", "CTLS", "TestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         tests("HouseTests", ["TestSupport"]),
         tests("EndToEndTests", ["TestSupport"]),
     ]

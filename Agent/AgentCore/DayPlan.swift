@@ -91,7 +91,7 @@ package struct DayPlan: Sendable {
     package var book: DayBook
     /// Where a level starts later than in the package: older days may be gone.
     package var checkpoints: [ItemID: LevelPoint]
-    /// The hub's word on items that the package does not know.
+    /// Of items that the package does not know: from the store's days.
     package var hubLevels: [ItemID: LevelPoint]
 
     package init(

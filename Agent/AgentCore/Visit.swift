@@ -17,16 +17,19 @@ package struct VisitWork: Equatable, Sendable {
     package var wantsRenewal: Bool
     /// What the device is has changed since it registered on this connection.
     package var registrationChanged: Bool
+    /// What the hub said of the store's days was not enough.
+    package var lacksContext: Bool
 
     package init(
         hasUnsentRecords: Bool = false, fetch: FetchPosition? = nil, hasReport: Bool = false,
-        wantsRenewal: Bool = false, registrationChanged: Bool = false
+        wantsRenewal: Bool = false, registrationChanged: Bool = false, lacksContext: Bool = false
     ) {
         self.hasUnsentRecords = hasUnsentRecords
         self.fetch = fetch
         self.hasReport = hasReport
         self.wantsRenewal = wantsRenewal
         self.registrationChanged = registrationChanged
+        self.lacksContext = lacksContext
     }
 }
 
@@ -56,6 +59,8 @@ package struct Visit: Sendable {
         case outOfOrder(MessageKind)
         /// The hub acknowledged nothing new of an upload: repeating it would go on for ever.
         case noProgress(throughSequence: UInt64)
+        /// Well formed, and still none that this connection can mean.
+        case malformed(WireError)
 
         package var text: String {
             switch self {
@@ -66,6 +71,8 @@ package struct Visit: Sendable {
                 return "the hub sent a message of kind \(kind.rawValue) out of order"
             case .noProgress(let through):
                 return "the hub acknowledged only up to sequence \(through), which was sent before"
+            case .malformed(let error):
+                return "the hub sent what is not the protocol: " + error.explanation
             }
         }
     }
@@ -200,7 +207,9 @@ package struct Visit: Sendable {
                 // A notice that came meanwhile is answered too when the totals are as new as it says.
                 if context.revision >= noticedRevision { wantsContext = false }
             }
-            return [.takeContext(context)]
+            do throws(WireError) { return [.takeContext(try items.plain(context))] } catch {
+                throw .malformed(error)
+            }
         case .chunk(let chunk):
             // Another piece than the one asked for would be asked for again, and that for ever.
             guard open == .chunk(FetchPosition(digest: chunk.digest, offset: chunk.offset)) else {
@@ -233,7 +242,7 @@ package struct Visit: Sendable {
         if !hasRegistered || wantsRegister || work.registrationChanged { return .register }
         // Sales first: whatever happens later in the visit, they are safe.
         if work.hasUnsentRecords { return .upload }
-        if wantsContext { return .requestContext }
+        if wantsContext || work.lacksContext { return .requestContext }
         if let fetch = work.fetch { return .fetch(fetch) }
         if work.hasReport { return .report }
         if work.wantsRenewal, !askedForRenewal { return .renew }

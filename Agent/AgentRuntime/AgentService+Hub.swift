@@ -14,7 +14,8 @@ extension AgentService {
         try stored { () throws(StoreError) in
             var work = VisitWork(
                 hasUnsentRecords: try store.hasUnsent(), hasReport: try store.hasReport(),
-                wantsRenewal: certificateIsDue, registrationChanged: registrationChanged)
+                wantsRenewal: certificateIsDue, registrationChanged: registrationChanged,
+                lacksContext: lacksContext)
             if case .fetching(let candidate) = update.phase,
                 thrift.mayFetch(
                     packageBytes: candidate.stated.packageBytes, isAsked: contactIsAsked,
@@ -53,7 +54,9 @@ extension AgentService {
             return upload.map { .upload(isBrief ? brief($0) : $0) }
         case .requestContext:
             let revision = try stored { () throws(StoreError) in try store.contextRevision() }
-            return .contextRequest(ContextRequest(knownRevision: revision))
+            contextDiffers = false
+            return .contextRequest(
+                ContextRequest(knownRevision: revision, takesColumns: true, inFull: lacksContext))
         case .fetch(let position):
             return .fetch(
                 Fetch(
@@ -125,11 +128,17 @@ extension AgentService {
         case .takeContext(let context):
             try stored { () throws(StoreError) in
                 try store.transaction { () throws(StoreError) in
-                    try store.take(context)
+                    let isWhole = try store.take(context, isWhole: !contextDiffers)
+                    if !isWhole { contextDiffers = true }
                     if !context.more { try refreshForecasts() }
                 }
             }
-            if !context.more { goOnWithTrial() }
+            guard !context.more else { return }
+            guard !lacksContext || !contextDiffers else {
+                throw .failed("the hub takes days of the store for this device's own that are not")
+            }
+            lacksContext = contextDiffers
+            goOnWithTrial()
         case .takeChunk(let chunk):
             try take(chunk)
         case .reportNoted(let digest):

@@ -72,6 +72,10 @@ package final class AgentService {
     var contactIsAsked = false
     /// The hub has told us that another device has our identity.
     package internal(set) var isCopy = false
+    /// The store's days are to be asked for in full (SPEC 10.6).
+    var lacksContext = false
+    /// Of the answer that is coming in: a day is not this device's own as the hub says.
+    var contextDiffers = false
     /// What was last registered, for telling that something changed.
     var registered: Register?
 
@@ -365,7 +369,7 @@ package final class AgentService {
         let bounded = max(first, target.advanced(by: -Self.bookDaysMax))
         return DayPlan(
             book: try store.book(from: bounded, through: last), checkpoints: checkpoints,
-            hubLevels: try store.hubLevels())
+            hubLevels: try store.levels())
     }
 
     /// Nothing older than this is looked at, whatever a package's as-of day says.

@@ -246,7 +246,6 @@ extension AgentStore {
         try transaction { () throws(StoreError) in
             try database.run("DELETE FROM storeDay")
             try database.run("DELETE FROM storeItemDay")
-            try database.run("DELETE FROM itemLevel")
             try database.run("DELETE FROM levelCheckpoint")
             try database.run("DELETE FROM forecast")
             try database.run("DELETE FROM packageReport")

@@ -237,11 +237,21 @@ package final class AgentStore {
 
     // MARK: What the hub says
 
-    /// Takes one Context frame: the hub's totals replace what it said of these days before.
-    package func take(_ context: Context) throws(StoreError) {
+    /// Takes one Context frame, its days as lists of items: the hub's totals replace what it said of these days
+    /// before.
+    /// - Parameter isWhole: every frame of this answer so far was taken whole.
+    /// - Returns: whether this one was, too; a day that is not this device's own as the frame says stays as it was,
+    ///   and the revision is not taken over.
+    @discardableResult
+    package func take(_ context: Context, isWhole: Bool = true) throws(StoreError) -> Bool {
         try transaction { () throws(StoreError) in
+            var isWhole = isWhole
             for day in context.days {
                 let dayValue = Value.integer(Int64(day.day))
+                if day.ownItems > 0, try !hasOwn(day) {
+                    isWhole = false
+                    continue
+                }
                 try database.run(
                     """
                     INSERT INTO storeDay (day, isClosedAllDay, isFinal) VALUES (?1, ?2, ?3)
@@ -252,6 +262,13 @@ package final class AgentStore {
                         .integer(day.final ? 1 : 0),
                     ])
                 try database.run("DELETE FROM storeItemDay WHERE day = ?", [dayValue])
+                if day.ownItems > 0 {
+                    try database.run(
+                        """
+                        INSERT INTO storeItemDay (day, item, units)
+                        SELECT day, item, units FROM ownDay WHERE day = ?
+                        """, [dayValue])
+                }
                 for sold in day.sold where sold.units > 0 {
                     guard Int(sold.itemIndex) < context.items.count else { continue }
                     try database.run(
@@ -265,40 +282,64 @@ package final class AgentStore {
                         ])
                 }
             }
-            for level in context.levels {
-                guard Int(level.itemIndex) < context.items.count, level.levelUnits.isFinite,
-                    level.levelUnits >= 0
-                else { continue }
-                try database.run(
-                    """
-                    INSERT INTO itemLevel (item, level, day) VALUES (?1, ?2, ?3)
-                    ON CONFLICT (item) DO UPDATE SET level = ?2, day = ?3
-                    """,
-                    [
-                        .text([UInt8](context.items[Int(level.itemIndex)].utf8)),
-                        .real(Double(level.levelUnits)), .integer(Int64(level.day)),
-                    ])
-            }
             let share = context.ownShare
-            if share.isFinite, share >= 0, share <= 1 {
+            if share.isFinite, share >= 0, share <= 1, try ownShare() != share {
                 try set(.ownShareBits, .integer(Int64(share.bitPattern)))
             }
             // Only the last frame completes a revision: a cut in between asks for all of it again.
-            if !context.more {
+            if !context.more, isWhole {
                 try set(.contextRevision, .integer(Int64(bitPattern: context.revision)))
             }
+            return isWhole
         }
+    }
+
+    /// Whether this device's own sales of a day are what the hub takes them for.
+    private func hasOwn(_ day: StoreDay) throws(StoreError) -> Bool {
+        try foldSales()
+        var digest = TotalsDigest()
+        try database.query(
+            "SELECT item, units FROM ownDay WHERE day = ? ORDER BY item",
+            [.integer(Int64(day.day))], columns: 2
+        ) { row in
+            digest.add(row[0].bytes, units: UInt32(clamping: row[1].integer))
+            return true
+        }
+        return digest.itemCount == day.ownItems && digest.value == day.ownDigest
     }
 
     package func contextRevision() throws(StoreError) -> UInt64 {
         UInt64(bitPattern: try integer(.contextRevision) ?? 0)
     }
 
-    package func hubLevels() throws(StoreError) -> [ItemID: LevelPoint] {
+    // As the hub computes levels for devices that do not (HubCore, StoreContext).
+    static let levelDays: Int64 = 28
+    static let levelDaysMin = 7
+    static let levelItemDays: Int64 = 56
+
+    /// Where items start that the package does not know: their mean over the open ones of the latest final days, on the
+    /// last of these (SPEC 10.7). Empty while there are few.
+    package func levels() throws(StoreError) -> [ItemID: LevelPoint] {
         var levels: [ItemID: LevelPoint] = [:]
-        try database.query("SELECT item, level, day FROM itemLevel", columns: 3) { row in
+        guard
+            let last = try database.first(
+                "SELECT max(day) FROM storeDay WHERE isFinal = 1", columns: 1)?[0], !last.isNull
+        else { return levels }
+        let first = Value.integer(last.integer - Self.levelDays + 1)
+        let open = try database.first(
+            "SELECT count(*) FROM storeDay WHERE isFinal = 1 AND isClosedAllDay = 0 AND day >= ?",
+            [first], columns: 1)
+        guard let open = open?[0].integer, open >= Self.levelDaysMin else { return levels }
+        try database.query(
+            """
+            SELECT item, sum(units * (isFinal = 1 AND isClosedAllDay = 0 AND storeDay.day >= ?))
+            FROM storeDay JOIN storeItemDay ON storeItemDay.day = storeDay.day
+            WHERE storeDay.day > ? GROUP BY item
+            """, [first, .integer(last.integer - Self.levelItemDays)], columns: 2
+        ) { row in
             if let item = Self.item(row[0]) {
-                levels[item] = LevelPoint(level: Float(row[1].real), day: Self.day(row[2]))
+                levels[item] = LevelPoint(
+                    level: Float(Double(row[1].integer) / Double(open)), day: Self.day(last))
             }
             return true
         }

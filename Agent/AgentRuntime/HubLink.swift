@@ -398,7 +398,7 @@ package final class HubLink {
             askedWait =
                 refusal.retry ? Int64(refusal.retryAfterSeconds) * 1000 : Self.refusedMilliseconds
             return .refused(failure.text)
-        case .version, .outOfOrder, .noProgress:
+        case .version, .outOfOrder, .noProgress, .malformed:
             askedWait = Self.refusedMilliseconds
             return .failed(failure.text)
         }

@@ -184,6 +184,10 @@ enum Schema {
         DROP TABLE packageReport;
         ALTER TABLE packageReportWithTrial RENAME TO packageReport;
         """,
+        """
+        -- Computed from the store's days.
+        DROP TABLE itemLevel;
+        """,
     ]
 
     /// What is copied out of a damaged database, table by table, as far as it can be read. Rows that

@@ -35,6 +35,8 @@ package struct StoreContext: Hashable, Sendable {
         package var isFinal: Bool
         /// Items left out sold nothing.
         package var sold: [Sold]
+        /// All of it is what the device itself has reported: final, of no other device, not imported and not scaled.
+        package var isAllOwn: Bool
     }
 
     package struct Level: Hashable, Sendable {
@@ -65,7 +67,7 @@ package struct StoreContext: Hashable, Sendable {
     ) -> StoreContext {
         let finality = DayFinality(deviceDays: ledger.deviceDays, devices: ledger.devices)
         let known = knownRevision > ledger.store.revision ? 0 : knownRevision
-        let all = ledger.days.map { decide($0, finality) }
+        let all = ledger.days.map { decide($0, finality, for: device) }
         let changed = zip(ledger.days, all).filter { $0.0.revision > known }.map(\.1)
         return StoreContext(
             revision: ledger.store.revision, items: ledger.items, days: changed,
@@ -75,11 +77,14 @@ package struct StoreContext: Hashable, Sendable {
             } ?? 0)
     }
 
-    private static func decide(_ day: LedgerDay, _ finality: DayFinality) -> Day {
+    private static func decide(
+        _ day: LedgerDay, _ finality: DayFinality, for device: DeviceID
+    ) -> Day {
         let status = finality.status(of: day.day)
         let isFinal = day.isImported || status.isFinal
         let factor = isFinal ? 1 : status.scale
         var sold: [Day.Sold] = []
+        var (isUploaded, uploaded): (Bool, Int64) = (!day.isImported, 0)
         for row in day.sold {
             let units =
                 if let imported = row.importedUnits {
@@ -87,13 +92,17 @@ package struct StoreContext: Hashable, Sendable {
                 } else {
                     Int64((Double(row.uploadedUnits ?? 0) * factor).rounded())
                 }
+            uploaded += row.uploadedUnits ?? 0
+            if row.importedUnits != nil { isUploaded = false }
             if units > 0 {
                 sold.append(Day.Sold(itemIndex: row.itemIndex, units: UInt32(clamping: units)))
             }
         }
         return Day(
             day: day.day, closedAllDay: sold.isEmpty && (day.isImported || status.noBusiness),
-            isFinal: isFinal, sold: sold)
+            isFinal: isFinal, sold: sold,
+            isAllOwn: isFinal && isUploaded && uploaded > 0
+                && finality.ownUnits(of: device, on: day.day) == uploaded)
     }
 
     private static func levels(of days: [Day], itemCount: Int) -> [Level] {
@@ -151,6 +160,19 @@ package struct DayFinality: Sendable {
             noBusiness: !closers.isEmpty
                 && reports.allSatisfy { $0.closedAllDay != false && $0.units == 0 },
             scale: isFinal ? 1 : scale(day, reports: reports, closers: closers, awaited: awaited))
+    }
+
+    /// What `device` sold on a day on which no other device sold anything; nil when one did, or nobody.
+    package func ownUnits(of device: DeviceID, on day: BusinessDay) -> Int64? {
+        var own: Int64?
+        for report in byDay[day] ?? [] {
+            if report.device == device {
+                own = report.units
+            } else if report.units != 0 {
+                return nil
+            }
+        }
+        return own
     }
 
     /// The part of the store's units that `devices` sold over the last `StoreContext.shareDays`

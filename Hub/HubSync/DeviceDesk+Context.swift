@@ -6,7 +6,7 @@ import SyncProtocol
 extension DeviceDesk {
     /// The store's day totals that changed after the revision the device has.
     func context(
-        of device: DeviceID, knownRevision: UInt64
+        of device: DeviceID, _ request: ContextRequest
     ) async throws -> DeviceSession.Answer {
         guard let record = try await store.device(device) else { return .refused(.unknown(device)) }
         guard record.status == .approved else {
@@ -16,7 +16,7 @@ extension DeviceDesk {
             let lastDay = try await store.lastKnownDay(store: record.store)
         else { return .context([Context()]) }
         // A device that has more than there is knew the hub before it was restored from a backup.
-        let known = knownRevision > home.revision ? 0 : knownRevision
+        let known = request.knownRevision > home.revision ? 0 : request.knownRevision
         let first = StoreContext.firstDay(knownRevision: known, lastKnownDay: lastDay)
         guard let ledger = try await store.ledger(store: record.store, from: first) else {
             return .context([Context()])
@@ -24,16 +24,39 @@ extension DeviceDesk {
         let context = StoreContext.decide(ledger, device: device, knownRevision: known)
         // One Context speaks of at most so many items; a store with more keeps the first ones by id.
         let itemCount = min(context.items.count, Limit.itemsCount)
+        // A new device may know nothing of the days that it told us of in a former life.
+        let knowsItsOwn =
+            request.takesColumns && !request.inFull && known > 0
+            && itemCount == context.items.count
+        let levels =
+            request.takesColumns ? [] : context.levels.filter { $0.itemIndex < itemCount }
         return .context(
             ContextFrames.pack(
                 items: context.items.prefix(itemCount).map(\.text),
-                days: context.days.map { StoreDay($0, itemCount: itemCount) },
-                levels: context.levels.filter { $0.itemIndex < itemCount }.map(ItemLevel.init),
+                days: context.days.map {
+                    knowsItsOwn && $0.isAllOwn
+                        ? StoreDay(own: $0, items: context.items)
+                        : StoreDay($0, itemCount: itemCount)
+                },
+                levels: levels.map(ItemLevel.init),
                 ownShare: context.ownShare, knownRevision: known, revision: context.revision))
     }
 }
 
 extension StoreDay {
+    /// In the device's own words (SPEC 10.6).
+    fileprivate init(own day: StoreContext.Day, items: [ItemID]) {
+        var digest = TotalsDigest()
+        // Not the order of items for people, which counts: of bytes.
+        let sold = day.sold.map { (item: items[$0.itemIndex].utf8, units: $0.units) }
+        for (item, units) in sold.sorted(by: { $0.item.lexicographicallyPrecedes($1.item) }) {
+            digest.add(item, units: units)
+        }
+        self.init(
+            day: day.day.daysSince1970, final: day.isFinal, ownItems: digest.itemCount,
+            ownDigest: digest.value)
+    }
+
     fileprivate init(_ day: StoreContext.Day, itemCount: Int) {
         self.init(
             day: day.day.daysSince1970, closedAllDay: day.closedAllDay, final: day.isFinal,

@@ -44,8 +44,8 @@ package struct DeviceDesk: Sendable {
             case .register(let device, let register):
                 return try await self.register(device, register)
             case .store(let device, let upload): return try await storeUpload(upload, of: device)
-            case .context(let device, let revision):
-                return try await context(of: device, knownRevision: revision)
+            case .context(let device, let request):
+                return try await context(of: device, request)
             case .chunk(let device, let fetch): return try await chunk(fetch, for: device)
             case .note(let device, let report): return try await note(report, of: device)
             case .renew(let device, let request): return try await renew(request, of: device)

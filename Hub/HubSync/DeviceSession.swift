@@ -40,7 +40,7 @@ package struct DeviceSession: Sendable {
         case join(JoinRequest)
         case register(DeviceID, Register)
         case store(DeviceID, Upload)
-        case context(DeviceID, knownRevision: UInt64)
+        case context(DeviceID, ContextRequest)
         case chunk(DeviceID, Fetch)
         case note(DeviceID, PackageReport)
         case renew(DeviceID, RenewRequest)
@@ -97,6 +97,8 @@ package struct DeviceSession: Sendable {
     /// Set by the answer to `look`, which is pushed; to `register`, which is replied.
     private var isLooking = false
     private var items = NamedItems()
+    /// So the device said when it asked for its context.
+    private var contextTakesColumns = false
 
     package init(peer: Peer, hubTimeMilliseconds: @escaping @Sendable () -> Int64) {
         self.peer = peer
@@ -176,7 +178,8 @@ package struct DeviceSession: Sendable {
         case (.registered(let device), .upload(let upload)):
             return store(upload, of: device)
         case (.registered(let device), .contextRequest(let request)):
-            return ask(.context(device, knownRevision: request.knownRevision))
+            contextTakesColumns = request.takesColumns
+            return ask(.context(device, request))
         case (.registered(let device), .fetch(let fetch)):
             return ask(.chunk(device, fetch))
         case (.registered(let device), .packageReport(let report)):
@@ -248,7 +251,8 @@ package struct DeviceSession: Sendable {
             return [.send(.uploadAck(UploadAck(throughSequence: throughSequence)))]
         case (.registered, .context(let frames)):
             toldRevision = max(toldRevision, frames.last?.revision ?? 0)
-            return frames.map { .send(.context($0)) }
+            guard contextTakesColumns else { return frames.map { .send(.context($0)) } }
+            return frames.map { .send(.context(items.columns(of: $0))) }
         case (.registered, .chunk(let chunk)):
             return [.send(.chunk(chunk))]
         case (.registered, .noted):

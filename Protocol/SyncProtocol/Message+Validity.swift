@@ -122,11 +122,10 @@ extension Record {
 extension ForecastsOfDay {
     fileprivate var brokenRule: ValueRule? {
         let count = forecastUnits.count
-        guard count > 0, networkOutput.count == count, actualUnits.count == count else {
-            return .length
-        }
-        for optional in [itemIndexes.count, levelUnits.count, inputsDigest.count]
-        where optional != 0 && optional != count {
+        guard count > 0, networkOutput.count == count else { return .length }
+        for optional in [
+            itemIndexes.count, actualUnits.count, levelUnits.count, inputsDigest.count,
+        ] where optional != 0 && optional != count {
             return .length
         }
         guard candidateUnits.count == (candidate == 0 ? 0 : count) else { return .length }
@@ -143,7 +142,12 @@ extension Context {
         for day in days {
             try checkDay(day.day, 3)
             for sold in day.sold { try check(sold.itemIndex < UInt32(items.count), 3, .index) }
+            try check(day.itemGaps.isEmpty || day.itemGaps.count == day.units.count, 3, .length)
+            // One form of the three.
+            let forms = (day.sold.isEmpty ? 0 : 1) + (day.units.isEmpty ? 0 : 1)
+            try check(forms + (day.ownItems == 0 ? 0 : 1) <= 1, 3, .choice)
         }
+        for item in namedItems { try checkIdentifier(item, 7) }
         for level in levels {
             try check(level.itemIndex < UInt32(items.count), 4, .index)
             try checkAmount(level.levelUnits, 4)

@@ -2,22 +2,32 @@
 package struct ContextRequest: WireMessage, Equatable, Sendable {
     /// 0: a new device, send everything.
     package var knownRevision: UInt64 = 0
+    /// The device takes days as columns, and as its own, and needs no levels (SPEC 10.5 to 10.7).
+    package var takesColumns: Bool = false
+    /// A day that was said to be the device's own was not.
+    package var inFull: Bool = false
 
     package init() {}
 
     package init(
-        knownRevision: UInt64 = 0
+        knownRevision: UInt64 = 0, takesColumns: Bool = false, inFull: Bool = false
     ) {
         self.knownRevision = knownRevision
+        self.takesColumns = takesColumns
+        self.inFull = inFull
     }
 
     package func encode(to writer: inout WireWriter) {
         writer.uint64(1, knownRevision)
+        writer.bool(2, takesColumns)
+        writer.bool(3, inFull)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
         switch field {
         case 1: knownRevision = try reader.uint64()
+        case 2: takesColumns = try reader.bool()
+        case 3: inFull = try reader.bool()
         default: try reader.skip()
         }
     }
@@ -82,16 +92,30 @@ package struct StoreDay: WireMessage, Equatable, Sendable {
     package var final: Bool = false
     /// Items left out sold nothing.
     package var sold: [ItemDay] = []
+    // Instead of `sold`, for a device that takes columns (SPEC 10.5, 10.6).
+    /// Of items named on this connection.
+    package var units: [UInt32] = []
+    /// Of each of `units`, how many items of that list lie between its item and the one before; empty: none.
+    package var itemGaps: [UInt32] = []
+    /// The day's totals are those of the device's own records: of so many items.
+    package var ownItems: UInt32 = 0
+    /// `TotalsDigest` of them.
+    package var ownDigest: UInt32 = 0
 
     package init() {}
 
     package init(
-        day: Int32 = 0, closedAllDay: Bool = false, final: Bool = false, sold: [ItemDay] = []
+        day: Int32 = 0, closedAllDay: Bool = false, final: Bool = false, sold: [ItemDay] = [],
+        units: [UInt32] = [], itemGaps: [UInt32] = [], ownItems: UInt32 = 0, ownDigest: UInt32 = 0
     ) {
         self.day = day
         self.closedAllDay = closedAllDay
         self.final = final
         self.sold = sold
+        self.units = units
+        self.itemGaps = itemGaps
+        self.ownItems = ownItems
+        self.ownDigest = ownDigest
     }
 
     package func encode(to writer: inout WireWriter) {
@@ -99,6 +123,10 @@ package struct StoreDay: WireMessage, Equatable, Sendable {
         writer.bool(2, closedAllDay)
         writer.bool(3, final)
         writer.repeated(4, sold)
+        writer.repeated(5, units)
+        writer.repeated(6, itemGaps)
+        writer.uint32(7, ownItems)
+        writer.fixed32(8, ownDigest)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -107,6 +135,10 @@ package struct StoreDay: WireMessage, Equatable, Sendable {
         case 2: closedAllDay = try reader.bool()
         case 3: final = try reader.bool()
         case 4: try reader.append(to: &sold, countMax: Limit.itemsCount)
+        case 5: try reader.append(to: &units, countMax: Limit.itemsCount)
+        case 6: try reader.append(to: &itemGaps, countMax: Limit.itemsCount)
+        case 7: ownItems = try reader.uint32()
+        case 8: ownDigest = try reader.fixed32()
         default: try reader.skip()
         }
     }
@@ -153,12 +185,14 @@ package struct Context: WireMessage, Equatable, Sendable {
     /// Of the store's units, what this device usually sees; 0 when unknown.
     package var ownShare: Float = 0
     package var more: Bool = false
+    /// Added to the items named on this connection before the days of this frame are read.
+    package var namedItems: [String] = []
 
     package init() {}
 
     package init(
         revision: UInt64 = 0, items: [String] = [], days: [StoreDay] = [], levels: [ItemLevel] = [],
-        ownShare: Float = 0, more: Bool = false
+        ownShare: Float = 0, more: Bool = false, namedItems: [String] = []
     ) {
         self.revision = revision
         self.items = items
@@ -166,6 +200,7 @@ package struct Context: WireMessage, Equatable, Sendable {
         self.levels = levels
         self.ownShare = ownShare
         self.more = more
+        self.namedItems = namedItems
     }
 
     package func encode(to writer: inout WireWriter) {
@@ -175,6 +210,7 @@ package struct Context: WireMessage, Equatable, Sendable {
         writer.repeated(4, levels)
         writer.float(5, ownShare)
         writer.bool(6, more)
+        writer.repeated(7, namedItems)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -187,6 +223,9 @@ package struct Context: WireMessage, Equatable, Sendable {
         case 4: try reader.append(to: &levels, countMax: Limit.itemsCount)
         case 5: ownShare = try reader.float()
         case 6: more = try reader.bool()
+        case 7:
+            try reader.append(
+                to: &namedItems, bytesMax: Limit.identifierBytes, countMax: Limit.itemsCount)
         default: try reader.skip()
         }
     }

@@ -175,7 +175,7 @@ package struct ForecastsOfDay: WireMessage, Equatable, Sendable {
     package var forecastUnits: [Float] = []
     /// Never empty.
     package var networkOutput: [Int32] = []
-    /// Never empty.
+    /// Empty: what the sales of the day say that came before in the same Upload.
     package var actualUnits: [UInt32] = []
     /// Empty: none is stated.
     package var levelUnits: [Float] = []

@@ -1,10 +1,10 @@
-/// The items that uploads on one connection have named, so that each name travels once (SPEC 9.7). Both
-/// sides keep one for each connection and it ends with that.
+/// The items that one connection has named, so that each name travels once (SPEC 9.7, 10.5). Both sides keep
+/// one for each connection and it ends with that.
 package struct NamedItems: Equatable, Sendable {
     /// More than this are not named: what is left of them travels as single records.
     package static let countMax = Limit.itemsCount
 
-    package private(set) var names: [String] = []
+    package internal(set) var names: [String] = []
 
     package init() {}
 
@@ -12,10 +12,7 @@ package struct NamedItems: Equatable, Sendable {
     /// - Throws: `elementsTooMany` for a name too many, `recordInvalid` for an index beyond the names or a
     ///   sale of too many units; the records before are lost with it.
     package mutating func records(of upload: Upload) throws(WireError) -> [Record] {
-        guard names.count + upload.items.count <= Self.countMax else {
-            throw .elementsTooMany(field: 3, countMax: Self.countMax)
-        }
-        names += upload.items
+        try add(upload.items, field: 3)
         var records: [Record] = []
         records.reserveCapacity(upload.records.count)
         for record in upload.records {
@@ -37,6 +34,8 @@ package struct NamedItems: Equatable, Sendable {
                                 units: sold / count + 1)))
                 }
             case .forecasts(let forecasts):
+                var forecasts = forecasts
+                forecasts.stateActuals(as: records, names: names)
                 for at in forecasts.forecastUnits.indices {
                     let index =
                         forecasts.itemIndexes.isEmpty ? at : Int(forecasts.itemIndexes[at])
@@ -99,14 +98,25 @@ package struct NamedItems: Equatable, Sendable {
             }
             columns.records.append(record)
         }
+        var count = 0
         for at in columns.records.indices {
-            guard case .forecasts(var forecasts) = columns.records[at],
-                forecasts.itemIndexes.enumerated().allSatisfy({ $0.offset == Int($0.element) })
-            else { continue }
-            forecasts.itemIndexes = []
+            defer { count += columns.records[at].count }
+            guard case .forecasts(var forecasts) = columns.records[at] else { continue }
+            forecasts.leaveOutActuals(saidBy: upload.records[..<count], names: names)
+            if forecasts.itemIndexes.enumerated().allSatisfy({ $0.offset == Int($0.element) }) {
+                forecasts.itemIndexes = []
+            }
             columns.records[at] = .forecasts(forecasts)
         }
         return columns
+    }
+
+    /// - Throws: `elementsTooMany` for a name too many.
+    mutating func add(_ new: [String], field: Int) throws(WireError) {
+        guard names.count + new.count <= Self.countMax else {
+            throw .elementsTooMany(field: field, countMax: Self.countMax)
+        }
+        names += new
     }
 
     private func index(of item: String) -> Int? {
@@ -141,6 +151,42 @@ extension ForecastsOfDay {
             && (forecast.levelUnits.bitPattern != 0) == !levelUnits.isEmpty
             && (forecast.inputsDigest != 0) == !inputsDigest.isEmpty
             && forecast.candidate == candidate
+    }
+
+    /// Where none are stated: as the sales and returns among `records` say (SPEC 9.7).
+    fileprivate mutating func stateActuals(as records: [Record], names: [String]) {
+        guard actualUnits.isEmpty else { return }
+        for at in forecastUnits.indices {
+            let index = itemIndexes.isEmpty ? at : Int(itemIndexes[at])
+            let name = index < names.count ? names[index] : ""
+            actualUnits.append(Self.units(of: name, on: day, in: records[...]))
+        }
+    }
+
+    /// Every item's index is stated here.
+    fileprivate mutating func leaveOutActuals(
+        saidBy records: ArraySlice<Record>, names: [String]
+    ) {
+        for (index, actual) in zip(itemIndexes, actualUnits)
+        where actual != Self.units(of: names[Int(index)], on: day, in: records) { return }
+        actualUnits = []
+    }
+
+    private static func units(
+        of item: String, on day: Int32, in records: ArraySlice<Record>
+    ) -> UInt32 {
+        var units: Int64 = 0
+        for record in records {
+            switch record {
+            case .sale(let sale) where sale.day == day && sale.item.utf8.elementsEqual(item.utf8):
+                units += Int64(sale.units)
+            case .returned(let sale)
+            where sale.day == day && sale.item.utf8.elementsEqual(item.utf8):
+                units -= Int64(sale.units)
+            case .sale, .returned, .close, .forecast, .sales, .forecasts, .unknown: break
+            }
+        }
+        return UInt32(clamping: units)
     }
 
     fileprivate mutating func append(_ forecast: ForecastRecord, index: UInt32) {

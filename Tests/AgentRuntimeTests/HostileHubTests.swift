@@ -13,7 +13,8 @@ struct HostileHubTests {
         "another-ca", "another-name", "old-tls", "garbage", "unknown-kind", "oversized-welcome",
         "devices-own-kind", "version-nobody-offered", "answer-to-nothing", "malformed-state",
         "state-without-signature", "cut-frame", "busy", "oversized-context",
-        "context-beyond-its-items", "context-of-no-numbers", "gone-before-commit",
+        "context-beyond-its-items", "context-beyond-the-names",
+        "context-far-beyond-the-names", "context-of-no-numbers", "gone-before-commit",
         "gone-after-commit", "acknowledges-nothing",
     ]
 

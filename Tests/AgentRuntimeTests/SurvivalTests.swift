@@ -344,6 +344,7 @@ struct SurvivalTests {
             try service.store.database.execute(
                 """
                 DROP TABLE stock;
+                CREATE TABLE itemLevel (item TEXT PRIMARY KEY NOT NULL) WITHOUT ROWID;
                 ALTER TABLE outbox DROP COLUMN reference;
                 ALTER TABLE outbox DROP COLUMN sales;
                 ALTER TABLE outbox DROP COLUMN besideUnits;

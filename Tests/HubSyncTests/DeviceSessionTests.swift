@@ -157,7 +157,7 @@ struct DeviceSessionTests {
             (.upload(Self.upload), .store(Self.device, Self.upload)),
             (
                 .contextRequest(ContextRequest(knownRevision: 9)),
-                .context(Self.device, knownRevision: 9)
+                .context(Self.device, ContextRequest(knownRevision: 9))
             ),
             (.renewRequest(Self.renew), .renew(Self.device, Self.renew)),
             (.goodbye, .nextContact(Self.device)),

@@ -130,12 +130,14 @@ def golden():
             m.Record(forecasts=m.ForecastsOfDay(
                 day=20_779, forecast_units=[1.0, 2.0], network_output=[0, 1], actual_units=[0, 1],
                 candidate=1, candidate_units=[0.0, 2.5])),
+            m.Record(forecasts=m.ForecastsOfDay(forecast_units=[1.0], network_output=[0])),
             m.Record(close=m.CloseRecord(day=20_778)),
         ])
     yield "upload-ack", m.UploadAck(through_sequence=4_294_967_296)
     yield "upload-ack-none", m.UploadAck()
     yield "context-request", m.ContextRequest(known_revision=128)
     yield "context-request-all", m.ContextRequest()
+    yield "context-request-columns", m.ContextRequest(known_revision=7, takes_columns=True, in_full=True)
     yield "context", m.Context(
         revision=129, items=["1", "2", "10"],
         days=[
@@ -146,6 +148,15 @@ def golden():
         ],
         levels=[m.ItemLevel(item_index=1, level_units=0.1, day=20_778), m.ItemLevel(level_units=-0.0)],
         own_share=0.25, more=True)
+    yield "context-columns", m.Context(
+        revision=130,
+        days=[
+            m.StoreDay(day=20_777, units=[14, 300, 1], item_gaps=[0, 1, 200]),
+            m.StoreDay(day=20_778, final=True, units=[1, UINT32]),
+            m.StoreDay(day=20_779, final=True, own_items=50, own_digest=0xDEAD_BEEF),
+            m.StoreDay(day=20_780, closed_all_day=True, final=True),
+        ],
+        own_share=1.0, named_items=["1", "~" * 32])
     yield "context-empty", m.Context()
     # Inner messages whose length takes two bytes and three.
     items = [str(i) for i in range(2_800)]
@@ -170,12 +181,13 @@ BYTES_MAX = {
     "variant": 64, "time_zone": 64, "labels": 128, "statement": 1_024, "csr_der": 2_048,
     "certificate_der": 4_096, "ca_der": 4_096, "content": 49_152, "digest": 32, "signature": 64,
     "package_key": 65, "secret": 16,
-    "kernels": 64, "package_digest": 32, "hardware": 32}
+    "kernels": 64, "package_digest": 32, "hardware": 32, "named_items": 32}
 COUNT_MAX = {
     "cpu_features": 64, "runtime_features": 64, "labels": 64, "records": 500, "days": 400,
     "Context.items": 4_096, "levels": 4_096, "StoreDay.sold": 4_096, "Upload.items": 500, "SalesOfDay.sold": 500,
     "item_indexes": 500, "forecast_units": 500, "network_output": 500, "actual_units": 500,
-    "level_units": 500, "inputs_digest": 500, "candidate_units": 500}
+    "level_units": 500, "inputs_digest": 500, "candidate_units": 500, "StoreDay.units": 4_096, "item_gaps": 4_096,
+    "named_items": 4_096}
 VARINTS = ("uint32", "uint64", "int64", "sint32", "bool", "enum")
 
 

@@ -288,10 +288,15 @@ class Conversation:
                 column = record.forecasts
                 for i, units in enumerate(column.forecast_units):
                     index = column.item_indexes[i] if column.item_indexes else i
+                    item = self.items[index]
+                    sold = sum(
+                        r.sale.units - r.returned.units for r in records
+                        if (r.sale.day, r.sale.item) == (column.day, item)
+                        or (r.returned.day, r.returned.item) == (column.day, item))
                     records.append(m.Record(forecast=m.ForecastRecord(
-                        day=column.day, item=self.items[index], forecast_units=units,
+                        day=column.day, item=item, forecast_units=units,
                         network_output=column.network_output[i], release=column.release,
-                        actual_units=column.actual_units[i], inputs_complete=column.inputs_complete,
+                        actual_units=column.actual_units[i] if column.actual_units else max(0, sold), inputs_complete=column.inputs_complete,
                         level_units=column.level_units[i] if column.level_units else 0,
                         inputs_digest=column.inputs_digest[i] if column.inputs_digest else 0)))
             else:
@@ -346,6 +351,10 @@ instead("state-without-signature", "Register", stock.frame(
 instead("oversized-context", "ContextRequest", b"\x00\x04\x00\x01\x0f")
 instead("context-beyond-its-items", "ContextRequest", stock.frame(
     m.Context(items=["1"], days=[m.StoreDay(day=1, sold=[m.ItemDay(item_index=1)])])))
+instead("context-beyond-the-names", "ContextRequest", stock.frame(
+    m.Context(named_items=["~1", "~2"], days=[m.StoreDay(day=1, units=[1, 1], item_gaps=[0, 4_096])])))
+instead("context-far-beyond-the-names", "ContextRequest", stock.frame(
+    m.Context(named_items=["~1", "~2"], days=[m.StoreDay(day=1, units=[1, 1], item_gaps=[0, 2**32 - 1])])))
 instead("context-of-no-numbers", "ContextRequest", stock.frame(
     m.Context(items=["1"], levels=[m.ItemLevel(level_units=float("nan"))])))
 instead("busy", "Register", stock.frame(

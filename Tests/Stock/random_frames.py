@@ -35,7 +35,7 @@ def value_for(rng, message, field):
         inner = getattr(stock.messages, field.message_type.name)()
         fill(rng, inner)
         return inner
-    if name in ("item", "items", "store", "device_id"):
+    if name in ("item", "items", "named_items", "store", "device_id"):
         return "".join(rng.choice(IDENTIFIERS) for _ in range(rng.randint(1, 32)))
     if kind == "string":
         return "".join(rng.choice("aß語😀\n\0 =") for _ in range(rng.randrange(16)))
@@ -86,6 +86,15 @@ def fill(rng, message):
         message.window_from, message.window_to = rng.randrange(1_440), rng.randrange(1_440)
     elif name == "PackageReport":
         message.outcome = rng.choice([1, 2, 3, 4, 44])
+    elif name == "StoreDay":
+        forms = ["sold", "units", "own_items"]
+        kept = rng.choice(forms)
+        for form in forms:
+            if form != kept:
+                message.ClearField(form)
+        del message.item_gaps[len(message.units):]
+        if len(message.item_gaps) != len(message.units):
+            message.ClearField("item_gaps")
     elif name == "Upload":
         message.first_sequence = rng.randint(1, 2**63 - 1)
     elif name == "ForecastsOfDay":
@@ -94,7 +103,7 @@ def fill(rng, message):
         for field in message.DESCRIPTOR.fields:
             if field.is_repeated:
                 del getattr(message, field.name)[count:]
-                if field.name in ("item_indexes", "level_units", "inputs_digest") and rng.random() < 0.3:
+                if field.name in ("item_indexes", "actual_units", "level_units", "inputs_digest") and rng.random() < 0.3:
                     message.ClearField(field.name)
         if rng.random() < 0.5:
             message.candidate = message.candidate or 1

@@ -179,6 +179,7 @@ enum GoldenFrames {
                         ForecastsOfDay(
                             day: 20_779, forecastUnits: [1, 2], networkOutput: [0, 1],
                             actualUnits: [0, 1], candidate: 1, candidateUnits: [0, 2.5])),
+                    .forecasts(ForecastsOfDay(forecastUnits: [1], networkOutput: [0])),
                     .close(CloseRecord(day: 20_778)),
                 ], items: ["1", "2", String(repeating: "~", count: 32)],
                 foldedSales: 300)),
@@ -186,6 +187,8 @@ enum GoldenFrames {
         "upload-ack-none": .uploadAck(UploadAck()),
         "context-request": .contextRequest(ContextRequest(knownRevision: 128)),
         "context-request-all": .contextRequest(ContextRequest()),
+        "context-request-columns": .contextRequest(
+            ContextRequest(knownRevision: 7, takesColumns: true, inFull: true)),
         "context": .context(
             Context(
                 revision: 129, items: ["1", "2", "10"],
@@ -201,6 +204,15 @@ enum GoldenFrames {
                     ItemLevel(levelUnits: -0.0),
                 ],
                 ownShare: 0.25, more: true)),
+        "context-columns": .context(
+            Context(
+                revision: 130,
+                days: [
+                    StoreDay(day: 20_777, units: [14, 300, 1], itemGaps: [0, 1, 200]),
+                    StoreDay(day: 20_778, final: true, units: [1, .max]),
+                    StoreDay(day: 20_779, final: true, ownItems: 50, ownDigest: 0xDEAD_BEEF),
+                    StoreDay(day: 20_780, closedAllDay: true, final: true),
+                ], ownShare: 1, namedItems: ["1", String(repeating: "~", count: 32)])),
         "context-empty": .context(Context()),
         "context-200-items": .context(
             Context(

@@ -170,4 +170,35 @@ struct NamedItemsTests {
                 + [.close(CloseRecord(day: 20_000))])
         #expect(wireBytes <= 12_000, "\(wireBytes)")
     }
+
+    @Test("leave out what the sales beside them say was sold, and say it where it was not")
+    func actuals() throws {
+        func forecast(_ item: String, day: Int32 = 7, actual: UInt32) -> Record {
+            .forecast(
+                ForecastRecord(
+                    day: day, item: item, forecastUnits: 3, networkOutput: 1, release: 4,
+                    actualUnits: actual, inputsComplete: true))
+        }
+        let sold: [Record] = [
+            Self.sale(7, "a", 5), Self.sale(7, "b", 9), Self.sale(6, "b", 1), Self.sale(7, "a", 2),
+            .returned(SaleRecord(day: 7, item: "b", units: 4)),
+        ]
+        let rows: [(records: [Record], isLeftOut: Bool)] = [
+            (sold + [forecast("a", actual: 7), forecast("b", actual: 5)], true),
+            (sold + [forecast("a", actual: 7), forecast("c", actual: 0)], true),
+            (sold + [forecast("b", day: 6, actual: 1)], true),
+            (sold + [forecast("a", actual: 7), forecast("b", actual: 6)], false),
+            ([forecast("a", actual: 7)] + sold, false),
+            ([forecast("a", actual: 0)], true),
+        ]
+        for (number, row) in rows.enumerated() {
+            var (device, hub) = (NamedItems(), NamedItems())
+            let upload = Upload(firstSequence: 1, records: row.records)
+            let columns = device.columns(of: upload)
+            for case .forecasts(let forecasts) in columns.records {
+                #expect(forecasts.actualUnits.isEmpty == row.isLeftOut, "row \(number)")
+            }
+            #expect(try hub.records(of: columns) == row.records, "row \(number)")
+        }
+    }
 }

@@ -58,7 +58,9 @@ struct RandomMessages {
                     firstSequence: u64(), records: list(40) { $0.record() },
                     items: list(9) { $0.text() }, foldedSales: u64()))
         case .uploadAck: return .uploadAck(UploadAck(throughSequence: u64()))
-        case .contextRequest: return .contextRequest(ContextRequest(knownRevision: u64()))
+        case .contextRequest:
+            return .contextRequest(
+                ContextRequest(knownRevision: u64(), takesColumns: bool(), inFull: bool()))
         case .context:
             return .context(
                 Context(
@@ -66,7 +68,7 @@ struct RandomMessages {
                     levels: list(30) {
                         ItemLevel(itemIndex: $0.u32(), levelUnits: $0.float(), day: $0.i32())
                     },
-                    ownShare: float(), more: bool()))
+                    ownShare: float(), more: bool(), namedItems: list(9) { $0.text() }))
         case .renewRequest: return .renewRequest(RenewRequest(csrDer: bytes(300)))
         case .renewReply: return .renewReply(RenewReply(certificateDer: bytes(300)))
         case .ping: return .ping
@@ -131,7 +133,8 @@ struct RandomMessages {
             day: i32(), closedAllDay: bool(), final: bool(),
             sold: list(Bool.random(using: &random) ? 5 : 400) {
                 ItemDay(itemIndex: $0.u32(), units: $0.u32())
-            })
+            }, units: list(60) { $0.u32() }, itemGaps: list(60) { $0.u32() }, ownItems: u32(),
+            ownDigest: u32())
     }
 
     /// Every length of number is as likely as every other.

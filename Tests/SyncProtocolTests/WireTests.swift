@@ -323,6 +323,17 @@ private let invalidMessages: [WireTests.Invalid] = [
     .init(
         "sold item not listed",
         context { $0.days = [StoreDay(sold: [ItemDay(itemIndex: 1)])] }, 3, .index),
+    .init(
+        "gaps without units", context { $0.days = [StoreDay(units: [1], itemGaps: [0, 0])] }, 3,
+        .length),
+    .init(
+        "units twice",
+        context { $0.days = [StoreDay(sold: [ItemDay(units: 1)], units: [1])] }, 3, .choice),
+    .init(
+        "units and own items", context { $0.days = [StoreDay(units: [1], ownItems: 1)] }, 3,
+        .choice),
+    .init(
+        "context names an item with a space", context { $0.namedItems = ["a b"] }, 7, .identifier),
     .init("level not listed", context { $0.levels = [ItemLevel(itemIndex: 1)] }, 4, .index),
     .init("level no number", context { $0.levels = [ItemLevel(levelUnits: .nan)] }, 4, .finite),
     .init("level after 2199", context { $0.levels = [ItemLevel(day: 84_006)] }, 4, .range),
