@@ -160,7 +160,7 @@ extension AgentService {
             members += [
                 .init("device", .string(identity.deviceID)),
                 .init("store", .string(identity.store)),
-                .init("hub", .string("\(identity.hubHost):\(identity.hubPort)")),
+                .init("hub", .string(identity.hubAddress)),
                 .init("timeZone", .string(identity.timeZone)),
             ]
         }
@@ -206,6 +206,8 @@ extension AgentService {
             more.append(.init("sendsTotals", .bool(try store.sendsTotals())))
             more.append(.init("foldedSales", .integer(try store.integer(.foldedSales) ?? 0)))
             more.append(.init("durable", .bool(!isHolding)))
+            more.append(
+                .init("disk", store.database.trouble.map { .string($0.text) } ?? .null))
             more.append(.init("nextSequence", .integer(try store.nextSequence())))
             more.append(
                 .init("contextRevision", .integer(try store.contextRevision())))

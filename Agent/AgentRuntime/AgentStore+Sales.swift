@@ -190,6 +190,15 @@ extension AgentStore {
         }
     }
 
+    /// For who only reads: on a disk that takes no writes, what is known without the newest sales is worth having.
+    func foldSalesIfPossible() throws(StoreError) {
+        do throws(StoreError) { try foldSales() } catch {
+            guard error == .full || error == .readOnly, !database.isInTransaction else {
+                throw error
+            }
+        }
+    }
+
     // MARK: Totals in place of sales
 
     package static let outboxBytesDefault: Int64 = 16 << 20

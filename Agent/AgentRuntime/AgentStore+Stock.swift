@@ -100,7 +100,7 @@ extension AgentStore {
     /// - Parameters:
     ///   - today: the first day that nobody has closed.
     func shelves(today: BusinessDay, defaults: OrderRule) throws(StoreError) -> [Shelf] {
-        try foldSales()
+        try foldSalesIfPossible()
         let range = try database.first(
             "SELECT min(day), (SELECT max(day) FROM ownDay) FROM stock", columns: 2)
         guard let range, !range[0].isNull else { return [] }

@@ -156,7 +156,7 @@ package final class AgentStore {
     package func book(from first: BusinessDay, through last: BusinessDay) throws(StoreError)
         -> DayBook
     {
-        try foldSales()
+        try foldSalesIfPossible()
         let range = [
             Value.integer(Int64(first.daysSince1970)), .integer(Int64(last.daysSince1970)),
         ]

@@ -68,11 +68,13 @@ package enum Value: Equatable, Sendable {
 package final class Database {
     private let handle: OpaquePointer
     private var statements: [(sql: StaticString, statement: OpaquePointer)] = []
-    private var isInTransaction = false
+    package private(set) var isInTransaction = false
     /// A transaction is open whose commit may wait.
     package private(set) var isHeld = false
     /// What was held is not in the database any more: its commit failed, or the disk was full.
     package var hasLostHeld = false
+    /// Why the last write failed; nil once another one has been committed.
+    package private(set) var trouble: StoreError?
     /// For tests: the write (from 1) that a power cut prevents, with everything after it.
     package var writesUntilCut: Int?
 
@@ -142,8 +144,12 @@ package final class Database {
         try bind(values, to: statement)
         let result = sqlite3_step(statement)
         guard result == SQLITE_DONE || result == SQLITE_ROW else {
-            throw Self.error(result, on: handle)
+            let error = Self.error(result, on: handle)
+            trouble = error
+            throw error
         }
+        // Otherwise it is on its way only.
+        if trouble != nil, sqlite3_get_autocommit(handle) != 0 { trouble = nil }
     }
 
     /// Calls `row` with each row's values, until it says false.

@@ -124,7 +124,12 @@ package struct Doctor {
     private mutating func ask(_ agent: LocalConnection) {
         do throws(AgentError) {
             let status = try agent.ask(.object([.init("do", .string("status"))]))
-            add("database", .ok, "in use by the agent, which looked at it when it started")
+            let trouble = Self.text(status["disk"])
+            add(
+                "database", trouble.utf8.isEmpty ? .ok : .wrong,
+                trouble.utf8.isEmpty
+                    ? "in use by the agent, which looked at it when it started" : trouble,
+                trouble.utf8.isEmpty ? "" : "mend the disk; the agent goes on by itself")
             let reply = try agent.ask(.object([.init("do", .string("selftest"))]))
             if let package = reply["package"], package != .null {
                 let isRight = package["right"] == .bool(true) && reply["ok"] == .bool(true)

@@ -83,7 +83,11 @@ package final class StateDirectory {
             let lock = shelfcast_lock(path + "/" + lockName)
             if lock >= 0 { return .own(StateDirectory(path: path, lock: lock)) }
             guard lock == shelfcast_error_again() else {
-                throw .failed("cannot use the state directory \(path): \(errorText(lock))")
+                throw .failed(
+                    "cannot use the state directory \(path): \(errorText(lock))"
+                        + (lock == shelfcast_error_read_only()
+                            ? "; mount it writable (a flash that fails turns read-only by itself: replace it)"
+                            : ""))
             }
             // Another command is at work, or an agent is just starting.
             guard AgentClock.steadyMilliseconds() < deadline else {

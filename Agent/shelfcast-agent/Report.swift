@@ -80,6 +80,7 @@ enum Report {
             "unsent", reply.shown("unsent"), " records",
             reply.isTrue("sendsTotals") ? "; sales go as daily totals" : "",
             reply.isTrue("durable") ? "" : "; the newest sales are not on the disk yet")
+        if reply["disk"] != .null { row("disk", reply.shown("disk")) }
         if reply.integer("foldedSales") > 0 {
             row("folded", reply.shown("foldedSales"), " sales into daily totals, for lack of room")
         }

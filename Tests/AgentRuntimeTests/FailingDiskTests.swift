@@ -307,4 +307,90 @@ struct FailingDiskTests {
         }
         Issue.record("the trial never comes to an end")
     }
+
+    @Test("is told to tills and in status while it lasts, and no longer", arguments: ways[0...3])
+    func running(way: Way) throws {
+        let disk = try FailingDisk()
+        let hub = TestHub()
+        hub.enrol(disk.folder)
+        let service = try AgentService.start(disk.folder)
+        let runner = try Runner(service, closingTime: nil) { _ in }
+        let till = LocalSocketTests.Till(disk.folder)
+        func ask(_ line: String) throws -> String {
+            till.send(line)
+            for _ in 0..<4 { _ = try runner.turn(waitMax: 0) }
+            return till.answers().joined(separator: "\n")
+        }
+        let status = #"{"do":"status"}"# + "\n"
+        #expect(try ask(LocalSocketTests.sale).contains(#""ok":true"#))
+        disk.fail(at: 1, with: way.error)
+        for _ in 0..<3 {
+            let refused = try ask(LocalSocketTests.sale)
+            #expect(refused.contains(#""ok":false"#) && refused.contains(way.says.text))
+            #expect(try ask(status).contains(#""disk":""# + way.says.text))
+        }
+        disk.mend()
+        #expect(try ask(LocalSocketTests.sale).contains(#""ok":true"#))
+        #expect(try ask(status).contains(#""disk":null"#))
+        #expect(try service.store.unsentCount() == 2)
+    }
+
+    static let mayMount: Bool = {
+        let probe = try? ChildProcess("/usr/bin/env", ["unshare", "-Urm", "true"])
+        return probe?.wait().status == 0
+    }()
+
+    @Test(
+        "of real memory: mounted read-only it stops a start with what to do, full it stops no start and loses nothing",
+        .enabled(if: mayMount, "no mount namespace of one's own here: unshare -Urm"),
+        arguments: StockHub.Form.all)
+    func mounted(form: StockHub.Form) throws {
+        let folder = TemporaryFolder()
+        TestHub().enrol(folder)
+        let script = """
+            agent=$1 from=$2 state=$2/mounted sale='--day 2016-07-19'
+            say() { echo "$1: $?"; }
+            mkdir $state && mount -t tmpfs -o size=1m none $state && cp $from/*.* $state || exit 1
+            $agent sale 7 1 $sale --state $state; say sold
+            mount -o remount,ro $state
+            $agent run --state $state; say run
+            $agent sale 7 1 $sale --state $state; say sale
+            $agent doctor --state $state; say doctor
+            mount -o remount,rw $state
+            dd if=/dev/zero of=$state/filler bs=1024 2>&1 | grep -o 'No space'
+            for n in 1 2 3 4 5 6 7 8; do
+                $agent sale $n 1 --ref a$n $sale --state $state || break
+            done
+            $agent doctor --state $state
+            $agent run --state $state --contact visit & running=$!
+            for n in $(seq 200); do test -S $state/agent.sock && break; sleep 0.05; done
+            $agent status --state $state; say status
+            rm $state/filler
+            for n in 1 2 3 4 5 6 7 8; do
+                $agent sale $n 1 --ref a$n $sale --state $state
+            done; say room
+            $agent status --json --state $state
+            kill $running; wait $running; say end
+            """
+        let process = try ChildProcess(
+            "/usr/bin/env",
+            ["unshare", "-Urm", "sh", "-c", script, "sh", form.program.path, folder.path],
+            environment: ["SHELFCAST_CONFIG": "/dev/null"])
+        process.wait()
+        let (said, errors) = (try process.output(), try process.errors())
+        for text in [
+            "sold: 0", "run: 1", "sale: 1", "doctor: 1",
+            "cannot be written: Read-only file system\n              -> mount it writable",
+            "No space", "wrong: 0 KiB free\n              -> free some space", "status: 0",
+            "disk          the disk is full: nothing was recorded; free some space and repeat",
+            "room: 0", #""unsent":9,"#, #""disk":null"#, "end: 0",
+        ] {
+            #expect(said.contains(text), "\(text): \(said)\(errors)")
+        }
+        let readOnly = errors.split(separator: "\n").filter {
+            $0.contains("Read-only file system; mount it writable")
+        }
+        #expect(readOnly.count == 2, "\(errors)")
+        #expect(errors.contains("the disk is full: nothing was recorded"), "\(errors)")
+    }
 }
