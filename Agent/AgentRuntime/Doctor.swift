@@ -336,7 +336,7 @@ package struct Doctor {
 
     /// Name, connection, TLS and the hub's greeting. The hub takes it for no visit: nothing is registered.
     private mutating func examineHub(_ identity: Identity) {
-        let address = Self.joined(identity.hubHost, ":", Self.number(Int64(identity.hubPort)))
+        let address = identity.hubAddress
         do throws(ConnectionError) {
             let connection = SecureConnection(
                 host: identity.hubHost, port: identity.hubPort,

@@ -35,6 +35,13 @@ package struct Identity: Equatable, Sendable {
         self.key = key
     }
 
+    /// For people. An IPv6 address is in brackets.
+    package var hubAddress: String { Self.address(hubHost, hubPort) }
+
+    static func address(_ host: String, _ port: UInt16) -> String {
+        host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+
     static let keyFile = "device-key.der"
     static let certificateFile = "device-certificate.der"
     static let caFile = "hub-ca.der"

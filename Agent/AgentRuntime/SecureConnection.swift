@@ -90,7 +90,7 @@ package final class SecureConnection {
         host: String, port: UInt16, trust: Trust, names: NameSources = NameSources(),
         now: Int64 = AgentClock.steadyMilliseconds()
     ) {
-        address = host + ":\(port)"
+        address = Identity.address(host, port)
         self.port = port
         self.trust = trust
         stage = .lookingUp(NameSearch(host, names, now: now))

@@ -301,7 +301,9 @@ static void explain(shelfcast_tls *tls, int code) {
     case MBEDTLS_ERR_SSL_INVALID_RECORD:
     case MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE:
     case MBEDTLS_ERR_SSL_DECODE_ERROR:
-        snprintf(tls->error, sizeof tls->error, "the peer does not speak TLS: is this the hub's port?");
+        snprintf(
+            tls->error, sizeof tls->error,
+            "what answers does not speak TLS: a captive portal or a proxy, or not the hub's port");
         return;
     default:
         // The texts for all of its codes would take more room than SHA-256.

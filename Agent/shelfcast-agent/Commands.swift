@@ -100,7 +100,7 @@ struct Commands {
             clock: service.clock)
         try service.adopt(joined.identity, configuration: configuration)
         Output.line(
-            "joined \(joined.identity.hubHost):\(joined.identity.hubPort) as \(joined.identity.deviceID) of store \(joined.identity.store)"
+            "joined \(joined.identity.hubAddress) as \(joined.identity.deviceID) of store \(joined.identity.store)"
         )
         if !joined.isApproved {
             Output.line(
@@ -164,7 +164,7 @@ struct Commands {
         let runner = try Runner(service, closingTime: closingTime) { Output.warn("agent: " + $0) }
         try runner.run(
             opening: service.identity.map {
-                "\($0.deviceID) of store \($0.store), hub \($0.hubHost):\($0.hubPort)"
+                "\($0.deviceID) of store \($0.store), hub \($0.hubAddress)"
             } ?? "not joined yet; waits for a token in " + path + "/join-token")
         return 0
     }

@@ -60,12 +60,14 @@ final class StockHub: Sendable {
     private let server: ChildProcess
 
     /// Starts the hub and lets the device join it.
-    init(_ form: Form = Form.all[0]) async throws {
+    /// - Parameter address: where it listens; nil: on IPv4.
+    init(_ form: Form = Form.all[0], address: String? = nil) async throws {
         self.form = form
         folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("stockhub-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let server = try StockPython.start("hub.py", [folder.path], input: .lifeline)
+        let server = try StockPython.start(
+            "hub.py", [folder.path] + (address.map { [$0] } ?? []), input: .lifeline)
         self.server = server
         // The one line it ever prints.
         let line = try await withCheckedThrowingContinuation { continuation in
@@ -85,11 +87,13 @@ final class StockHub: Sendable {
     }
 
     /// What the hub does from the next connection on.
+    /// - Parameter wireBytes: of each connection, both ways, before the network goes away.
     func behave(
-        _ act: String = "honest", offer: [String: Any]? = nil
+        _ act: String = "honest", offer: [String: Any]? = nil, wireBytes: Int? = nil
     ) throws {
         var wish: [String: Any] = ["act": act]
         wish["offer"] = offer
+        wish["wireBytes"] = wireBytes
         try JSONSerialization.data(withJSONObject: wish).write(
             to: folder.appendingPathComponent("wish.json"), options: .atomic)
     }

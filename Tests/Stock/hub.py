@@ -1,11 +1,11 @@
 """A hub made of nothing but Protocol/sync.proto, SPEC.md, the stock protobuf implementation, Python's ssl and
 `cryptography`. It serves one device at a time, keeps what it is told in memory, and misbehaves as it is told.
 
-    hub.py FOLDER
+    hub.py FOLDER [ADDRESS]
 
 Prints {"port": ..., "token": ...} once it listens. For every connection it reads FOLDER/wish.json anew:
     {"act": NAME, "offer": {"file": PATH, "statement": {...}, "sign": HOW, "serve": HOW}, "desire": NUMBER}
-all of it optional; an act is a function below. Ends when its standard input does. Writes what it hears to FOLDER/heard, one JSON object a line,
+all of it optional; an act is a function below. With {"wireBytes": NUMBER} the network goes away after so many bytes, both ways together. Ends when its standard input does. Writes what it hears to FOLDER/heard, one JSON object a line,
 before it answers.
 """
 import base64
@@ -85,16 +85,17 @@ class Authority:
 
 
 class Hub:
-    def __init__(self, folder):
+    def __init__(self, folder, address="127.0.0.1"):
         self.folder = folder
         self.authority, self.stranger = Authority(folder, "own"), Authority(folder, "other")
         self.package_key = ec.generate_private_key(ec.SECP256R1())
         self.other_key = ec.generate_private_key(ec.SECP256R1())
         self.secret = secrets.token_bytes(16)
         self.records = {}  # device -> list, the index being sequence - 1
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(
+            (address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
         token = m.JoinToken(
-            host="127.0.0.1", port=self.listener.getsockname()[1], secret=self.secret,
+            host=address, port=self.listener.getsockname()[1], secret=self.secret,
             ca_sha256=hashlib.sha256(der(self.authority.certificate)).digest())
         text = base64.urlsafe_b64encode(token.SerializeToString()).rstrip(b"=").decode()
         print(json.dumps({"port": token.port, "token": "shelfcast1." + text}), flush=True)
@@ -113,8 +114,10 @@ class Hub:
     def serve(self):
         while True:
             plain, _ = self.listener.accept()
-            plain.settimeout(SECONDS_MAX)
             wish = self.wish()
+            if "wireBytes" in wish:
+                plain = cut_after(plain, wish["wireBytes"])
+            plain.settimeout(SECONDS_MAX)
             act = wish.get("act", "honest")
             try:
                 with self.context(act).wrap_socket(plain, server_side=True) as tls:
@@ -134,6 +137,34 @@ class Hub:
             context.minimum_version = ssl.TLSVersion.TLSv1_2
             context.maximum_version = ssl.TLSVersion.TLSv1_2
         return context
+
+
+def cut_after(wire, count):
+    """The same connection, over a network that goes away after so many bytes."""
+    near, far = socket.socketpair()
+    left, lock = [count], threading.Lock()
+
+    def pass_on(source, target):
+        try:
+            while left[0] > 0:
+                arrived = source.recv(4_096)
+                with lock:
+                    passed = arrived[:left[0]]
+                    left[0] -= len(passed)
+                target.sendall(passed)
+                if not arrived:
+                    break
+        except OSError:
+            pass
+        for end in (wire, far):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    for pair in ((wire, far), (far, wire)):
+        threading.Thread(target=pass_on, args=pair, daemon=True).start()
+    return near
 
 
 class Conversation:
@@ -393,4 +424,4 @@ def end_with_standard_input():
 
 if __name__ == "__main__":
     threading.Thread(target=end_with_standard_input, daemon=True).start()
-    Hub(sys.argv[1]).serve()
+    Hub(*sys.argv[1:]).serve()
