@@ -93,6 +93,9 @@ struct DoctorTests {
         let soon = (AgentClock.floorSeconds + 1000) * 1000
         #expect(
             findings(clock: AgentClock(fixedMilliseconds: soon))["clock"]?.hasPrefix("ok") == true)
+        // 2100.
+        let far = AgentClock(fixedMilliseconds: 4_102_444_800_000)
+        #expect(findings(clock: far)["clock"] == "wrong: it stands at what cannot have come")
         // The hub of these tests says 2027.
         try hub.visit(try AgentService.start(folder))
         #expect(findings(clock: AgentClock(fixedMilliseconds: soon))["clock"] == wrong)

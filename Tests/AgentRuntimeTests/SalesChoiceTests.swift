@@ -160,10 +160,15 @@ struct SalesChoiceTests {
         #expect(try service.store.unsentCount() == 0)
     }
 
-    @Test("beside a hub that is gone for 60 days: bounded, and no unit of them lost")
+    /// The real numbers take a minute where others use the machine too.
+    static let scale =
+        ProcessInfo.processInfo.environment["SHELFCAST_FULL_SCALE"] == nil ? 10 : 1
+
+    @Test(
+        "beside a hub that is gone for 60 days: bounded, and no unit of them lost (a tenth of 5,000 a day and of 16 MiB; all of it with SHELFCAST_FULL_SCALE=1)"
+    )
     func hubGone() throws {
-        // A fortieth of 5,000 sales a day and of 16 MiB.
-        let (salesADay, bytesMax) = (125, Int64(16 << 20) / 40)
+        let (salesADay, bytesMax) = (5_000 / Self.scale, Int64(16 << 20) / Int64(Self.scale))
         let service = try AgentService.start(folder)
         try service.choose(sendsTotals: false, outboxBytesMax: bytesMax)
         try hub.visit(service)
@@ -184,37 +189,38 @@ struct SalesChoiceTests {
         // What was on its way when the hub went away may have arrived: no total may replace it.
         let sent = try #require(try service.store.nextUpload(bytesMax: 65_536))
         _ = try hub.answer(.upload(sent))
-        try live(61...100)
+        try live(61...90)
         let path = folder.file(AgentStore.fileName)
         let left = try #require(
             try service.store.database.first(
                 "SELECT count(*), sum(kind = 2) FROM outbox", columns: 2))
-        #expect(left[1].integer == 100)
-        #expect(left[0].integer < 100 * Int64(salesADay))
+        #expect(left[1].integer == 90)
+        #expect(left[0].integer < 90 * Int64(salesADay))
         let folded = service.reply(to: .status)["foldedSales"]
         guard case .number(let text)? = folded, let count = decimal(text) else {
             Issue.record("foldedSales is \(String(describing: folded))")
             return
         }
-        #expect(count > 2_000 && count < UInt64(60 * salesADay))
+        #expect(count > UInt64(15 * salesADay) && count < UInt64(60 * salesADay))
         #expect(
             String(decoding: service.reply(to: .status).line, as: UTF8.self).contains("foldedSales")
         )
         try hub.visit(service)
         #expect(hub.sold == fed)
-        #expect(hub.closedDays == (1...100).map { TestPackage.day($0).daysSince1970 })
+        #expect(hub.closedDays == (1...90).map { TestPackage.day($0).daysSince1970 })
         #expect(hub.foldedSales == count)
         #expect(try service.store.unsentCount() == 0)
-        // Single ones were kept of the newest days, and repeated ones are still known.
+        // Repeated ones of the newest days are still known.
         let repeated = try service.record([
             Sale(
-                day: TestPackage.day(1), item: try ItemID("1"), units: 1,
+                day: TestPackage.day(52), item: try ItemID("1"), units: 1,
                 reference: [UInt8]("till-1/0".utf8))
         ])
         #expect(repeated[0] != .recorded)
         let bytes = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int64 ?? 0
-        // Beside the outbox: 12,500 references and 100 days of 50 totals.
-        #expect(bytes < bytesMax * 3 / 2 + 12_500 * 40 + 5_000 * 30, "\(bytes)")
+        // Beside the outbox: 200,000 references, or fewer, and 90 days of 50 totals.
+        #expect(
+            bytes < bytesMax * 3 / 2 + Int64(200_000 * 55 / Self.scale) + 4_500 * 30, "\(bytes)")
     }
 
     @Test("are known again by their reference as long as there is room for references")

@@ -185,6 +185,37 @@ struct ServiceTests {
     }
 
     @Test(
+        "started four times at once runs once, and says so to the others",
+        arguments: StockHub.Form.all)
+    func atOnce(form: StockHub.Form) throws {
+        for _ in 0..<2 {
+            var agents = try (0..<4).map { _ in try run(form) }
+            var running: [ChildProcess] = []
+            for agent in agents where try agent.line(where: { $0.contains("hub 127.0.0.1") }) != nil
+            {
+                running.append(agent)
+            }
+            #expect(running.count == 1)
+            agents.removeAll { agent in running.contains { $0 === agent } }
+            for agent in agents {
+                #expect(agent.wait().status == 75)
+                let errors = try agent.errors()
+                #expect(
+                    errors.contains("another process is using")
+                        || errors.contains("an agent is running"))
+            }
+            let status = try ChildProcess(
+                form.program.path, ["status", "--json", "--state", state.path])
+            #expect(status.wait().status == 0)
+            #expect(try status.output().contains(#""connection":""#))
+            for agent in running {
+                agent.terminate()
+                #expect(agent.wait().status == 0)
+            }
+        }
+    }
+
+    @Test(
         "orders by the same file where no agent runs, and a wrong one stops no question",
         arguments: StockHub.Form.all)
     func ordersByFile(form: StockHub.Form) throws {
