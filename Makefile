@@ -9,6 +9,7 @@
 # make cross-aarch64 PRODUCT=p  any product of what a device runs: .build/agent/p-aarch64
 # make hub      the hub, optimised: .build/release/shelfcast-hub
 # make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=engine|train|accuracy|article|import|agent]
+# make conformance             attacks on update metadata, against the update client: a table of cases
 # make fuzz     spoiled packages under AddressSanitizer                    [EXECUTIONS=1000000 SEED=1]
 # make setup    installs what a build needs and this machine lacks (the others call it)
 # make clean    removes what was built
@@ -26,7 +27,7 @@ export PEERS ?= $(CURDIR)/../shared/peers
 export SHELFCAST_PYTHON ?= $(CURDIR)/.venv/bin/python3
 AGENT := .build/agent/shelfcast-agent
 
-.PHONY: demo test lint agent agent-static agent-aarch64 agent-armv7 packages hub bench fuzz setup clean
+.PHONY: demo test lint agent agent-static agent-aarch64 agent-armv7 packages hub bench conformance fuzz setup clean
 
 demo: setup agent hub
 	python3 Scripts/demo.py --hub .build/release/shelfcast-hub --agent $(AGENT) $(if $(SALES),--sales "$(SALES)")
@@ -38,6 +39,7 @@ test: export SHELFCAST_FRESH_DEBIAN := $(CURDIR)/.build/fresh-debian.tar
 test: setup .venv/complete agent
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build --skip EndToEndTests
+	$(MAKE) conformance
 	@for names in aarch64:arm64 armv7:armel; do arm=$${names%:*}; \
 	if Scripts/setup-arm $$arm; then $(MAKE) agent-$$arm && Scripts/package-agent $(AGENT)-$$arm $${names#*:} || exit 1; \
 	else rm -f $(AGENT)-$$arm; echo "make test: skipping what runs on an emulated ARM ($$arm), for the reason above" >&2; fi; done
@@ -83,6 +85,10 @@ hub: setup
 bench: setup .venv/complete hub agent agent-static
 	swift build -c release --product shelfcast-bench
 	.build/release/shelfcast-bench $(if $(ONLY),--only $(ONLY))
+
+conformance: setup .venv/complete
+	swift build --product shelfcast-tuf-client
+	$(SHELFCAST_PYTHON) Tests/TrustConformance/conformance.py .build/debug/shelfcast-tuf-client
 
 # What it needs has no package from elsewhere in it.
 fuzz: setup

@@ -292,6 +292,14 @@ if !light {
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        // The update client with the command line of the public conformance suite.
+        .executableTarget(
+            name: "shelfcast-tuf-client",
+            dependencies: [
+                "UpdateTrust", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "_CryptoExtras", package: "swift-crypto"),
+            ],
+            path: "Tests/TrustConformance", exclude: ["conformance.py"], swiftSettings: strict),
         tests("HouseTests", ["TestSupport"]),
         tests("EndToEndTests", ["TestSupport"]),
     ]

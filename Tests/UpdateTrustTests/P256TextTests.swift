@@ -67,11 +67,10 @@ struct P256TextTests {
             #expect(P256Text.signature(der: [UInt8](good.prefix(count))) == nil, "\(count) bytes")
         }
         #expect(P256Text.signature(der: good + [0]) == nil)
-        #expect(P256Text.signature(der: Self.der(long, small)) == nil)  // negative
-        // Not the shortest form.
-        #expect(P256Text.signature(der: Self.der([0] + small, small)) == nil)
-        #expect(P256Text.signature(der: Self.der([], small)) == nil)
-        #expect(P256Text.signature(der: Self.der([0x11] + long, small)) == nil)  // 33 bytes
+        // Negative; not the shortest form; no number; 33 bytes.
+        for r in [long, [0] + small, [], [0x11] + long] {
+            #expect(P256Text.signature(der: Self.der(r, small)) == nil, "\(r)")
+        }
         #expect(
             P256Text.signature(der: [0x30, 0x81, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01]) == nil)
         #expect(P256Text.signature(der: []) == nil)
