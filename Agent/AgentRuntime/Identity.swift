@@ -42,6 +42,13 @@ package struct Identity: Equatable, Sendable {
         host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 
+    /// Without the brackets that somebody may have written around an IPv6 address.
+    static func host(_ text: String) -> String {
+        let bytes = text.utf8
+        guard bytes.first == UInt8(ascii: "["), bytes.last == UInt8(ascii: "]") else { return text }
+        return String(decoding: [UInt8](bytes.dropFirst().dropLast()), as: UTF8.self)
+    }
+
     static let keyFile = "device-key.der"
     static let certificateFile = "device-certificate.der"
     static let caFile = "hub-ca.der"

@@ -16,10 +16,11 @@ package enum Joining {
     package static func join(
         token text: String, directory: String, makesNewKey: Bool, clock: AgentClock
     ) throws(AgentError) -> (identity: Identity, isApproved: Bool) {
-        let token: JoinToken
+        var token: JoinToken
         do throws(JoinTokenError) { token = try JoinToken(text: text) } catch {
             throw .usage(error.explanation)
         }
+        token.host = Identity.host(token.host)
         guard Crypto.setUp() else { throw .failed("mbedTLS cannot be set up") }
         let key = try key(in: directory, makesNew: makesNewKey)
         guard let request = Crypto.makeRequest(key: key, name: "shelfcast-device") else {

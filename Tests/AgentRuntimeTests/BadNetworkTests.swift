@@ -155,9 +155,10 @@ struct BadNetworkTests {
     @Test(
         "an agent joins a hub that has an IPv6 address alone, and its sales arrive",
         .enabled(if: StockPython.path != nil, StockPython.missing),
-        .enabled(if: hasIPv6, "this machine has no IPv6"), arguments: StockHub.Form.all)
-    func onlyIPv6(form: StockHub.Form) async throws {
-        let hub = try await StockHub(form, address: "::1")
+        .enabled(if: hasIPv6, "this machine has no IPv6"), arguments: StockHub.Form.all,
+        ["::1", "[::1]"])
+    func onlyIPv6(form: StockHub.Form, address: String) async throws {
+        let hub = try await StockHub(form, address: address)
         #expect(try await hub.agent("sale", "1", "4", "--day", "2024-01-05").status == 0)
         let synced = try await hub.agent("sync")
         #expect(synced.status == 0, "\(synced)")

@@ -308,6 +308,40 @@ struct SurvivalTests {
         #expect(!FileManager.default.fileExists(atPath: folder.file("agent.sqlite.damaged")))
     }
 
+    @Test("damage met by a running agent: it ends with a word, and the next start goes on")
+    func damageOfRunningAgent() throws {
+        do {
+            let service = try AgentService.start(folder)
+            for number in 0..<400 {
+                try service.sell(1, of: "i\(number)", on: TestPackage.day(1), ref: "r\(number)")
+            }
+            try hub.visit(service)
+            try service.sell(2, of: "last", on: TestPackage.day(1), ref: "last")
+            let runner = try Runner(service, closingTime: nil) { _ in }
+            let till = LocalSocketTests.Till(folder)
+            _ = try runner.turn(waitMax: 0)
+            try service.store.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            service.store.database.releaseMemory()
+            // All but the first page: the records of days and references among it.
+            let bytes = try #require(
+                try FileManager.default.attributesOfItem(
+                    atPath: folder.file(AgentStore.fileName))[.size] as? Int)
+            try damage(AgentStore.pageBytes..<bytes)
+            till.send(LocalSocketTests.sale + #"{"do":"status"}"# + "\n")
+            #expect(throws: AgentError.store(.corrupt)) {
+                for _ in 0..<4 { _ = try runner.turn(waitMax: 0) }
+            }
+            let said = AgentError.store(.corrupt).text
+            #expect(said.contains("the next start sets it aside"))
+        }
+        let service = try AgentService.start(folder)
+        #expect(service.store.openingNote?.contains("set aside as") == true)
+        try service.sell(5, of: "new", on: TestPackage.day(1))
+        try hub.visit(service)
+        #expect(hub.sold["17001 new"] == 5 && hub.sold["17001 i7"] == 1)
+        #expect(hub.sold.values.reduce(0, +) - (hub.sold["17001 last"] ?? 0) == 405)
+    }
+
     @Test("being another device: sales stay, what the old hub said goes")
     func anotherDevice() throws {
         do {

@@ -93,7 +93,7 @@ class Hub:
         self.secret = secrets.token_bytes(16)
         self.records = {}  # device -> list, the index being sequence - 1
         self.listener = socket.create_server(
-            (address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+            (address.strip("[]"), 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
         token = m.JoinToken(
             host=address, port=self.listener.getsockname()[1], secret=self.secret,
             ca_sha256=hashlib.sha256(der(self.authority.certificate)).digest())
