@@ -363,7 +363,7 @@ struct FailingDiskTests {
             done
             $agent doctor --state $state
             $agent run --state $state --contact visit & running=$!
-            for n in $(seq 200); do test -S $state/agent.sock && break; sleep 0.05; done
+            for n in $(seq 1200); do test -S $state/agent.sock && break; sleep 0.05; done
             $agent status --state $state; say status
             rm $state/filler
             for n in 1 2 3 4 5 6 7 8; do
