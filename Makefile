@@ -2,10 +2,10 @@
 # make test     everything: unit, protocol, end to end (with the ordinary agent and the Embedded one)
 # make lint     layout, shell scripts, words that must not be here
 # make agent    the agent as it ships: Embedded Swift, .build/agent/shelfcast-agent
-# make agent-static            the same with the C library in it, for devices with another one
-# make agent-aarch64           the same for ARM, cross-compiled: .build/agent/shelfcast-agent-aarch64
-# make agent-armv7             the same for 32-bit ARM: .build/agent/shelfcast-agent-armv7
-# make packages the agent as Debian packages for amd64, arm64 and armel: .build/packages
+# make agent-static            the same with the C library in it, for devices with another one: .build/agent/shelfcast-agent-static
+# make agent-aarch64           both for ARM, cross-compiled: .build/agent/shelfcast-agent-aarch64[-static]
+# make agent-armv7             both for 32-bit ARM: .build/agent/shelfcast-agent-armv7[-static]
+# make packages the agent as Debian packages for amd64, arm64 and armel, and as archives for other systems: .build/packages
 # make cross-aarch64 PRODUCT=p  any product of what a device runs: .build/agent/p-aarch64
 # make hub      the hub, optimised: .build/release/shelfcast-hub
 # make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=engine|train|accuracy|article|import|agent]
@@ -36,7 +36,7 @@ test: export SHELFCAST_EMBEDDED_AGENT := $(CURDIR)/$(AGENT)
 test: export SHELFCAST_CROSS_BUILT := $(CURDIR)/.build/agent
 test: export SHELFCAST_PACKAGES := $(CURDIR)/.build/packages
 test: export SHELFCAST_FRESH_DEBIAN := $(CURDIR)/.build/fresh-debian.tar
-test: setup .venv/complete agent
+test: setup .venv/complete agent agent-static
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build --skip EndToEndTests
 	$(MAKE) conformance
@@ -60,16 +60,19 @@ agent: setup
 	cp .build/embedded/release/shelfcast-agent $(AGENT).new && strip $(AGENT).new && mv $(AGENT).new $(AGENT)
 	Scripts/check-size $(AGENT) Agent/size-budget
 
+# It compiles what `agent` compiles, and links it once more.
 agent-static: setup
-	SHELFCAST_EMBEDDED=1 SHELFCAST_STATIC=1 swift build --disable-local-rpath -c release --product shelfcast-agent --scratch-path .build/embedded-static
-	strip -o $(AGENT)-static .build/embedded-static/release/shelfcast-agent
+	SHELFCAST_EMBEDDED=1 SHELFCAST_STATIC=1 swift build --disable-local-rpath -c release --product shelfcast-agent --scratch-path .build/embedded
+	strip -o $(AGENT)-static .build/embedded/release/shelfcast-agent
 	Scripts/check-size $(AGENT)-static Agent/size-budget static
 
 agent-aarch64 agent-armv7: PRODUCT = shelfcast-agent
 agent-aarch64 agent-armv7: agent-%: cross-%
 	Scripts/check-size $(AGENT)-$* Agent/size-budget $*
+	Scripts/cross $* $(PRODUCT) static
+	Scripts/check-size $(AGENT)-$*-static Agent/size-budget $*-static
 
-packages: agent agent-aarch64 agent-armv7
+packages: agent agent-static agent-aarch64 agent-armv7
 	rm -f .build/packages/*.deb .build/packages/*.tar.gz
 	Scripts/package-agent $(AGENT) "$$(dpkg --print-architecture)"
 	Scripts/package-agent $(AGENT)-aarch64 arm64

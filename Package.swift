@@ -2,13 +2,14 @@
 // The house, floor by floor. Docs/architecture.md says who may import whom; Tests/HouseTests checks it.
 //
 //   SHELFCAST_EMBEDDED=1    only what a device runs, compiled as Embedded Swift (`make agent` sets it)
-//   SHELFCAST_STATIC=1      that, with the C library in it (`make agent-static`)
+//   SHELFCAST_STATIC=1      that, with the C library in it (`make agent-static`); =fixed where the C library has no
+//                           startup file for such a program at any address
 //   SHELFCAST_SCOPE=light   leaves out every target that needs a package from elsewhere: the numerics
 //                           and the agent then build and test in a minute
 import PackageDescription
 
 let embedded = Context.environment["SHELFCAST_EMBEDDED"] == "1"
-let linksStatically = Context.environment["SHELFCAST_STATIC"] == "1"
+let staticLink = Context.environment["SHELFCAST_STATIC"]
 let light = embedded || Context.environment["SHELFCAST_SCOPE"] == "light"
 /// SQLite and mbedTLS 3.6 as `make setup` builds them for the agent.
 let sysroot = Context.environment["SHELFCAST_SYSROOT"] ?? Context.packageDirectory + "/.sysroot"
@@ -39,8 +40,12 @@ let shipped: [LinkerSetting] = [
             "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed",
             "\(sysroot)/usr/lib/libsqlite3.a", "-Xlinker", "-l:libz.a",
         ]
-            + (linksStatically
-                ? ["-Xclang-linker", "-static-pie", "-Xclang-linker", "-fuse-ld=lld"] : []))
+            + (staticLink.map { how in
+                [
+                    "-Xclang-linker", how == "fixed" ? "-static" : "-static-pie",
+                    "-Xclang-linker", "-fuse-ld=lld",
+                ]
+            } ?? []))
 ]
 /// Numeric code crawls without the optimiser, so it is on in debug builds too.
 let numeric: [SwiftSetting] = [.unsafeFlags(["-O"])]

@@ -82,6 +82,20 @@ struct ArmTests {
         try MainJobTests.mainJob(agent: .emulated(architecture), replayDays: 5)
     }
 
+    @Test(
+        "linked with its C library needs none of the device's, and computes the same",
+        arguments: Emulated.built)
+    func linkedStatically(architecture: Emulated) throws {
+        let folder = try #require(ProcessInfo.processInfo.environment["SHELFCAST_CROSS_BUILT"])
+        let path = folder + "/shelfcast-agent-\(architecture.rawValue)-static"
+        let headers = try Program(path: "/usr/bin/readelf").run(["--program-headers", path]).output
+        #expect(headers.contains("LOAD") && !headers.contains("INTERP"))
+        var program = try architecture.program("shelfcast-agent")
+        let (shared, arguments) = (program, ["selftest", "--json"])
+        program.path = path
+        #expect(try program.run(arguments).output == shared.run(arguments).output)
+    }
+
     @Test("is what its Debian package has in it", arguments: Emulated.built)
     func packaged(architecture: Emulated) throws {
         let package = try #require(

@@ -70,7 +70,7 @@ struct DebianPackageTests {
                 environment: ["SOURCE_DATE_EPOCH": "1700000000", "TZ": zone]
             ).run([
                 "-ec",
-                "umask \(mask); cp \"$1\" \"$2/program\"; exec \"$3\" \"$2/program\" \"$4\" \"$2/\(name)\"",
+                "umask \(mask); cp \"$1\" \"$2/program\"; cp \"$1-static\" \"$2/program-static\"; exec \"$3\" \"$2/program\" \"$4\" \"$2/\(name)\"",
                 "sh", agent, folder.path, DebianPackages.root + "/Scripts/package-agent",
                 try #require(DebianPackages.native),
             ])
@@ -81,6 +81,34 @@ struct DebianPackageTests {
                 folder.path + "/a/" + name + form, folder.path + "/b/" + name + form,
             ])
         }
+    }
+
+    @Test(
+        "stands beside an archive of the same files, whose program needs no other file of the system"
+    )
+    func archive() throws {
+        let folder = try TemporaryFolder()
+        let archive = String(package.dropLast(4)) + ".tar.gz"
+        try Program(path: "/bin/tar").run(["-xzf", archive, "-C", folder.path])
+        func files(_ arguments: String...) throws -> [String] {
+            try Program(path: "/bin/sh").run(["-ec", arguments[0], "sh"] + arguments.dropFirst())
+                .output.split(separator: "\n").map(String.init).sorted()
+        }
+        #expect(
+            try files("cd \"$1\" && find . ! -type d", folder.path)
+                == files(
+                    "dpkg-deb --fsys-tarfile \"$1\" | tar -t | grep -v '/$'", package))
+        let owners = try Program(path: "/bin/tar").run(["-tvzf", archive]).output
+        #expect(owners.split(separator: "\n").allSatisfy { $0.contains(" root/root ") })
+
+        // A root with this one program in it: no loader, no library.
+        let bare = try TemporaryFolder()
+        try FileManager.default.copyItem(
+            atPath: folder.path + "/usr/bin/shelfcast-agent", toPath: bare.path + "/agent")
+        let told = try Program(path: "/usr/bin/unshare").run([
+            "--user", "--map-root-user", "/usr/sbin/chroot", bare.path, "/agent", "--version",
+        ]).output
+        #expect(told == (try Binaries.Agent.embedded.program.run(["--version"]).output))
     }
 
     @Test("has a unit that systemd understands, and finds little to say against")

@@ -94,7 +94,7 @@ install_debian() {
 install_plain() {
     mkdir "$work/root"
     tar -xzf "$work/$name" -C "$work/root" || fail "cannot unpack $name"
-    "$work/root/usr/bin/shelfcast-agent" --version >/dev/null 2>&1 || fail "the agent for $architecture does not run on this system: it needs the GNU C library 2.36 or newer. Nothing was changed."
+    "$work/root/usr/bin/shelfcast-agent" --version >/dev/null 2>&1 || fail "the agent for $architecture does not run on this system, which says it is $(uname -s -r -m). Nothing was changed."
     if [ -e /etc/shelfcast/agent.toml ]; then rm -f "$work/root/etc/shelfcast/agent.toml"; fi
     (cd "$work/root" && find . ! -type d) >"$work/files"
     while read -r file; do
