@@ -54,7 +54,7 @@ final class BenchSite {
         try Program.run(hub, arguments + ["--data", data]).output
     }
 
-    func push(_ family: String) throws { try run("push", family, "--all") }
+    func push(_ family: String) throws { try run("push", family, "--all", "--at-once") }
 
     /// A state directory of a device that has joined and runs the first family.
     func device(_ agent: String) throws -> String {

@@ -63,19 +63,17 @@ package struct Admission: Hashable, Sendable {
             rollout.selector.matches(device)
                 || facts.memberships.contains { $0.rollout == rollout.id && $0.digest != nil }
         }
-        // What is taken back goes first: nothing new is tried beside a package that is known to be bad.
+        // What is taken back goes first: nothing new is tried beside a package that is known to be bad. A device that has
+        // nothing to go back to runs on with it; once it was told, it may go on to what is newer.
         for rollout in rollouts {
-            guard let member = facts.memberships.first(where: { $0.rollout == rollout.id }),
-                let digest = member.digest,
-                let reason = takenBack(rollout, member, device, facts)
-            else { continue }
-            return Admission(
-                rollout: rollout, wish: .goBack(digest: digest, reason: reason), wave: member.wave)
+            if let back = goBack(rollout, device, facts), !back.isTold { return back.admission }
         }
         var waits: [Wait] = []
         /// The newest that does not admit a device which runs nothing.
         var firstPackage: (rollout: RolloutRecord, wave: Int)?
-        for rollout in rollouts where rollout.selector.matches(device) {
+        for rollout in rollouts {
+            if let back = goBack(rollout, device, facts) { return back.admission }
+            guard rollout.selector.matches(device) else { continue }
             let member = facts.memberships.first { $0.rollout == rollout.id }
             guard rollout.state != .aborted, facts.rolledBack[rollout.id] == nil else { continue }
             let hasIt = member?.state.hasIt ?? false
@@ -113,6 +111,20 @@ package struct Admission: Hashable, Sendable {
                 waits: waits.filter { $0.rollout != rollout.id })
         }
         return Admission(rollout: nil, wish: .nothing, waits: waits)
+    }
+
+    /// The device's way back from what the rollout gave it, where that is taken back.
+    private static func goBack(
+        _ rollout: RolloutRecord, _ device: DeviceRecord, _ facts: Facts
+    ) -> (admission: Admission, isTold: Bool)? {
+        guard let member = facts.memberships.first(where: { $0.rollout == rollout.id }),
+            let digest = member.digest, let reason = takenBack(rollout, member, device, facts)
+        else { return nil }
+        return (
+            Admission(
+                rollout: rollout, wish: .goBack(digest: digest, reason: reason), wave: member.wave),
+            member.isTold
+        )
     }
 
     private static func choose(

@@ -93,6 +93,8 @@ package struct RolloutMember: Hashable, Sendable {
     package var reason: String
     /// When it came to stand there; nil: since it was drawn.
     package var changedAt: Timestamp?
+    /// It was told to go back once already.
+    package var isTold = false
 
     package init(
         rollout: UInt64, device: DeviceID, wave: Int, state: MemberState = .waiting,

@@ -36,6 +36,9 @@ package enum UploadRecord: Hashable, Sendable {
             guard forecast.level.isFinite, forecast.level >= 0 else {
                 return "a level is not a number from 0 up"
             }
+            guard forecast.candidateUnits.isFinite, forecast.candidateUnits >= 0 else {
+                return "a candidate's forecast is not a number from 0 up"
+            }
             return (0...Self.actualUnitsMax).contains(forecast.actualUnits)
                 ? nil
                 : "an actual of \(forecast.actualUnits) units is not within 0 to \(Self.actualUnitsMax)"
@@ -66,10 +69,14 @@ package struct DeviceForecast: Hashable, Sendable {
     package var level: Float
     /// `ForecastInputs.digest` of what went in; 0: not stated.
     package var inputsDigest: UInt32
+    /// The first bytes of the digest of a package in trial, that forecast the same; 0: none.
+    package var candidate: UInt64
+    package var candidateUnits: Float
 
     package init(
         day: BusinessDay, item: ItemID, units: Float, networkOutput: Int32, release: UInt64,
-        actualUnits: Int64, inputsComplete: Bool, level: Float = 0, inputsDigest: UInt32 = 0
+        actualUnits: Int64, inputsComplete: Bool, level: Float = 0, inputsDigest: UInt32 = 0,
+        candidate: UInt64 = 0, candidateUnits: Float = 0
     ) {
         self.day = day
         self.item = item
@@ -80,6 +87,13 @@ package struct DeviceForecast: Hashable, Sendable {
         self.inputsComplete = inputsComplete
         self.level = level
         self.inputsDigest = inputsDigest
+        self.candidate = candidate
+        self.candidateUnits = candidateUnits
+    }
+
+    /// What `candidate` is for a package: SPEC 9.11.
+    package static func candidate(ofDigest digest: [UInt8]) -> UInt64 {
+        digest.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 }
 

@@ -12,13 +12,6 @@ package enum VariantChoice: Hashable, Sendable {
         }
     }
 
-    /// The newest rollout that selects `device`, or nil: nothing is assigned.
-    package static func rollout(
-        for device: DeviceRecord, among rollouts: some Sequence<RolloutRecord>
-    ) -> RolloutRecord? {
-        rollouts.filter { $0.selector.matches(device) }.max { $0.id < $1.id }
-    }
-
     /// The most accurate package of `family` that the device can run.
     ///
     /// Considered are, of the family's newest release, the packages for the device's own store;
@@ -83,19 +76,5 @@ package enum VariantChoice: Hashable, Sendable {
                 + "arena \(best.arenaBytes) of \(budget) bytes"
                 + (nanosecondsMax.map { "; at most \(Figure.time($0)) a forecast: \(time.basis)" }
                     ?? ""))
-    }
-
-    /// Rollout and package in one: what `serve` evaluates for one device when it reports.
-    package static func decide(
-        for device: DeviceRecord, rollouts: some Sequence<RolloutRecord>,
-        packages: (_ family: String) throws -> [PackageRecord]
-    ) rethrows -> (rollout: RolloutRecord, choice: VariantChoice)? {
-        guard let rollout = rollout(for: device, among: rollouts) else { return nil }
-        return (
-            rollout,
-            choose(
-                family: rollout.family, store: device.store, capabilities: device.capabilities,
-                nanosecondsMax: rollout.nanosecondsMax, among: try packages(rollout.family))
-        )
     }
 }

@@ -14,6 +14,9 @@ package protocol HubStore: Sendable {
     /// 100 ms.
     func changeCounter() async throws -> Int64
 
+    /// The same store for somebody else: what is changed through it has that author in the audit log.
+    func acting(as author: String) -> any HubStore
+
     // MARK: Stores and sales
 
     func stores() async throws -> [StoreRecord]
@@ -120,13 +123,54 @@ package protocol HubStore: Sendable {
     func packages(family: String?) async throws -> [PackageRecord]
     func package(digest: [UInt8]) async throws -> PackageRecord?
 
+    /// Keeps a rollout, unless the newest that was not aborted says the same already.
+    /// - Parameter plan: wave after wave, as in `RolloutPlan.waves`; who is not known is left out.
+    /// - Returns: the one there is now, and whether it is new.
     /// - Throws: `notFound` for a family without packages.
-    func createRollout(_ rollout: RolloutRecord) async throws -> RolloutRecord
+    func push(
+        _ rollout: RolloutRecord, plan: [[DeviceID]]
+    ) async throws -> (rollout: RolloutRecord, isNew: Bool)
     /// Newest first.
     func rollouts() async throws -> [RolloutRecord]
+    /// By an operator. Aborted, its devices go back.
+    /// - Throws: `notFound`; `changedMeanwhile` when it is not as it was read; `refused` where the event has no
+    ///   place. Then nothing is changed.
+    func change(
+        rollout: UInt64, by event: RolloutEvent, ifStill revision: UInt64, at: Timestamp
+    ) async throws -> RolloutRecord
+    /// Writes what the engine came to.
+    /// - Returns: false when the rollout is not as it was judged: then nothing is changed.
+    func apply(_ step: RolloutStep, ifStill revision: UInt64, at: Timestamp) async throws -> Bool
+    /// What a rollout is judged by, and the rollout as it was then; nil when there is none. By counts: its cost does
+    /// not grow with the rows of a fleet's reports.
+    /// - Parameter listeningSince: since when devices can reach the hub: before, none was silent.
+    func rolloutFacts(
+        _ id: UInt64, listeningSince: Timestamp, at: Timestamp
+    ) async throws -> (rollout: RolloutRecord, facts: RolloutFacts)?
+    /// Compares the errors of stores that reported days in trial since they were judged, `countMax` of them at most.
+    /// - Returns: how many.
+    func judgeStores(of rollout: RolloutRecord, countMax: Int) async throws -> Int
+    /// By device.
+    func members(rollout: UInt64) async throws -> [RolloutMember]
+    /// Stores that were rolled back or have something to compare, by store.
+    func rolloutStores(_ rollout: UInt64) async throws -> [RolloutStoreRecord]
+
+    /// What is known of a device beyond its record, for `Admission`.
+    func admissionFacts(of device: DeviceID) async throws -> Admission.Facts
     /// Replaces the device's assignment. Where rollout and digest are as before, only the reason
     /// changes: a known outcome stays.
-    func assign(_ assignment: AssignmentRecord) async throws
+    /// - Parameters:
+    ///   - rollout: as it was when it was decided.
+    ///   - wave: where the device was not drawn.
+    /// - Returns: false when the rollout is not so any more, or its disruption budget in the store is used up
+    ///   meanwhile: then nothing is changed, and it is decided anew.
+    func assign(
+        _ assignment: AssignmentRecord, ifStill rollout: RolloutRecord, wave: Int
+    ) async throws -> Bool
+    /// The device is told to go back from a package: it may not fetch it any more.
+    func sendBack(
+        _ device: DeviceID, from rollout: UInt64, digest: [UInt8], reason: String, at: Timestamp
+    ) async throws
     func assignment(of device: DeviceID) async throws -> AssignmentRecord?
     func assignments(rollout: UInt64?) async throws -> [AssignmentRecord]
     /// What a device said became of package `digest`, and what it runs now. Noted on its assignment
@@ -135,6 +179,27 @@ package protocol HubStore: Sendable {
         _ outcome: PackageOutcome, digest: [UInt8], reason: String, running: RunningPackage?,
         device: DeviceID, at: Timestamp
     ) async throws
+
+    // MARK: Audit log, users
+
+    /// Newest first. Written by every call that changes what runs or who may do what, in its transaction; nothing
+    /// of it can be changed.
+    func audit(countMax: Int) async throws -> [AuditRecord]
+    /// - Throws: `alreadyExists`.
+    func addUser(_ user: UserRecord) async throws
+    /// By name.
+    func users() async throws -> [UserRecord]
+    /// With all its tokens.
+    /// - Returns: false when there is none.
+    func removeUser(_ name: String, at: Timestamp) async throws -> Bool
+    /// - Parameter sha256: of the token, of which nothing else is kept.
+    /// - Returns: the token's number.
+    /// - Throws: `notFound`.
+    func addUserToken(sha256: [UInt8], of name: String, at: Timestamp) async throws -> Int64
+    /// - Returns: false when there is none that is good.
+    func revokeUserToken(_ id: Int64, at: Timestamp) async throws -> Bool
+    /// Whose token it is; nil: nobody's, or not any more.
+    func user(tokenSHA256: [UInt8]) async throws -> UserRecord?
 
     // MARK: Report
 
@@ -185,6 +250,8 @@ package enum HubStoreError: Error, Equatable, Sendable, CustomStringConvertible 
     case notFound(what: String)
     /// Another command changed it since it was read.
     case changedMeanwhile(what: String)
+    /// What was asked has no place now.
+    case refused(why: String)
     /// A rule of the schema was broken: a fault of this program.
     case constraint(reason: String)
     case failed(reason: String)
@@ -204,6 +271,7 @@ package enum HubStoreError: Error, Equatable, Sendable, CustomStringConvertible 
         case .changedMeanwhile(let what):
             "\(what) was changed by another command meanwhile; nothing was changed, try again"
         case .notFound(let what): "there is no \(what)"
+        case .refused(let why): why
         case .constraint(let reason):
             "the database refused a change that breaks its rules: \(reason)"
         case .failed(let reason): "the database failed: \(reason)"

@@ -163,10 +163,45 @@ extension RolloutRecord {
         } catch {
             throw HubStoreError.corrupt(reason: "selector '\(text)'")
         }
+        let id = row.unsigned("id")
+        let policy: RolloutPolicy
+        let waves: [RolloutWave]
+        do {
+            let decoder = JSONDecoder()
+            policy =
+                try (row["policy"] as String?).map {
+                    try decoder.decode(RolloutPolicy.self, from: Data($0.utf8))
+                } ?? .atOnce
+            waves = try decoder.decode(
+                [RolloutWave].self, from: Data((row["waves"] as String).utf8))
+        } catch {
+            throw HubStoreError.corrupt(reason: "policy or waves of rollout \(id)")
+        }
         self.init(
-            family: row["family"], selector: selector, nanosecondsMax: row["nanosecondsMax"],
+            family: row["family"], release: (row["release"] as Int64?).map(UInt64.init),
+            selector: selector, nanosecondsMax: row["nanosecondsMax"], policy: policy,
             createdAt: row.timestamp("createdAt"))
-        id = row.unsigned("id")
+        self.id = id
+        self.waves = waves
+        state = try row.value("state")
+        why = row["why"]
+        stateSince = row.timestamp("stateSince")
+        revision = row.unsigned("revision")
+    }
+}
+
+extension RolloutMember {
+    static let sql = """
+        SELECT rolloutDevice.*, device.name AS device FROM rolloutDevice
+        JOIN device ON device.id = deviceID
+        """
+
+    init(row: Row) throws {
+        self.init(
+            rollout: row.unsigned("rolloutID"), device: try row.identifier("device"),
+            wave: row["wave"], state: try row.value("state"), digest: row.bytesIfAny("digest"),
+            reason: row["reason"], changedAt: row.timestampIfAny("changedAt"))
+        isTold = row["told"]
     }
 }
 

@@ -7,7 +7,7 @@ extension SQLiteHubStore {
     // MARK: Tokens
 
     package func createToken(_ token: TokenRecord) async throws -> TokenRecord {
-        try await write { db in
+        try await write { [self] db in
             let store = try Self.storeRow(db, token.store)
             try db.execute(
                 sql: """
@@ -22,6 +22,9 @@ extension SQLiteHubStore {
             var stored = token
             stored.id = db.lastInsertedRowID
             stored.uses = 0
+            try note(
+                db, "create-token", "token \(stored.id)",
+                why: "store \(token.store.text), \(token.usesMax) uses", at: token.createdAt)
             return stored
         }
     }
@@ -34,11 +37,16 @@ extension SQLiteHubStore {
     }
 
     package func revokeToken(_ id: Int64, at: Timestamp) async throws -> Bool {
-        try await write { db in
+        try await write { [self] db in
+            let revoked = try Row.fetchOne(
+                db, sql: "SELECT revokedAt FROM token WHERE id = ?", arguments: [id])
+            guard let revoked else { return false }
+            guard (revoked["revokedAt"] as Int64?) == nil else { return true }
             try db.execute(
-                sql: "UPDATE token SET revokedAt = coalesce(revokedAt, ?) WHERE id = ?",
+                sql: "UPDATE token SET revokedAt = ? WHERE id = ?",
                 arguments: [at.millisecondsSince1970, id])
-            return db.changesCount > 0
+            try note(db, "revoke-token", "token \(id)", at: at)
+            return true
         }
     }
 
@@ -47,7 +55,7 @@ extension SQLiteHubStore {
     package func joinDevice(
         _ id: DeviceID, tokenSecretSHA256: [UInt8], at: Timestamp
     ) async throws -> JoinOutcome {
-        try await write { db in
+        try await write { [self] db in
             let token = try Row.fetchOne(
                 db, sql: TokenRecord.sql + " WHERE secretSHA256 = ?",
                 arguments: [Data(tokenSecretSHA256)]
@@ -69,6 +77,9 @@ extension SQLiteHubStore {
             try Self.addEvent(
                 db, device: db.lastInsertedRowID,
                 DeviceEvent(at: at, kind: "joined", text: "with token \(token.id), \(status)"))
+            try note(
+                db, "join", "device \(id.text)", why: "token \(token.id), \(status)",
+                by: "device:\(id.text)", at: at)
             guard let device = try Self.fetchDevice(db, id),
                 let store = try Self.fetchStore(db, token.store)
             else { throw HubStoreError.notFound(what: "device \(id.text)") }
@@ -99,7 +110,7 @@ extension SQLiteHubStore {
     package func setStatus(
         _ status: DeviceStatus, of device: DeviceID, at: Timestamp
     ) async throws -> DeviceRecord? {
-        try await write { db in
+        try await write { [self] db in
             guard let row = try Self.deviceRow(db, device) else { return nil }
             try db.execute(
                 sql: "UPDATE device SET status = ? WHERE id = ? AND status NOT IN (?, 'revoked')",
@@ -108,6 +119,18 @@ extension SQLiteHubStore {
                 try Self.addEvent(
                     db, device: row.id, DeviceEvent(at: at, kind: "\(status)", text: ""))
                 try Self.touchLatestDays(db, store: row.storeID)
+                try note(
+                    db, status == .approved ? "approve" : "revoke", "device \(device.text)",
+                    at: at)
+                if status == .revoked {
+                    // Nobody waits for it any more.
+                    try db.execute(
+                        sql: """
+                            UPDATE rolloutDevice SET state = 'superseded', changedAt = ?
+                            WHERE deviceID = ?
+                                AND state IN ('waiting', 'assigned', 'trial', 'goingBack')
+                            """, arguments: [at.millisecondsSince1970, row.id])
+                }
             }
             return try Self.fetchDevice(db, device)
         }
@@ -193,7 +216,7 @@ extension SQLiteHubStore {
     }
 
     package func forgetCopies(of device: DeviceID, at: Timestamp) async throws -> DeviceRecord? {
-        try await write { db in
+        try await write { [self] db in
             guard let row = try Self.deviceRow(db, device) else { return nil }
             var line = try Self.fetchDevice(db, device)?.contactLine ?? ContactLine()
             line.forgetCopies()
@@ -201,6 +224,8 @@ extension SQLiteHubStore {
             try Self.addEvent(
                 db, device: row.id,
                 DeviceEvent(at: at, kind: "approved", text: "its copies are gone"))
+            try note(
+                db, "approve", "device \(device.text)", why: "its copies are gone", at: at)
             return try Self.fetchDevice(db, device)
         }
     }

@@ -1,4 +1,4 @@
-package import Forecasting
+import Forecasting
 import Foundation
 import GRDB
 package import HubCore
@@ -82,7 +82,7 @@ extension SQLiteHubStore {
     }
 
     package func savePackages(_ packages: [PackageRecord]) async throws {
-        try await write { db in
+        try await write { [self] db in
             for package in packages {
                 try db.execute(
                     sql: """
@@ -101,6 +101,12 @@ extension SQLiteHubStore {
                         package.floatMAPE, Data(package.statement), Data(package.signature),
                         package.createdAt.millisecondsSince1970,
                     ])
+            }
+            if let first = packages.first {
+                try note(
+                    db, "package", "family \(first.family)",
+                    why: "release \(first.release), \(packages.count) packages",
+                    at: first.createdAt)
             }
         }
     }
@@ -134,112 +140,6 @@ extension SQLiteHubStore {
             try Row.fetchOne(
                 db, sql: PackageRecord.sql + " WHERE digest = ?", arguments: [Data(digest)]
             ).map(PackageRecord.init(row:))
-        }
-    }
-
-    // MARK: Rollouts
-
-    package func createRollout(_ rollout: RolloutRecord) async throws -> RolloutRecord {
-        try await write { db in
-            let packed = try Bool.fetchOne(
-                db, sql: "SELECT 1 FROM package WHERE family = ? LIMIT 1",
-                arguments: [rollout.family])
-            guard packed != nil else {
-                throw HubStoreError.notFound(what: "package of family \(rollout.family)")
-            }
-            try db.execute(
-                sql: """
-                    INSERT INTO rollout (family, selector, nanosecondsMax, createdAt)
-                    VALUES (?, ?, ?, ?)
-                    """,
-                arguments: [
-                    rollout.family, rollout.selector.text, rollout.nanosecondsMax,
-                    rollout.createdAt.millisecondsSince1970,
-                ])
-            var stored = rollout
-            stored.id = UInt64(db.lastInsertedRowID)
-            return stored
-        }
-    }
-
-    package func rollouts() async throws -> [RolloutRecord] {
-        try await read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM rollout ORDER BY id DESC")
-                .map(RolloutRecord.init(row:))
-        }
-    }
-
-    package func assign(_ assignment: AssignmentRecord) async throws {
-        try await write { db in
-            guard let row = try Self.deviceRow(db, assignment.device) else {
-                throw HubStoreError.notFound(what: "device \(assignment.device.text)")
-            }
-            let digest = assignment.digest.map { Data($0) }
-            try db.execute(
-                sql: """
-                    UPDATE assignment SET reason = ? WHERE deviceID = ? AND rolloutID = ?
-                    AND digest IS ?
-                    """,
-                arguments: [assignment.reason, row.id, Int64(assignment.rollout), digest])
-            guard db.changesCount == 0 else { return }
-            try db.execute(
-                sql: """
-                    INSERT OR REPLACE INTO assignment
-                        (deviceID, rolloutID, digest, reason, decidedAt) VALUES (?, ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    row.id, Int64(assignment.rollout), digest, assignment.reason,
-                    assignment.decidedAt.millisecondsSince1970,
-                ])
-            try Self.addEvent(
-                db, device: row.id,
-                DeviceEvent(
-                    at: assignment.decidedAt, kind: digest == nil ? "no-fit" : "assigned",
-                    text: "rollout \(assignment.rollout): \(assignment.reason)"))
-        }
-    }
-
-    package func assignment(of device: DeviceID) async throws -> AssignmentRecord? {
-        try await read { db in
-            try Row.fetchOne(
-                db, sql: AssignmentRecord.sql + " WHERE device.name = ?", arguments: [device.text]
-            ).map(AssignmentRecord.init(row:))
-        }
-    }
-
-    package func assignments(rollout: UInt64?) async throws -> [AssignmentRecord] {
-        try await read { db in
-            let rows =
-                if let rollout {
-                    try Row.fetchAll(
-                        db, sql: AssignmentRecord.sql + " WHERE rolloutID = ?",
-                        arguments: [Int64(bitPattern: rollout)])
-                } else {
-                    try Row.fetchAll(db, sql: AssignmentRecord.sql)
-                }
-            return try rows.map(AssignmentRecord.init(row:)).sorted { $0.device < $1.device }
-        }
-    }
-
-    package func reportOutcome(
-        _ outcome: PackageOutcome, digest: [UInt8], reason: String, running: RunningPackage?,
-        device: DeviceID, at: Timestamp
-    ) async throws {
-        try await write { db in
-            guard let row = try Self.deviceRow(db, device) else {
-                throw HubStoreError.notFound(what: "device \(device.text)")
-            }
-            try db.execute(
-                sql: """
-                    UPDATE assignment SET outcome = ?, outcomeReason = ?, outcomeAt = ?
-                    WHERE deviceID = ? AND digest = ?
-                    """,
-                arguments: [
-                    outcome.rawValue, reason, at.millisecondsSince1970, row.id, Data(digest),
-                ])
-            try Self.setRunning(db, device: row.id, running, at: at)
-            try Self.addEvent(
-                db, device: row.id, DeviceEvent(at: at, kind: "\(outcome)", text: reason))
         }
     }
 }

@@ -15,6 +15,7 @@ extension SQLiteHubStore {
         migrator.registerMigration("006 returned units", migrate: takeReturns)
         migrator.registerMigration("007 sales folded on devices", migrate: addFoldedSales)
         migrator.registerMigration("008 numbers of contacts", migrate: addContactLines)
+        migrator.registerMigration("009 waves, audit log, users", migrate: addWaves)
         return migrator
     }
 

@@ -93,6 +93,8 @@ private struct UploadWriter {
     let store: Int64
     private var itemRows: [ItemID: Int64] = [:]
     private var seriesRows: [ItemID: Int64] = [:]
+    /// By a candidate's first bytes.
+    private var rolloutRows: [UInt64: Int64?] = [:]
     /// Days whose totals grew.
     private var soldDays: Set<Int32> = []
     private var closedDays: Set<Int32> = []
@@ -117,18 +119,21 @@ private struct UploadWriter {
         case .forecast(let forecast):
             let item = try itemRow(forecast.item)
             try keep(sequence, kind: 3, day: forecast.day, item: item, units: nil)
+            let inTrial = try candidateRollout(forecast.candidate, day: forecast.day)
             // A day forecast twice (the device lost its notes of the first): the later word counts.
             try db.cachedStatement(
                 sql: """
                     INSERT OR REPLACE INTO forecast (deviceID, itemID, day, units, networkOutput,
-                        release, actualUnits, inputsComplete, level, inputsDigest)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                        release, actualUnits, inputsComplete, level, inputsDigest,
+                        candidateUnits, candidateRollout)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """
             ).execute(arguments: [
                 device, item, Int64(forecast.day.daysSince1970), Double(forecast.units),
                 Int64(forecast.networkOutput), Int64(bitPattern: forecast.release),
                 forecast.actualUnits, forecast.inputsComplete, Double(forecast.level),
-                Int64(forecast.inputsDigest),
+                Int64(forecast.inputsDigest), inTrial.map { _ in Double(forecast.candidateUnits) },
+                inTrial,
             ])
         }
     }
@@ -220,6 +225,35 @@ private struct UploadWriter {
                 """
         ).execute(arguments: [store, dayNumber, closers, allDay])
         closedDays.insert(day.daysSince1970)
+    }
+
+    /// The rollout that gave the device the package of which these are the digest's first bytes; nil: none did. Notes that
+    /// its store has something to judge.
+    private mutating func candidateRollout(_ candidate: UInt64, day: BusinessDay) throws -> Int64? {
+        guard candidate != 0 else { return nil }
+        let rollout: Int64?
+        if let known = rolloutRows[candidate] {
+            rollout = known
+        } else {
+            rollout = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT rolloutID, digest FROM rolloutDevice
+                    WHERE deviceID = ? AND digest IS NOT NULL ORDER BY rolloutID DESC
+                    """, arguments: [device]
+            ).first { DeviceForecast.candidate(ofDigest: $0.bytes("digest")) == candidate }
+                .map { $0["rolloutID"] }
+            rolloutRows[candidate] = .some(rollout)
+        }
+        guard let rollout else { return nil }
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO rolloutStore (rolloutID, storeID, pairsThrough) VALUES (?, ?, ?)
+                ON CONFLICT (rolloutID, storeID) DO UPDATE
+                SET pairsThrough = max(pairsThrough, excluded.pairsThrough)
+                """
+        ).execute(arguments: [rollout, store, Int64(day.daysSince1970)])
+        return rollout
     }
 
     private mutating func itemRow(_ item: ItemID) throws -> Int64 {

@@ -11,8 +11,17 @@ package final class SQLiteHubStore: HubStore {
     static let busySeconds = 15.0
 
     let database: any DatabaseWriter
+    /// In the audit log.
+    let author: String
 
-    private init(database: any DatabaseWriter) { self.database = database }
+    private init(database: any DatabaseWriter, author: String = "hub") {
+        self.database = database
+        self.author = author
+    }
+
+    package func acting(as author: String) -> any HubStore {
+        SQLiteHubStore(database: database, author: author)
+    }
 
     /// A store that ends with its process, for tests and simulations: the same schema and the same
     /// code.
@@ -43,17 +52,19 @@ package final class SQLiteHubStore: HubStore {
     }
 
     /// Opens what `create` made, and brings an older schema up to date.
-    package static func open(in directory: String) throws -> SQLiteHubStore {
+    package static func open(
+        in directory: String, author: String = "hub"
+    ) throws -> SQLiteHubStore {
         let path = Self.path(in: directory)
         guard FileManager.default.fileExists(atPath: path) else {
             throw HubStoreError.notInitialised(path: directory)
         }
-        return try open(path: path)
+        return try open(path: path, author: author)
     }
 
     package static func path(in directory: String) -> String { directory + "/" + fileName }
 
-    private static func open(path: String) throws -> SQLiteHubStore {
+    private static func open(path: String, author: String = "hub") throws -> SQLiteHubStore {
         do {
             var configuration = Configuration()
             configuration.busyMode = .timeout(busySeconds)
@@ -66,7 +77,7 @@ package final class SQLiteHubStore: HubStore {
             let migrator = Self.migrator
             if try pool.read(migrator.hasBeenSuperseded) { throw HubStoreError.newerSchema }
             if try !pool.read(migrator.hasCompletedMigrations) { try migrator.migrate(pool) }
-            return SQLiteHubStore(database: pool)
+            return SQLiteHubStore(database: pool, author: author)
         } catch {
             throw HubStoreError(wrapping: error)
         }

@@ -46,11 +46,7 @@ extension DeviceDesk {
     func note(_ report: PackageReport, of device: DeviceID) async throws -> DeviceSession.Answer {
         let outcome: HubCore.PackageOutcome
         switch report.outcome {
-        case .trial:
-            // No end yet: told to the operator, and followed by one of the others.
-            try await store.addEvent(
-                DeviceEvent(at: clock.now(), kind: "trial", text: report.reason), of: device)
-            return .noted
+        case .trial: outcome = .trial
         case .active: outcome = .active
         case .refused: outcome = .refused
         case .rolledBack: outcome = .rolledBack
@@ -62,6 +58,8 @@ extension DeviceDesk {
             outcome, digest: report.digest, reason: report.reason,
             running: report.running.map(HubCore.RunningPackage.init), device: device,
             at: clock.now())
+        // Others of its store may be waiting for it.
+        if let home = try await store.device(device)?.store { changedStores.insert(home) }
         logger.info(
             "package report",
             metadata: [

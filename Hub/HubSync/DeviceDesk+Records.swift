@@ -76,7 +76,8 @@ extension UploadRecord {
                     networkOutput: forecast.networkOutput, release: forecast.release,
                     actualUnits: Int64(forecast.actualUnits),
                     inputsComplete: forecast.inputsComplete, level: forecast.levelUnits,
-                    inputsDigest: forecast.inputsDigest))
+                    inputsDigest: forecast.inputsDigest, candidate: forecast.candidate,
+                    candidateUnits: forecast.candidateUnits))
         case .sales, .forecasts, .unknown:
             throw RecordError(
                 explanation: "it is of a kind that this hub does not know: update the hub")

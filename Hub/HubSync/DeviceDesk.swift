@@ -128,39 +128,69 @@ package struct DeviceDesk: Sendable {
         let revision = try await store.store(device.store)?.revision ?? 0
         var desired = DesiredState()
         desired.storedThroughSequence = device.throughSequence
-        guard let decision = try await plan.decide(for: device) else {
-            desired.desire = .stayAsYouAre
-            desired.reason = "nothing is assigned to this device"
-            return .standing(desired, contextRevision: revision)
+        // Others decide at the same time: what one of them was quicker with is decided anew.
+        for _ in 0..<Self.decisionsMax {
+            var decided = desired
+            if try await decide(for: device, into: &decided) {
+                return .standing(decided, contextRevision: revision)
+            }
+            await plan.forget()
         }
-        desired.rollout = decision.rollout.id
-        desired.reason = cut(decision.choice.reason, bytesMax: Limit.textBytes)
+        return .refused(Refusal(.busy, "its rollout is just being changed; come back shortly"))
+    }
+
+    /// How often a decision is tried that another one overtakes.
+    private static let decisionsMax = 5
+
+    /// What the device should run, noted where it differs from what was noted before.
+    /// - Returns: false when something of it changed meanwhile.
+    private func decide(
+        for device: DeviceRecord, into desired: inout DesiredState
+    ) async throws -> Bool {
+        let (admission, facts) = try await plan.decide(for: device)
+        desired.reason = cut(admission.wish.reason, bytesMax: Limit.textBytes)
+        guard let rollout = admission.rollout else {
+            desired.desire = .stayAsYouAre
+            return true
+        }
+        desired.rollout = rollout.id
         var digest: [UInt8]?
-        switch decision.choice {
+        switch admission.wish {
+        case .nothing: return true
+        case .goBack(let taken, _):
+            desired.desire = .goBack
+            desired.digest = taken
+            try await store.sendBack(
+                device.id, from: rollout.id, digest: taken, reason: desired.reason, at: clock.now())
+            return true
         case .run(let package, _):
             digest = package.digest
             desired.desire = .run
             desired.statement = package.statement
             desired.signature = package.signature
+            desired.say(rollout)
         case .noFit:
             desired.desire = .noFit
         }
         let noted = try await store.assignment(of: device.id)
-        if noted?.rollout != decision.rollout.id || noted?.digest != digest
-            || noted?.reason != desired.reason
-        {
-            try await store.assign(
-                AssignmentRecord(
-                    device: device.id, rollout: decision.rollout.id, digest: digest,
-                    reason: desired.reason, decidedAt: clock.now()))
-            logger.info(
-                "assigned",
-                metadata: [
-                    "device": "\(device.id.text)", "rollout": "\(decision.rollout.id)",
-                    "why": "\(desired.reason)",
-                ])
-        }
-        return .standing(desired, contextRevision: revision)
+        let member = facts.memberships.first { $0.rollout == rollout.id }
+        guard
+            noted?.rollout != rollout.id || noted?.digest != digest
+                || noted?.reason != desired.reason || member?.state.hasIt != true
+        else { return true }
+        let isKept = try await store.assign(
+            AssignmentRecord(
+                device: device.id, rollout: rollout.id, digest: digest, reason: desired.reason,
+                decidedAt: clock.now()),
+            ifStill: rollout, wave: admission.wave)
+        guard isKept else { return false }
+        logger.info(
+            "assigned",
+            metadata: [
+                "device": "\(device.id.text)", "rollout": "\(rollout.id)",
+                "why": "\(desired.reason)",
+            ])
+        return true
     }
 
     /// The device's store; nil when the device or the database is gone, and then no push can reach it.
@@ -187,6 +217,17 @@ package struct DeviceDesk: Sendable {
         let every = limits.visitEverySeconds
         let spread = every / 10
         return .nextContact(seconds: clock.random((every - spread)...(every + spread)))
+    }
+}
+
+extension DesiredState {
+    /// How the package becomes the active one (SPEC 8.4).
+    fileprivate mutating func say(_ rollout: RolloutRecord) {
+        trialDays = UInt32(clamping: min(rollout.policy.trialDays, Int(Limit.trialDays)))
+        latencyMaxNs = UInt64(clamping: rollout.nanosecondsMax ?? 0)
+        bytesMax = rollout.policy.bytesMax ?? 0
+        windowFrom = UInt32(clamping: rollout.policy.window?.fromMinute ?? 0)
+        windowTo = UInt32(clamping: rollout.policy.window?.toMinute ?? 0)
     }
 }
 

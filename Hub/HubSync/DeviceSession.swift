@@ -322,6 +322,9 @@ extension DesiredState {
     fileprivate func saysTheSame(as other: DesiredState?) -> Bool {
         guard let other else { return false }
         return desire == other.desire && statement == other.statement && reason == other.reason
-            && rollout == other.rollout
+            && rollout == other.rollout && trialDays == other.trialDays
+            && latencyMaxNs == other.latencyMaxNs && bytesMax == other.bytesMax
+            && windowFrom == other.windowFrom && windowTo == other.windowTo
+            && digest == other.digest
     }
 }

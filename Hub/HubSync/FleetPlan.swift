@@ -2,8 +2,8 @@ import HubCore
 import HubStore
 
 /// The rollouts and the packages of the families rolled out: what every device's assignment is decided
-/// from. Kept in memory until another process changes the database, so that a fleet that comes back
-/// all at once does not read the same rows thousands of times.
+/// from. Kept in memory until another process changes the database or this one a rollout, so that a fleet that comes
+/// back all at once does not read the same rows thousands of times.
 actor FleetPlan {
     /// Families kept; more are read again each time.
     private static let familiesMax = 64
@@ -15,23 +15,27 @@ actor FleetPlan {
 
     init(store: any HubStore) { self.store = store }
 
-    /// What `device` should run by the newest rollout that selects it, or nil: nothing is assigned.
-    func decide(
-        for device: DeviceRecord
-    ) async throws -> (rollout: RolloutRecord, choice: VariantChoice)? {
+    /// What `device` should run by the newest rollout that admits it, and where it stands in all of them.
+    func decide(for device: DeviceRecord) async throws -> (Admission, Admission.Facts) {
         try await refresh()
-        guard let rollout = VariantChoice.rollout(for: device, among: try await rollouts()) else {
-            return nil
+        let facts = try await store.admissionFacts(of: device.id)
+        let rollouts = try await rollouts()
+        // Read before: a decision asks for them in between.
+        var packages: [String: [PackageRecord]] = [:]
+        for rollout in rollouts
+        where packages[rollout.family] == nil && rollout.selector.matches(device) {
+            packages[rollout.family] = try await self.packages(of: rollout.family)
         }
-        let choice = VariantChoice.choose(
-            family: rollout.family, store: device.store, capabilities: device.capabilities,
-            nanosecondsMax: rollout.nanosecondsMax,
-            among: try await packages(of: rollout.family))
-        return (rollout, choice)
+        let admission = Admission.decide(for: device, facts, rollouts: rollouts) {
+            packages[$0] ?? []
+        }
+        return (admission, facts)
     }
 
-    /// Forgets what may be out of date. Packages and rollouts are made by other processes only, and
-    /// their commits move the counter.
+    /// A rollout was changed by this process.
+    func forget() { rolloutsKept = nil }
+
+    /// Forgets what may be out of date. Packages are made by other processes only, and their commits move the counter.
     private func refresh() async throws {
         let counter = try await store.changeCounter()
         guard counter != self.counter else { return }

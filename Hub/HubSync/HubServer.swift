@@ -66,6 +66,7 @@ package struct HubServer: Service {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await cancelWhenGracefulShutdown { await watchChanges() } }
             group.addTask { await cancelWhenGracefulShutdown { await renewCertificate() } }
+            group.addTask { await cancelWhenGracefulShutdown { await driveRollouts() } }
             await withTaskCancellationHandler {
                 await withGracefulShutdownHandler {
                     await closed(listener)
@@ -153,6 +154,39 @@ extension HubServer {
                 // Said once: it is asked again ten times a second, and sessions log their own failures.
                 if !isFailing {
                     logger.error("cannot watch the database", metadata: ["error": "\(error)"])
+                }
+                isFailing = true
+            }
+        }
+    }
+
+    /// Judges the rollouts every so often, and lets every device look when one went on.
+    private func driveRollouts() async {
+        let driver = RolloutDriver(store: desk.store, listeningSince: desk.clock.now())
+        var isFailing = false
+        while await pause(milliseconds: limits.rolloutPollMilliseconds) {
+            do {
+                let steps = try await driver.turn(at: desk.clock.now())
+                for step in steps {
+                    for note in step.notes {
+                        logger.notice(
+                            "rollout",
+                            metadata: [
+                                "rollout": "\(step.rollout.id)", "action": "\(note.action)",
+                                "why": "\(note.why)",
+                            ])
+                    }
+                }
+                if steps.contains(where: { !$0.notes.isEmpty }) {
+                    await desk.plan.forget()
+                    connected.look { _, _ in true }
+                } else if !steps.isEmpty {
+                    await desk.plan.forget()
+                }
+                isFailing = false
+            } catch {
+                if !isFailing {
+                    logger.error("cannot judge the rollouts", metadata: ["error": "\(error)"])
                 }
                 isFailing = true
             }

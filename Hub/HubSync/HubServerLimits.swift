@@ -17,6 +17,8 @@ package struct HubServerLimits: Sendable {
     package var lingerMilliseconds: Int64 = 1_000
     /// How often the database is asked whether something changed.
     package var changePollMilliseconds: Int64 = 100
+    /// How often rollouts are judged.
+    package var rolloutPollMilliseconds: Int64 = 1_000
     package var joinsBurstMax = 200
     package var joinsPerSecond = 20
     /// When a visiting device should come back, before jitter of a tenth either way.

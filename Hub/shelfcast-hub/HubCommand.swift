@@ -55,7 +55,7 @@ struct CommandFailure: Error {
                 switch error {
                 case .notInitialised: .notInitialised
                 case .busy, .changedMeanwhile: .busy
-                case .alreadyExists, .alreadyInitialised, .notFound: .refused
+                case .alreadyExists, .alreadyInitialised, .notFound, .refused: .refused
                 case .databaseMissing, .diskFull, .corrupt, .newerSchema, .constraint, .failed:
                     .failed
                 }
@@ -100,14 +100,21 @@ struct DataOptions: ParsableArguments {
         if directory.isEmpty { throw ValidationError("the name of the data directory is empty") }
     }
 
+    /// - Parameter author: of what is changed through it, in the audit log.
     /// - Throws: `HubStoreError.notInitialised` where `init` has not been, `databaseMissing` where it
     ///   has been and the database is gone.
-    func openStore() throws -> SQLiteHubStore {
+    func openStore(as author: String = Self.author) throws -> SQLiteHubStore {
         do {
-            return try SQLiteHubStore.open(in: directory)
+            return try SQLiteHubStore.open(in: directory, author: author)
         } catch HubStoreError.notInitialised where HubIdentity.exists(in: directory) {
             throw HubStoreError.databaseMissing(path: SQLiteHubStore.path(in: directory))
         }
+    }
+
+    /// Who is at the command line, as the system knows him.
+    private static var author: String {
+        let name = getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) }
+        return "os:" + String((name ?? "\(geteuid())").prefix(100))
     }
 
     func openIdentity() throws -> HubIdentity {

@@ -13,7 +13,15 @@ struct PushCommand: HubCommand {
             The hub picks, for each device, the most accurate package whose exact memory arena fits \
             the device's budget and whose features it has. Connected devices hear of it at once, \
             visiting ones at their next visit; devices that join later get it too. Where several \
-            rollouts select a device, the newest counts.
+            rollouts select a device, the newest that admits it counts.
+
+            It goes out in waves, a hundredth of the devices first, spread over the stores. A device that runs \
+            a package lets the new one forecast beside it for --trial-days business days, on the same days and \
+            sales, and takes it over unless it proves worse. A wave that succeeded soaks for --soak business \
+            days before the next is opened; failures pause the rollout; a store in which the package is \
+            significantly worse goes back by itself. Where nothing runs yet there is nothing to compare: the \
+            first push to a fleet is at once. What is pushed is the family's newest release of now. The same \
+            push again changes nothing.
 
             With --max-latency a package that takes longer on the device is passed over. What the device \
             has measured of the very package counts before what is assumed from the reference networks it \
@@ -28,6 +36,8 @@ struct PushCommand: HubCommand {
               shelfcast-hub push first --all --dry-run
               shelfcast-hub push first --to 'store=1,2 kind=scanner'
               shelfcast-hub push first --to kind=sensor --max-latency 2ms
+              shelfcast-hub push second --all --waves 3,10%,50%,100% --window 22:00-05:30
+              shelfcast-hub push second --all --at-once
             """)
 
     @Argument(help: "The family, as 'train' named it.")
@@ -38,9 +48,11 @@ struct PushCommand: HubCommand {
     @Flag(name: .customLong("all"), help: "Every device.")
     var isForAll = false
     @Option(
+        name: [.customLong("max-latency"), .customLong("latency-max")],
         help: ArgumentHelp(
             "What one forecast may take on a device: 50us, 2ms.", valueName: "time"))
     var maxLatency: LatencyText?
+    @OptionGroup var policy: PolicyOptions
     @Flag(name: .customLong("dry-run"), help: "Show what would happen and change nothing.")
     var isDryRun = false
     @OptionGroup var json: JSONOption
@@ -51,17 +63,28 @@ struct PushCommand: HubCommand {
             var device: String
             var store: String
             var budgetBytes: UInt64?
+            /// From 1 up; left out: it comes with the wave that is open then.
+            var wave: Int?
             var variant: String?
             var digest: String?
             var arenaBytes: Int?
+            var packageBytes: Int?
+            /// Of the package on the family's evaluation days, and of the one that runs there now.
+            var wapePercent: Double?
+            var runningWapePercent: Double?
             var reason: String
         }
         /// nil: a dry run.
         var rollout: UInt64?
+        /// false: the newest rollout said the same already.
+        var isNew: Bool
         var family: String
+        var release: UInt64
         var selector: String
         /// Of one forecast; left out: any.
         var nanosecondsMax: Int?
+        var policy: RolloutPolicy
+        var waves: [Int]
         var devices: [Device]
     }
 
@@ -80,72 +103,89 @@ struct PushCommand: HubCommand {
         let hub = try data.openStore()
         let selector = selector ?? .all
         let packages = try await Self.packages(of: family, in: hub)
+        let release = packages.map(\.release).max() ?? 1
         let devices = try await hub.devices(store: nil).filter {
             $0.status != .revoked && selector.matches($0)
         }
-        let choices = devices.map { device in
-            (
-                device,
-                VariantChoice.choose(
-                    family: family, store: device.store, capabilities: device.capabilities,
-                    nanosecondsMax: maxLatency?.nanoseconds, among: packages)
-            )
-        }
-        var rollout: RolloutRecord?
-        if !isDryRun {
-            rollout = try await hub.createRollout(
-                RolloutRecord(
-                    family: family, selector: selector, nanosecondsMax: maxLatency?.nanoseconds,
-                    createdAt: Timestamp(Date())))
-        }
+        let (policy, why) = try await self.policy(
+            for: devices, release: release, selector, in: hub)
+        let plan = RolloutPlan(
+            policy.waves,
+            devices: devices.filter { $0.status == .approved }.map {
+                RolloutPlan.Device(id: $0.id, store: $0.store, isRunning: $0.running != nil)
+            }, key: RolloutPlan.key(family: family, release: release, selector: selector))
+        let rollout = RolloutRecord(
+            family: family, release: release, selector: selector,
+            nanosecondsMax: maxLatency?.nanoseconds, policy: policy,
+            waveSizes: plan.waves.map(\.count), createdAt: Timestamp(Date()))
+        var pushed: (rollout: RolloutRecord, isNew: Bool)?
+        if !isDryRun { pushed = try await hub.push(rollout, plan: plan.waves) }
+        let view = PushView(
+            rollout: rollout, plan: plan, devices: devices, packages: packages,
+            all: try await hub.packages(family: nil))
         if json.isOn {
             return try Console.printJSON(
                 Result(
-                    rollout: rollout?.id, family: family, selector: selector.text,
-                    nanosecondsMax: maxLatency?.nanoseconds,
-                    devices: choices.map { Self.line($0, $1) }))
+                    rollout: pushed?.rollout.id, isNew: pushed?.isNew ?? false, family: family,
+                    release: release, selector: selector.text,
+                    nanosecondsMax: maxLatency?.nanoseconds, policy: policy,
+                    waves: plan.waves.map(\.count), devices: view.lines.map(Self.line)))
         }
-        if choices.isEmpty {
+        if let pushed, !pushed.isNew {
+            Console.print(
+                "nothing was changed: rollout \(pushed.rollout.id) says the same and is"
+                    + " \(pushed.rollout.state.rawValue)")
+            return Console.print("next: shelfcast-hub rollout show \(pushed.rollout.id)")
+        }
+        if view.lines.isEmpty {
             Console.print("no device matches '\(selector.text)' yet; see shelfcast-hub device list")
         } else {
-            Console.print(Self.table(choices))
+            Console.print(view.deviceTable)
+            Console.print(view.storeTable)
         }
-        if let rollout {
+        if plan.waves.count > 1 {
             Console.print(
-                "rollout \(rollout.id): \(family) to \(selector.text),"
+                "waves of " + plan.waves.map { "\($0.count)" }.joined(separator: ", ")
+                    + " devices")
+        }
+        Console.print("\(policy.summary)\(why)")
+        if let pushed {
+            Console.print(
+                "rollout \(pushed.rollout.id): \(family) to \(selector.text),"
                     + " \(FleetText.count(devices.count, "device"))")
-            Console.print("next: shelfcast-hub rollout watch \(rollout.id)")
+            Console.print("next: shelfcast-hub rollout watch \(pushed.rollout.id)")
         } else {
             Console.print("a dry run: nothing was changed")
         }
     }
 
-    private static func line(_ device: DeviceRecord, _ choice: VariantChoice) -> Result.Device {
-        var line = Result.Device(
-            device: device.id.text, store: device.store.text,
-            budgetBytes: device.capabilities?.modelMemoryBudgetBytes, reason: choice.reason)
-        if case .run(let package, _) = choice {
-            line.variant = package.variant
-            line.digest = hexadecimal(package.digest)
-            line.arenaBytes = package.arenaBytes
+    /// What the options say; where they say nothing, what the same push had before, and for a fleet that runs nothing
+    /// yet, everything at once.
+    private func policy(
+        for devices: [DeviceRecord], release: UInt64, _ selector: Selector, in hub: some HubStore
+    ) async throws -> (RolloutPolicy, why: String) {
+        guard !policy.isGiven else { return (policy.policy, "") }
+        if let newest = try await hub.rollouts().first(where: { $0.state != .aborted }),
+            newest.family == family, newest.release == release, newest.selector == selector,
+            newest.nanosecondsMax == maxLatency?.nanoseconds
+        {
+            return (newest.policy, "")
         }
-        return line
+        if devices.allSatisfy({ $0.running == nil }) {
+            return (.atOnce, ": these devices run nothing yet that it could be compared with")
+        }
+        return (RolloutPolicy(), "; everyone now would be --at-once")
     }
 
-    private static func table(_ choices: [(DeviceRecord, VariantChoice)]) -> String {
-        var table = TextTable([
-            ("DEVICE", .left), ("STORE", .left), ("BUDGET", .right), ("GETS", .left),
-            ("ARENA", .right), ("WHY", .left),
-        ])
-        for (device, choice) in choices {
-            let line = line(device, choice)
-            table.add([
-                line.device, line.store, line.budgetBytes.map { "\($0)" } ?? "",
-                line.variant ?? (device.capabilities == nil ? "later" : "nothing"),
-                line.arenaBytes.map { "\($0)" } ?? "", line.reason,
-            ])
-        }
-        return table.text
+    private static func line(_ line: PushView.Line) -> Result.Device {
+        Result.Device(
+            device: line.device.id.text, store: line.device.store.text,
+            budgetBytes: line.device.capabilities?.modelMemoryBudgetBytes,
+            wave: line.wave.map { $0 + 1 }, variant: line.package?.variant,
+            digest: line.package.map { hexadecimal($0.digest) },
+            arenaBytes: line.package?.arenaBytes, packageBytes: line.package?.packageBytes,
+            wapePercent: line.package?.wape, runningWapePercent: line.running?.wape,
+            reason: line.reason)
     }
 
     /// The packages of a family, of which there are some.

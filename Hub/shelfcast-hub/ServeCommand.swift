@@ -68,7 +68,7 @@ struct ServeCommand: HubCommand {
 
     func perform() async throws {
         let identity = try data.openIdentity()
-        let store = try data.openStore()
+        let store = try data.openStore(as: "hub")
         var limits = HubServerLimits()
         limits.visitEverySeconds = UInt32(visitEvery.seconds)
         limits.connectionsMax = connectionsMax

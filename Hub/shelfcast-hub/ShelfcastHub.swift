@@ -23,6 +23,6 @@ struct ShelfcastHub: AsyncParsableCommand {
             InitCommand.self, SalesCommand.self, TrainCommand.self, CompressCommand.self,
             ModelCommand.self, PackageCommand.self, ServeCommand.self, TokenCommand.self,
             DeviceCommand.self, FitCommand.self, PushCommand.self, RolloutCommand.self,
-            ReportCommand.self, ReplayCommand.self,
+            ReportCommand.self, ReplayCommand.self, AuditCommand.self, UserCommand.self,
         ])
 }

@@ -205,7 +205,7 @@ import Testing
             bytes[bytes.count / 2] ^= 0x10
             try bytes.write(to: URL(filePath: path))
         }
-        try hub.command("push", "f", "--all")
+        try hub.command("push", "f", "--all", "--at-once")
         let visit = try device.command(["sync"], expecting: nil)
         #expect(visit.signal == 0)
         let after = try device.status()
@@ -225,6 +225,7 @@ import Testing
         #expect(try device.status()["unsent"].number == 0)
         // A whole package is taken.
         try hub.command("package", "build", "f")
+        try hub.command("push", "f", "--all", "--at-once")
         try device.command(["sync"])
         #expect(try device.status()["running"]["release"].number == 3)
     }
@@ -241,6 +242,7 @@ import Testing
         try FileManager.default.copyItem(atPath: hub.data, toPath: backup)
         try hub.serve()
         try hub.command("package", "build", "f")
+        try hub.command("push", "f", "--all", "--at-once")
         try device.command(["sync"])
         #expect(try device.status()["running"]["release"].number == 2)
         let forecasts = try device.command(["forecast", "--json"]).output

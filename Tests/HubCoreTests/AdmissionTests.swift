@@ -151,6 +151,15 @@ struct AdmissionTests {
         fix.id = 3
         scene.rollouts.insert(fix, at: 0)
         #expect(scene.wish == "go back new 2")
+        // It was told and still runs it: there was nothing to go back to, and the newer one is better than that.
+        scene.facts.memberships[0].state = .goingBack
+        #expect(scene.wish == "go back new 2")
+        scene.facts.memberships[0].isTold = true
+        #expect(scene.wish == "run old 1" && scene.decide().rollout?.id == 3)
+        scene.rollouts.removeFirst()
+        #expect(scene.wish == "go back new 2")
+        scene.rollouts.insert(fix, at: 0)
+        scene.facts.memberships[0].isTold = false
         // A newer one was on its way there, and the bad one still runs.
         scene.facts.memberships[0].state = .superseded
         #expect(scene.wish == "go back new 2")

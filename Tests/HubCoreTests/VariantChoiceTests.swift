@@ -239,33 +239,4 @@ struct VariantChoiceTests {
         #expect(Self.variant(unknown) == "big")
         #expect(unknown.reason.hasSuffix("not known, the device has measured nothing"))
     }
-
-    @Test("The newest rollout that selects the device decides")
-    func rollouts() throws {
-        var device = DeviceRecord(
-            id: try DeviceID("d"), store: try StoreID("1"), status: .approved, labels: [], token: 1,
-            joinedAt: Timestamp(millisecondsSince1970: 0))
-        device.capabilities = Self.capabilities(budget: 5000)
-        func rollout(_ id: UInt64, _ family: String, _ selector: String) throws -> RolloutRecord {
-            var rollout = RolloutRecord(
-                family: family, selector: try Selector(selector),
-                createdAt: Timestamp(millisecondsSince1970: 0))
-            rollout.id = id
-            return rollout
-        }
-        let rollouts = [
-            try rollout(1, "f", "all"), try rollout(3, "g", "store=1"),
-            try rollout(4, "h", "store=2"),
-        ]
-        #expect(VariantChoice.rollout(for: device, among: rollouts)?.family == "g")
-        #expect(VariantChoice.rollout(for: device, among: rollouts.dropFirst(2)) == nil)
-        let decided = try VariantChoice.decide(for: device, rollouts: rollouts) { family in
-            [try Self.package("v-\(family)", arena: 1000, wape: 10, family: family)]
-        }
-        guard case .run(let package, _) = decided?.choice else {
-            Issue.record("nothing was chosen")
-            return
-        }
-        #expect(package.variant == "v-g")
-    }
 }

@@ -93,18 +93,28 @@ struct RolloutContractTests {
                 family: "f", selector: try Selector("store=1,2 kind=scanner"),
                 createdAt: Sample.now)
             await #expect(throws: HubStoreError.notFound(what: "package of family f")) {
-                _ = try await store.createRollout(rollout)
+                _ = try await store.push(rollout, plan: [])
             }
             try await store.saveFamily(Sample.family("f"))
             try await store.savePackages([
                 try Sample.package("v", family: "f", release: 1, seed: 1)
             ])
-            let first = try await store.createRollout(rollout)
-            let second = try await store.createRollout(
-                RolloutRecord(
-                    family: "f", selector: .all, nanosecondsMax: 50_000, createdAt: Sample.now))
-            #expect(first.id == 1 && second.id == 2)
-            #expect(try await store.rollouts() == [second, first])
+            let first = try await store.push(rollout, plan: [])
+            var careful = RolloutRecord(
+                family: "f", release: 1, selector: .all, nanosecondsMax: 50_000,
+                policy: RolloutPolicy(), waveSizes: [1, 2], createdAt: Sample.now)
+            let second = try await store.push(careful, plan: [])
+            #expect(first.rollout.id == 1 && first.isNew)
+            #expect(second.rollout.id == 2 && second.isNew)
+            #expect(try await store.rollouts() == [second.rollout, first.rollout])
+            // The same again changes nothing, whenever it is said.
+            careful.createdAt = Sample.now.advanced(bySeconds: 9)
+            let again = try await store.push(careful, plan: [[try DeviceID("x")]])
+            #expect(again.rollout == second.rollout && !again.isNew)
+            #expect(try await store.rollouts().count == 2)
+            _ = try await store.change(
+                rollout: 2, by: .abort(why: "bad"), ifStill: 0, at: Sample.now)
+            #expect(try await store.push(careful, plan: []).isNew)
         }
     }
 
@@ -120,13 +130,15 @@ struct RolloutContractTests {
                 try Sample.package("w", family: "f", release: 1, seed: 2),
             ]
             try await store.savePackages(packages)
-            let rollout = try await store.createRollout(
-                RolloutRecord(family: "f", selector: .all, createdAt: Sample.now))
+            let rollout = try await store.push(
+                RolloutRecord(family: "f", selector: .all, createdAt: Sample.now), plan: []
+            ).rollout
             func assign(_ digest: [UInt8]?, _ reason: String) async throws {
-                try await store.assign(
+                let isKept = try await store.assign(
                     AssignmentRecord(
                         device: id, rollout: rollout.id, digest: digest, reason: reason,
-                        decidedAt: Sample.now))
+                        decidedAt: Sample.now), ifStill: rollout, wave: 0)
+                #expect(isKept)
             }
             #expect(try await store.assignment(of: id) == nil)
             try await assign(nil, "no package fits")

@@ -104,67 +104,65 @@ struct RolloutProgressTests {
             joinedAt: at)
     }
 
-    private static func assignment(
-        digest: [UInt8]?, _ outcome: HubCore.PackageOutcome? = nil, _ reason: String? = nil
-    ) throws -> AssignmentRecord {
-        var assignment = AssignmentRecord(
-            device: try DeviceID("d"), rollout: 1, digest: digest, reason: "best fit",
-            decidedAt: at)
-        assignment.outcome = outcome
-        assignment.outcomeReason = reason
-        return assignment
+    private static func member(_ state: MemberState, wave: Int = 0) throws -> RolloutMember {
+        RolloutMember(
+            rollout: 1, device: try DeviceID("d"), wave: wave, state: state, digest: digest,
+            reason: "best fit")
     }
 
-    @Test("Each device's state follows from its assignment and what it said")
-    func states() throws {
-        var running = try Self.device()
-        running.running = HubCore.RunningPackage(digest: Self.digest, release: 1, arenaBytes: 1)
-        let rows: [(DeviceRecord, AssignmentRecord?, RolloutProgress.State, String)] = [
-            (try Self.device(), nil, .waiting, "it has not been in touch since the push"),
-            (try Self.device(.pending), nil, .waiting, "it waits for approval"),
-            (try Self.device(), try Self.assignment(digest: nil), .noFit, "best fit"),
-            (try Self.device(), try Self.assignment(digest: Self.digest), .assigned, "best fit"),
-            (running, try Self.assignment(digest: Self.digest), .active, "best fit"),
-            (
-                try Self.device(), try Self.assignment(digest: Self.digest, .active), .active,
-                "best fit"
-            ),
-            (
-                try Self.device(), try Self.assignment(digest: Self.digest, .refused, "no"),
-                .refused, "no"
-            ),
-            (
-                try Self.device(), try Self.assignment(digest: Self.digest, .rolledBack, "worse"),
-                .rolledBack, "worse"
-            ),
-        ]
-        for (device, assignment, state, reason) in rows {
-            let progress = RolloutProgress(
-                of: try Self.rollout(1), devices: [device], rollouts: [try Self.rollout(1)],
-                assignments: assignment.map { [$0] } ?? [])
-            #expect(progress.lines.map(\.state) == [state])
-            #expect(progress.lines.map(\.reason) == [reason])
-            #expect(progress.isSettled == (state != .waiting && state != .assigned))
-            #expect(progress.count(state) == 1)
+    @Test("Each device's state is the one it has in the rollout", arguments: MemberState.allCases)
+    func states(state: MemberState) throws {
+        let progress = RolloutProgress(
+            of: try Self.rollout(1), devices: [try Self.device()],
+            members: [try Self.member(state)])
+        let line = try #require(progress.lines.first)
+        #expect(progress.lines.count == 1 && progress.count(line.state) == 1)
+        switch state {
+        case .waiting, .assigned, .trial, .goingBack: #expect(!progress.isSettled)
+        case .active, .already, .refused, .rolledBack, .noFit, .superseded:
+            #expect(progress.isSettled && line.reason == "best fit")
         }
+        #expect(!line.reason.isEmpty && line.digest == Self.digest)
     }
 
-    @Test("Devices of a newer rollout are no longer waited for; revoked and others are left out")
+    @Test("Who waits is told what for")
+    func waiting() throws {
+        func reason(
+            _ device: DeviceRecord, _ rollout: RolloutRecord, _ member: RolloutMember? = nil
+        ) -> String? {
+            RolloutProgress(of: rollout, devices: [device], members: member.map { [$0] } ?? [])
+                .lines.first?.reason
+        }
+        var late = try Self.rollout(1)
+        late.createdAt = Self.at.advanced(bySeconds: 1)
+        #expect(
+            reason(try Self.device(), late) == "it has not been in touch since the push")
+        #expect(reason(try Self.device(.pending), late) == "it waits for approval")
+        var waves = RolloutRecord(
+            family: "f", selector: .all, waveSizes: [1, 1], createdAt: Self.at)
+        let second = try Self.member(.waiting, wave: 1)
+        #expect(reason(try Self.device(), waves, second) == "its wave is not open yet")
+        try waves.handle(.pause(why: ""), at: Self.at)
+        #expect(
+            reason(try Self.device(), waves, try Self.member(.waiting)) == "the rollout is paused")
+    }
+
+    @Test(
+        "Revoked devices and those of no concern are left out, and nobody waits for an aborted one")
     func others() throws {
-        var other = DeviceRecord(
+        let other = DeviceRecord(
             id: try DeviceID("e"), store: try StoreID("2"), status: .approved, labels: [],
             token: 1, joinedAt: Self.at)
-        let rollouts = [try Self.rollout(2, "store=2"), try Self.rollout(1)]
         var progress = RolloutProgress(
-            of: rollouts[1], devices: [other, try Self.device(.revoked)], rollouts: rollouts,
-            assignments: [])
-        #expect(progress.lines.map(\.state) == [.superseded])
-        #expect(progress.isSettled)
-        other.status = .revoked
+            of: try Self.rollout(1, "store=2"), devices: [other, try Self.device()], members: [])
+        #expect(progress.lines.map(\.device) == [other.id])
         progress = RolloutProgress(
-            of: rollouts[0], devices: [other, try Self.device()], rollouts: rollouts,
-            assignments: [])
+            of: try Self.rollout(1), devices: [try Self.device(.revoked)], members: [])
         #expect(progress.lines.isEmpty)
+        var aborted = try Self.rollout(1)
+        try aborted.handle(.abort(why: "bad"), at: Self.at)
+        progress = RolloutProgress(of: aborted, devices: [other], members: [])
+        #expect(progress.isSettled)
     }
 }
 

@@ -134,9 +134,10 @@ final class TestHub: Sendable {
 
     @discardableResult
     func push(_ family: String, to selector: String = "all") async throws -> RolloutRecord {
-        try await operatorStore.createRollout(
+        try await operatorStore.push(
             RolloutRecord(
-                family: family, selector: try Selector(selector), createdAt: clock.now()))
+                family: family, selector: try Selector(selector), createdAt: clock.now()), plan: []
+        ).rollout
     }
 }
 
