@@ -133,7 +133,8 @@ if !embedded {
         .executableTarget(
             name: "shelfcast-bench",
             dependencies: [
-                "Compression", "ModelPackage", "Training", "Forecasting", "CZlib", "TestSupport",
+                "Compression", "ModelPackage", "Training", "Forecasting", "CZlib", "HubCore",
+                "TestSupport",
             ],
             path: "Benchmarks/shelfcast-bench", swiftSettings: strict),
         .target(name: "CSpawn", path: "Tests/CSpawn"),

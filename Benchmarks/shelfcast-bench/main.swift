@@ -8,6 +8,7 @@ let groups: [(name: String, run: (inout BenchReport) throws -> Void)] = [
     ("article", ArticleGroup.run),
     ("import", ImportGroup.run),
     ("agent", AgentGroup.run),
+    ("rollout", RolloutGroup.run),
 ]
 
 var wanted = groups.map(\.name)

@@ -18,6 +18,11 @@ package struct FleetFit: Sendable {
         package var devices: Int
     }
 
+    private struct Place: Hashable {
+        var store: StoreID
+        var digest: [UInt8]?
+    }
+
     /// In the order they were given.
     package private(set) var devices: [Device] = []
     /// By store; within one, the most accurate package first, and last the devices that nothing fits.
@@ -31,10 +36,12 @@ package struct FleetFit: Sendable {
         family: String, devices: some Sequence<DeviceRecord>, nanosecondsMax: Int? = nil,
         among packages: [PackageRecord]
     ) {
+        let shelf = PackageShelf(packages)
+        var places: [Place: Int] = [:]
         for device in devices {
             let choice = VariantChoice.choose(
                 family: family, store: device.store, capabilities: device.capabilities,
-                nanosecondsMax: nanosecondsMax, among: packages)
+                nanosecondsMax: nanosecondsMax, among: shelf.packages(for: device.store))
             var line = Device(device: device, choice: choice)
             var chosen: PackageRecord?
             if case .run(let package, _) = choice {
@@ -42,12 +49,11 @@ package struct FleetFit: Sendable {
                 line.time = device.capabilities.map { ForecastTime(of: package, on: $0) }
             }
             self.devices.append(line)
-            let known = shares.firstIndex {
-                $0.store == device.store && $0.package?.digest == chosen?.digest
-            }
-            if let known {
+            let place = Place(store: device.store, digest: chosen?.digest)
+            if let known = places[place] {
                 shares[known].devices += 1
             } else {
+                places[place] = shares.count
                 shares.append(Share(store: device.store, package: chosen, devices: 1))
             }
         }

@@ -11,7 +11,7 @@ actor FleetPlan {
     private let store: any HubStore
     private var counter: Int64?
     private var rolloutsKept: [RolloutRecord]?
-    private var packagesKept: [String: [PackageRecord]] = [:]
+    private var packagesKept: [String: PackageShelf] = [:]
 
     init(store: any HubStore) { self.store = store }
 
@@ -24,7 +24,8 @@ actor FleetPlan {
         var packages: [String: [PackageRecord]] = [:]
         for rollout in rollouts
         where packages[rollout.family] == nil && rollout.selector.matches(device) {
-            packages[rollout.family] = try await self.packages(of: rollout.family)
+            packages[rollout.family] = try await shelf(of: rollout.family)
+                .packages(for: device.store)
         }
         let admission = Admission.decide(for: device, facts, rollouts: rollouts) {
             packages[$0] ?? []
@@ -51,9 +52,9 @@ actor FleetPlan {
         return read
     }
 
-    private func packages(of family: String) async throws -> [PackageRecord] {
+    private func shelf(of family: String) async throws -> PackageShelf {
         if let kept = packagesKept[family] { return kept }
-        let read = try await store.packages(family: family)
+        let read = PackageShelf(try await store.packages(family: family))
         if packagesKept.count < Self.familiesMax { packagesKept[family] = read }
         return read
     }

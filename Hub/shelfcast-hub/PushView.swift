@@ -24,11 +24,12 @@ struct PushView {
         var waves: [DeviceID: Int] = [:]
         for (wave, drawn) in plan.waves.enumerated() { for id in drawn { waves[id] = wave } }
         let known = Dictionary(all.map { ($0.digest, $0) }, uniquingKeysWith: { first, _ in first })
+        let shelf = PackageShelf(packages)
         lines = devices.map { device in
             let choice = VariantChoice.choose(
                 family: rollout.family, releaseMax: rollout.release, store: device.store,
                 capabilities: device.capabilities, nanosecondsMax: rollout.nanosecondsMax,
-                among: packages)
+                among: shelf.packages(for: device.store))
             var line = Line(
                 device: device, wave: waves[device.id],
                 running: device.running.flatMap { known[$0.digest] }, reason: choice.reason)
@@ -62,8 +63,8 @@ struct PushView {
             ("STORE", .left), ("DEVICES", .right), ("GET IT", .right), ("BYTES", .right),
             ("WAPE NOW", .right), ("WAPE THEN", .right),
         ])
-        for store in Set(lines.map(\.device.store)).sorted() {
-            let here = lines.filter { $0.device.store == store }
+        let stores = Dictionary(grouping: lines, by: \.device.store)
+        for (store, here) in stores.sorted(by: { $0.key < $1.key }) {
             let fetched = here.filter { $0.package != nil && $0.package != $0.running }
             table.add([
                 store.text, "\(here.count)", "\(here.filter { $0.package != nil }.count)",

@@ -130,6 +130,84 @@ struct HubServerSyncTests {
         }
     }
 
+    @Test("A second package comes wave by wave, one device of a store at a time, and is taken back")
+    func waves() async throws {
+        var limits = HubServerLimits()
+        // Looked at by the test itself.
+        limits.rolloutPollMilliseconds = 3_600_000
+        let hub = try TestHub(limits: limits)
+        try await hub.serving { port in
+            let old = try await hub.addPackage(family: "old", variant: "v").record
+            let new = try await hub.addPackage(family: "new", variant: "v", release: 2).record
+            try await hub.push("old")
+            var devices: [TestDevice] = []
+            for store in ["1", "1", "2"] {
+                devices.append(try await hub.joinedDevice(port: port, store: store))
+            }
+            let running = SyncProtocol.RunningPackage(digest: old.digest, release: 1)
+            let fleet = devices
+            func desired(_ index: Int, runs digest: [UInt8]? = nil) async throws -> DesiredState {
+                var now = running
+                if let digest { now.digest = digest }
+                return try await fleet[index].registered(port: port, .test(running: now)) { $1 }
+            }
+            func report(_ outcome: SyncProtocol.PackageOutcome, _ index: Int) async throws {
+                var now = running
+                if outcome == .active { now.digest = new.digest }
+                try await fleet[index].registered(port: port, .test(running: running)) {
+                    [now] connection, _ in
+                    try await connection.send(
+                        .packageReport(
+                            PackageReport(digest: new.digest, outcome: outcome, running: now)))
+                    try await connection.expect(.noted)
+                }
+            }
+            for index in 0..<3 { #expect(try await desired(index).statement == old.statement) }
+
+            var policy = RolloutPolicy()
+            policy.soakDays = 0
+            policy.window = try OpeningWindow("22:00-05:30")
+            policy.bytesMax = 99_999
+            let ids = try devices.map { try DeviceID($0.id) }
+            let rollout = try await hub.operatorStore.push(
+                RolloutRecord(
+                    family: "new", release: 2, selector: .all, nanosecondsMax: 2_000_000,
+                    policy: policy, waveSizes: [1, 2], createdAt: Timestamp(Date())),
+                plan: [[ids[0]], [ids[1], ids[2]]]
+            ).rollout
+            let first = try await desired(0)
+            #expect(first.statement == new.statement && first.rollout == rollout.id)
+            #expect(first.trialDays == 7 && first.latencyMaxNs == 2_000_000)
+            #expect(first.windowFrom == 1_320 && first.windowTo == 330)
+            #expect(first.bytesMax == 99_999)
+            for index in 1...2 { #expect(try await desired(index).statement == old.statement) }
+
+            // The driver of another process, as after a restart.
+            let driver = RolloutDriver(
+                store: hub.operatorStore, listeningSince: Timestamp(Date()))
+            #expect(try await driver.turn(at: Timestamp(Date())).isEmpty)
+            try await report(.trial, 0)
+            #expect(try await driver.turn(at: Timestamp(Date())).isEmpty)
+            try await report(.active, 0)
+            let steps = try await driver.turn(at: Timestamp(Date()))
+            #expect(steps.flatMap(\.notes).map(\.action) == ["open-wave"])
+            for index in 1...2 { #expect(try await desired(index).statement == new.statement) }
+
+            _ = try await hub.operatorStore.change(
+                rollout: rollout.id, by: .abort(why: "far off"), ifStill: steps[0].rollout.revision,
+                at: Timestamp(Date()))
+            for index in 0...2 {
+                let back = try await desired(index, runs: index == 0 ? new.digest : nil)
+                #expect(back.desire == .goBack && back.digest == new.digest)
+                #expect(back.reason.contains("far off") && back.statement.isEmpty)
+            }
+            try await report(.rolledBack, 0)
+            for index in 0...2 { #expect(try await desired(index).statement == old.statement) }
+            let states = try await hub.operatorStore.members(rollout: rollout.id).map(\.state)
+            #expect(states == [.rolledBack, .rolledBack, .rolledBack])
+        }
+    }
+
     @Test("A package is fetched in pieces that start at any byte")
     func fetch() async throws {
         let hub = try TestHub()
