@@ -5,7 +5,7 @@
 # make agent-static            the same with the C library in it, for devices with another one: .build/agent/shelfcast-agent-static
 # make agent-aarch64           both for ARM, cross-compiled: .build/agent/shelfcast-agent-aarch64[-static]
 # make agent-armv7             both for 32-bit ARM: .build/agent/shelfcast-agent-armv7[-static]
-# make packages the agent as Debian packages for amd64, arm64 and armel, and as archives for other systems: .build/packages
+# make packages the agent as Debian packages for amd64, arm64, armel and armhf, and as archives for other systems: .build/packages
 # make cross-aarch64 PRODUCT=p  any product of what a device runs: .build/agent/p-aarch64
 # make hub      the hub, optimised: .build/release/shelfcast-hub
 # make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=engine|train|accuracy|article|import|agent|rollout]
@@ -40,7 +40,7 @@ test: setup .venv/complete agent agent-static
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build --skip EndToEndTests
 	$(MAKE) conformance
-	@for names in aarch64:arm64 armv7:armel; do arm=$${names%:*}; \
+	@for names in aarch64:arm64 armv7:armel armv7:armhf; do arm=$${names%:*}; \
 	if Scripts/setup-arm $$arm; then $(MAKE) agent-$$arm && Scripts/package-agent $(AGENT)-$$arm $${names#*:} || exit 1; \
 	else rm -f $(AGENT)-$$arm; echo "make test: skipping what runs on an emulated ARM ($$arm), for the reason above" >&2; fi; done
 	Scripts/package-agent $(AGENT) "$$(dpkg --print-architecture)"
@@ -77,6 +77,7 @@ packages: agent agent-static agent-aarch64 agent-armv7
 	Scripts/package-agent $(AGENT) "$$(dpkg --print-architecture)"
 	Scripts/package-agent $(AGENT)-aarch64 arm64
 	Scripts/package-agent $(AGENT)-armv7 armel
+	Scripts/package-agent $(AGENT)-armv7 armhf
 
 cross-%: setup
 	Scripts/setup-arm $*

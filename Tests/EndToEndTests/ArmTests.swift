@@ -96,6 +96,21 @@ struct ArmTests {
         #expect(try program.run(arguments).output == shared.run(arguments).output)
     }
 
+    @Test(
+        "goes to Debian's hard-float systems in a package that needs no C library of theirs",
+        .enabled(if: Emulated.armv7.isBuilt, Emulated.missing))
+    func hardFloat() throws {
+        let package = try #require(DebianPackages.path("armhf"), DebianPackages.missing)
+        #expect(try DebianPackages.field("Architecture", of: package) == "armhf")
+        #expect(try DebianPackages.field("Depends", of: package) == "tzdata, adduser")
+        let folder = try TemporaryFolder()
+        try Program(path: "/usr/bin/dpkg-deb").run(["--extract", package, folder.path])
+        let built = try #require(ProcessInfo.processInfo.environment["SHELFCAST_CROSS_BUILT"])
+        try Program(path: "/usr/bin/cmp").run([
+            folder.path + "/usr/bin/shelfcast-agent", built + "/shelfcast-agent-armv7-static",
+        ])
+    }
+
     @Test("is what its Debian package has in it", arguments: Emulated.built)
     func packaged(architecture: Emulated) throws {
         let package = try #require(

@@ -24,11 +24,10 @@ has() { command -v "$1" >/dev/null 2>&1; }
 find_architecture() {
     if has dpkg; then
         architecture=$(dpkg --print-architecture)
-        # The agent for 32-bit ARM calls the soft-float C library, which such a system can have beside its own.
-        if [ "$architecture" = armhf ] && dpkg --print-foreign-architectures | grep -qx armel; then architecture=armel; fi
-        if [ "$architecture" = armhf ]; then
-            fail "this device is armhf, the agent is armel: run 'dpkg --add-architecture armel && apt-get update && apt-get install libc6:armel', and this again"
-        fi
+        # Some systems for older ARMs bear the same name.
+        case $architecture:$(uname -m) in
+        arm*:armv[456]*) fail "the agent needs an ARMv7 or newer, this device is $(uname -m). Nothing was changed." ;;
+        esac
         return
     fi
     case $(uname -m) in
