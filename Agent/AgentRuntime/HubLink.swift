@@ -29,6 +29,8 @@ package final class HubLink {
         var lastReceived: Int64
         var askedAt: Int64
         var pingedAt: Int64?
+        /// Reading stopped before there was nothing more.
+        var hasMore = false
 
         init(_ connection: SecureConnection, mode: ContactMode, now: Int64) {
             self.connection = connection
@@ -124,7 +126,7 @@ package final class HubLink {
                     (talk.pingedAt ?? talk.lastReceived) + Self.pingMilliseconds,
                     talk.lastReceived + Self.silenceMilliseconds)
             if let newsDue, !talk.visit.isWaiting { at = min(at, newsDue) }
-            return at
+            return talk.hasMore ? 0 : at
         }
     }
 
@@ -193,7 +195,8 @@ package final class HubLink {
     }
 
     /// Does what can be done without waiting.
-    package func turn(now: Int64) {
+    /// - Parameter isReady: whether `interest` may be ready: only then the hub is listened to, which costs a system call.
+    package func turn(now: Int64, isReady: Bool = true) {
         do throws(AgentError) {
             switch state {
             case .away(let until):
@@ -201,7 +204,7 @@ package final class HubLink {
             case .opening(let connection, _):
                 try advance(connection, now: now)
             case .talking(let talk):
-                try go(on: talk, now: now)
+                try go(on: talk, now: now, isReady: isReady)
             }
         } catch {
             fail(error, now: now)
@@ -236,20 +239,28 @@ package final class HubLink {
         state = .talking(talk)
         connection.send(
             encodeFrame(talk.visit.opening(agentVersion: Machine.agentVersion)))
-        try go(on: talk, now: now)
+        try go(on: talk, now: now, isReady: true)
     }
 
-    private func go(on talk: Conversation, now: Int64) throws(AgentError) {
+    private func go(
+        on talk: Conversation, now: Int64, isReady: Bool
+    ) throws(AgentError) {
         var hubHasClosed = false
+        let reads = isReady || talk.hasMore ? 16 : 0
         do throws(ConnectionError) {
             try talk.connection.flush()
-            // Bounded, so that a chatty hub cannot keep the tills waiting.
-            for _ in 0..<16 {
+            // Bounded, so that a chatty hub cannot keep the tills waiting. What TLS has taken from the socket by then
+            // shows in no poll.
+            talk.hasMore = reads > 0
+            for _ in 0..<reads {
                 guard let bytes = try talk.connection.receive() else {
                     hubHasClosed = true
                     break
                 }
-                guard !bytes.isEmpty else { break }
+                guard !bytes.isEmpty else {
+                    talk.hasMore = false
+                    break
+                }
                 talk.lastReceived = now
                 talk.askedAt = now
                 talk.pingedAt = nil

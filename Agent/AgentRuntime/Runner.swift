@@ -37,6 +37,8 @@ package final class Runner {
 
     private let service: AgentService
     private let link: HubLink
+    /// Since the last poll.
+    private var linkIsReady = true
     private let server: LocalServer
     private let closingTime: ClosingTime?
     private let log: (String) -> Void
@@ -89,7 +91,7 @@ package final class Runner {
     package func turn(signals: Int32 = -1, waitMax: Int32 = .max) throws(AgentError) -> Bool {
         let now = AgentClock.steadyMilliseconds()
         joinIfDue(now: now)
-        if service.identity != nil { link.turn(now: now) }
+        if service.identity != nil { link.turn(now: now, isReady: linkIsReady) }
         reportOutcome()
         closeByClock(now: now)
         lookAtWindow(now: now)
@@ -116,7 +118,8 @@ package final class Runner {
                 shelfcast_poll_entry(
                     descriptor: wanted == 0 ? -1 : client.descriptor, wanted: wanted, ready: 0))
         }
-        if let interest = link.interest {
+        let interest = link.interest
+        if let interest {
             entries.append(
                 shelfcast_poll_entry(
                     descriptor: interest.descriptor, wanted: interest.wanted, ready: 0))
@@ -131,6 +134,7 @@ package final class Runner {
         if waitsToRest { pause = Rest.quietMilliseconds }
         supervisor.pauses(now: now, milliseconds: pause)
         let ready = shelfcast_poll(&entries, entries.count, pause)
+        linkIsReady = interest == nil || entries[2 + polled.count].ready != 0
         if waitsToRest, ready == 0 {
             giveMemoryBack()
         }
