@@ -143,7 +143,8 @@ extension RolloutRecord {
             for (wave, count) in zip(waves.indices, failures) {
                 waves[wave].failuresForgiven = count
             }
-            enter(.running, why, at: now)
+            // Without a wave there is nothing to go on with but whoever comes.
+            enter(waves.isEmpty ? .complete : .running, why, at: now)
         case (.resume, .running), (.resume, .aborted), (.resume, .complete):
             throw .notPaused(state)
 

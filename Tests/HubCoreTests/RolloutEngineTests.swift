@@ -116,8 +116,11 @@ struct RolloutStateTests {
 
     @Test("that selects nobody is complete, and open to whoever comes")
     func nobody() throws {
-        let record = try rollout([])
+        var record = try rollout([])
         #expect(record.state == .complete && record.isOpen(wave: nil) && record.openWave == nil)
+        try record.handle(.pause(why: "a look"), at: later)
+        try record.handle(.resume(why: "fine", failures: []), at: later)
+        #expect(record.state == .complete)
     }
 }
 
