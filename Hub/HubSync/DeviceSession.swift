@@ -129,6 +129,9 @@ package struct DeviceSession: Sendable {
             // Before registration there is nothing to push; whoever is not welcome is told so when it
             // registers.
             guard case .registered(let device) = phase else { return [] }
+            // What a visiting device is not told must not be noted as told; whether it is still welcome
+            // is asked all the same.
+            guard stays else { return ask(.admit(device)) }
             isLooking = true
             return ask(.look(device))
         case .idle:
@@ -247,6 +250,8 @@ package struct DeviceSession: Sendable {
             return [.send(.desiredState(desired))]
         case (.registered, .standing(let desired, let revision)):
             return isLooking ? push(desired, revision) : replyAgain(desired)
+        case (.registered, .admitted):
+            return []
         case (.registered, .stored(let throughSequence)):
             return [.send(.uploadAck(UploadAck(throughSequence: throughSequence)))]
         case (.registered, .context(let frames)):

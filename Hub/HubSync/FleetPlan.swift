@@ -10,6 +10,8 @@ actor FleetPlan {
 
     private let store: any HubStore
     private var counter: Int64?
+    /// Counts how often what is kept was forgotten: what was read before that is not kept after it.
+    private var generation = 0
     private var rolloutsKept: [RolloutRecord]?
     private var packagesKept: [String: PackageShelf] = [:]
 
@@ -34,28 +36,33 @@ actor FleetPlan {
     }
 
     /// A rollout was changed by this process.
-    func forget() { rolloutsKept = nil }
+    func forget() {
+        generation += 1
+        rolloutsKept = nil
+    }
 
     /// Forgets what may be out of date. Packages are made by other processes only, and their commits move the counter.
     private func refresh() async throws {
         let counter = try await store.changeCounter()
         guard counter != self.counter else { return }
         self.counter = counter
-        rolloutsKept = nil
+        forget()
         packagesKept = [:]
     }
 
     private func rollouts() async throws -> [RolloutRecord] {
         if let rolloutsKept { return rolloutsKept }
+        let asked = generation
         let read = try await store.rollouts()
-        rolloutsKept = read
+        if asked == generation { rolloutsKept = read }
         return read
     }
 
     private func shelf(of family: String) async throws -> PackageShelf {
         if let kept = packagesKept[family] { return kept }
+        let asked = generation
         let read = PackageShelf(try await store.packages(family: family))
-        if packagesKept.count < Self.familiesMax { packagesKept[family] = read }
+        if asked == generation, packagesKept.count < Self.familiesMax { packagesKept[family] = read }
         return read
     }
 }
