@@ -62,7 +62,9 @@ actor FleetPlan {
         if let kept = packagesKept[family] { return kept }
         let asked = generation
         let read = PackageShelf(try await store.packages(family: family))
-        if asked == generation, packagesKept.count < Self.familiesMax { packagesKept[family] = read }
+        if asked == generation, packagesKept.count < Self.familiesMax {
+            packagesKept[family] = read
+        }
         return read
     }
 }
