@@ -176,9 +176,9 @@ struct HostilePeerTests {
     @Test("A stay that is silent for long is closed, a visit sooner")
     func silence() async throws {
         var limits = HubServerLimits()
-        limits.idleMilliseconds = 5000
-        limits.pingMilliseconds = 2000
-        limits.silenceMilliseconds = 4000
+        limits.idleMilliseconds = 4000
+        limits.pingMilliseconds = 4000
+        limits.silenceMilliseconds = 8000
         try await Self.withDevice(limits: limits) { device, port in
             try await device.registered(port: port, .test(contact: .stay)) { connection, _ in
                 try await connection.expect(.ping)
