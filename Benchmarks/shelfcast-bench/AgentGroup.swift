@@ -71,8 +71,8 @@ enum AgentGroup {
         figures.privateDirtyKB = try running.privateDirtyKB()
         report.add("agent.idle.rssKB", figures.residentKB, "KiB")
         report.add("agent.idle.privateDirtyKB", figures.privateDirtyKB, "KiB")
-        // What asking for its state has woken it for is over; three of its pings.
-        sleep(12)
+        // Its first ping runs code for the first time, and waits for some of it; then three more.
+        sleep(85)
         let (seconds, before) = (225.0, try running.wakeups())
         sleep(UInt32(seconds))
         figures.wakeupsPerMinute = (try running.wakeups() - before) * 60 / seconds
