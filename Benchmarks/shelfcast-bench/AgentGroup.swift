@@ -71,7 +71,7 @@ enum AgentGroup {
         figures.privateDirtyKB = try running.privateDirtyKB()
         report.add("agent.idle.rssKB", figures.residentKB, "KiB")
         report.add("agent.idle.privateDirtyKB", figures.privateDirtyKB, "KiB")
-        // Its first ping runs code for the first time, and waits for some of it; then three more.
+        // The first ping after a start wakes it oftener than the others; then three of those.
         sleep(85)
         let (seconds, before) = (225.0, try running.wakeups())
         sleep(UInt32(seconds))
