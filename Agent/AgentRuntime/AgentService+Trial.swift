@@ -75,8 +75,7 @@ extension AgentService {
     private func compareDays() throws(AgentError) {
         var isDue = try dayToCompare()
         while let day = isDue {
-            let (verdict, _) = try verdict(on: day)
-            try step(.compared(day, verdict))
+            try step(.compared(day, try verdict(on: day)))
             isDue = try dayToCompare()
         }
     }
@@ -95,19 +94,15 @@ extension AgentService {
     }
 
     /// What all days of the trial up to `day` say of the candidate.
-    private func verdict(
-        on day: BusinessDay
-    ) throws(AgentError) -> (DayVerdict, PairedErrors) {
-        guard case .trial(_, .beside(_, let since, _)) = update.phase else {
-            return (.silent, PairedErrors())
-        }
+    private func verdict(on day: BusinessDay) throws(AgentError) -> DayVerdict {
+        guard case .trial(_, .beside(_, let since, _)) = update.phase else { return .silent }
         let (errors, pairsOfDay) = try stored { () throws(StoreError) in
             try pairedErrors(from: since, through: day)
         }
-        guard pairsOfDay > 0 else { return (.silent, errors) }
+        guard pairsOfDay > 0 else { return .silent }
         switch errors.verdict(looks: max(1, update.terms.trialDays)) {
-        case .tooFew, .notWorse: return (.notWorse, errors)
-        case .worse: return (.worse(Self.text(errors)), errors)
+        case .tooFew, .notWorse: return .notWorse
+        case .worse: return .worse(Self.text(errors))
         }
     }
 
