@@ -167,6 +167,8 @@ package struct Visit: Sendable {
             return [.send(.pong)]
         case .pong:
             return []
+        case .metadata:
+            return []
         case .contextNotice(let notice):
             if notice.revision > noticedRevision {
                 noticedRevision = notice.revision
@@ -270,7 +272,7 @@ package struct Visit: Sendable {
             open = .renewal
         case .goodbye: open = .farewell
         case .hello, .welcome, .refusal, .joinRequest, .joinReply, .desiredState, .chunk, .noted,
-            .uploadAck, .context, .renewReply, .ping, .pong, .farewell, .contextNotice:
+            .uploadAck, .context, .renewReply, .ping, .pong, .farewell, .contextNotice, .metadata:
             preconditionFailure("not a question of a visit")
         }
         return message

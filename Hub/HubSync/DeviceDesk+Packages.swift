@@ -50,6 +50,17 @@ extension DeviceDesk {
         case .active: outcome = .active
         case .refused: outcome = .refused
         case .rolledBack: outcome = .rolledBack
+        case .untrusted:
+            // Of the metadata, and tried again: the package is none the worse for it.
+            logger.warning(
+                "update metadata is not believed",
+                metadata: ["device": "\(device.text)", "why": "\(report.reason)"])
+            try await store.addEvent(
+                DeviceEvent(
+                    at: clock.now(), kind: "untrusted",
+                    text: cut(report.reason, bytesMax: DeviceEvent.textBytesMax)),
+                of: device)
+            return .noted
         case .unspecified, .unrecognized:
             return .refused(
                 Refusal(.malformed, "a PackageReport needs one of the outcomes this hub knows"))

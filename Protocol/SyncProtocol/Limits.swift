@@ -17,6 +17,15 @@ package enum Limit {
     package static let requestBytes = 2_048
     package static let certificateBytes = 4_096
     package static let chunkContentBytes = 49_152
+    /// One file of update metadata.
+    package static let metadataBytes = 49_152
+    /// The root metadata that joining gives.
+    package static let rootBytes = 32_768
+    /// A target's path.
+    package static let targetBytes = 256
+    /// Metadata ahead of one DesiredState: files, and bytes in all.
+    package static let metadataFilesCount = 32
+    package static let metadataFilesBytes = 262_144
 
     package static let featuresCount = 64
     package static let labelsCount = 64

@@ -26,6 +26,10 @@ extension Message {
         case .renewRequest(let request): try check(!request.csrDer.isEmpty, 1, .length)
         case .renewReply(let reply): try check(!reply.certificateDer.isEmpty, 1, .length)
         case .welcome(let welcome): try check(welcome.version > 0, 1, .range)
+        case .metadata(let metadata):
+            try check(!metadata.role.utf8.isEmpty, 1, .length)
+            try check(metadata.version > 0, 2, .range)
+            try check(!metadata.content.isEmpty, 3, .length)
         case .refusal, .noted, .uploadAck, .contextRequest, .ping, .pong, .goodbye,
             .farewell, .contextNotice:
             break

@@ -22,6 +22,7 @@ package enum Message: Equatable, Sendable {
     case goodbye
     case farewell(Farewell)
     case contextNotice(ContextNotice)
+    case metadata(Metadata)
 }
 
 /// Which of the two wrote a frame.
@@ -54,6 +55,7 @@ package enum MessageKind: UInt8, CaseIterable, Sendable {
     case goodbye = 20
     case farewell = 21
     case contextNotice = 22
+    case metadata = 40
 
     /// Whether `peer` may send this kind.
     package func isSent(by peer: Peer) -> Bool {
@@ -62,7 +64,7 @@ package enum MessageKind: UInt8, CaseIterable, Sendable {
             .renewRequest, .goodbye:
             peer == .device
         case .welcome, .refusal, .joinReply, .desiredState, .chunk, .noted, .uploadAck, .context,
-            .renewReply, .farewell, .contextNotice:
+            .renewReply, .farewell, .contextNotice, .metadata:
             peer == .hub
         case .ping, .pong: true
         }
@@ -77,8 +79,9 @@ package enum MessageKind: UInt8, CaseIterable, Sendable {
         case .hello: 2_048
         case .refusal, .joinRequest, .packageReport, .renewRequest: 4_096
         case .desiredState, .renewReply: 8_192
-        case .joinReply, .register: 16_384
-        case .chunk, .upload: 65_536
+        case .register: 16_384
+        case .joinReply: 49_152
+        case .chunk, .upload, .metadata: 65_536
         case .context: 262_144
         }
     }
@@ -109,6 +112,7 @@ extension Message {
         case .goodbye: .goodbye
         case .farewell: .farewell
         case .contextNotice: .contextNotice
+        case .metadata: .metadata
         }
     }
 
@@ -132,6 +136,7 @@ extension Message {
         case .renewReply(let message): message.encode(to: &writer)
         case .farewell(let message): message.encode(to: &writer)
         case .contextNotice(let message): message.encode(to: &writer)
+        case .metadata(let message): message.encode(to: &writer)
         case .noted, .ping, .pong, .goodbye: break
         }
     }
@@ -156,6 +161,7 @@ extension Message {
         case .renewReply: self = .renewReply(try Self.whole(from: &reader))
         case .farewell: self = .farewell(try Self.whole(from: &reader))
         case .contextNotice: self = .contextNotice(try Self.whole(from: &reader))
+        case .metadata: self = .metadata(try Self.whole(from: &reader))
         case .noted: self = try Self.empty(.noted, from: &reader)
         case .ping: self = try Self.empty(.ping, from: &reader)
         case .pong: self = try Self.empty(.pong, from: &reader)

@@ -234,12 +234,15 @@ package struct JoinReply: WireMessage, Equatable, Sendable {
     package var approved: Bool = false
     /// The store's, an IANA name.
     package var timeZone: String = ""
+    /// The newest root metadata of the hub's repository.
+    package var root: [UInt8] = []
 
     package init() {}
 
     package init(
         deviceId: String = "", certificateDer: [UInt8] = [], caDer: [UInt8] = [],
-        packageKey: [UInt8] = [], store: String = "", approved: Bool = false, timeZone: String = ""
+        packageKey: [UInt8] = [], store: String = "", approved: Bool = false, timeZone: String = "",
+        root: [UInt8] = []
     ) {
         self.deviceId = deviceId
         self.certificateDer = certificateDer
@@ -248,6 +251,7 @@ package struct JoinReply: WireMessage, Equatable, Sendable {
         self.store = store
         self.approved = approved
         self.timeZone = timeZone
+        self.root = root
     }
 
     package func encode(to writer: inout WireWriter) {
@@ -258,6 +262,7 @@ package struct JoinReply: WireMessage, Equatable, Sendable {
         writer.string(5, store)
         writer.bool(6, approved)
         writer.string(7, timeZone)
+        writer.bytes(8, root)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -269,6 +274,7 @@ package struct JoinReply: WireMessage, Equatable, Sendable {
         case 5: store = try reader.string(bytesMax: Limit.identifierBytes)
         case 6: approved = try reader.bool()
         case 7: timeZone = try reader.string(bytesMax: Limit.nameBytes)
+        case 8: root = try reader.bytes(bytesMax: Limit.rootBytes)
         default: try reader.skip()
         }
     }

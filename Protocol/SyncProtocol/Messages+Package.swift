@@ -88,6 +88,8 @@ package struct Register: WireMessage, Equatable, Sendable {
     package var contactNumber: UInt64 = 0
     /// 8 bytes that tell this hardware from another; empty: it has nothing to tell it by.
     package var hardware: [UInt8] = []
+    /// Absent: none.
+    package var held: HeldMetadata?
 
     package init() {}
 
@@ -99,7 +101,7 @@ package struct Register: WireMessage, Equatable, Sendable {
         powerSource: PowerSource = .unknown, contact: Contact = .unspecified,
         agentVersion: String = "", running: RunningPackage? = nil, labels: [String] = [],
         measured: Measurement? = nil, batteryPercent: UInt32 = 0, temperatureKelvin: UInt32 = 0,
-        contactNumber: UInt64 = 0, hardware: [UInt8] = []
+        contactNumber: UInt64 = 0, hardware: [UInt8] = [], held: HeldMetadata? = nil
     ) {
         self.architecture = architecture
         self.cpuFeatures = cpuFeatures
@@ -121,6 +123,7 @@ package struct Register: WireMessage, Equatable, Sendable {
         self.temperatureKelvin = temperatureKelvin
         self.contactNumber = contactNumber
         self.hardware = hardware
+        self.held = held
     }
 
     package func encode(to writer: inout WireWriter) {
@@ -144,6 +147,7 @@ package struct Register: WireMessage, Equatable, Sendable {
         writer.uint32(18, temperatureKelvin)
         writer.uint64(19, contactNumber)
         writer.bytes(20, hardware)
+        writer.message(21, held)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -173,6 +177,49 @@ package struct Register: WireMessage, Equatable, Sendable {
         case 18: temperatureKelvin = try reader.uint32()
         case 19: contactNumber = try reader.uint64()
         case 20: hardware = try reader.bytes(bytesMax: Limit.hardwareBytes)
+        case 21: try reader.merge(into: &held)
+        default: try reader.skip()
+        }
+    }
+}
+
+/// Which update metadata a device trusts, as versions; 0: none.
+package struct HeldMetadata: WireMessage, Equatable, Sendable {
+    package var root: UInt64 = 0
+    package var timestamp: UInt64 = 0
+    package var snapshot: UInt64 = 0
+    package var targets: UInt64 = 0
+    /// Half of its life is over, or it has none.
+    package var wantsTimestamp: Bool = false
+
+    package init() {}
+
+    package init(
+        root: UInt64 = 0, timestamp: UInt64 = 0, snapshot: UInt64 = 0, targets: UInt64 = 0,
+        wantsTimestamp: Bool = false
+    ) {
+        self.root = root
+        self.timestamp = timestamp
+        self.snapshot = snapshot
+        self.targets = targets
+        self.wantsTimestamp = wantsTimestamp
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.uint64(1, root)
+        writer.uint64(2, timestamp)
+        writer.uint64(3, snapshot)
+        writer.uint64(4, targets)
+        writer.bool(5, wantsTimestamp)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1: root = try reader.uint64()
+        case 2: timestamp = try reader.uint64()
+        case 3: snapshot = try reader.uint64()
+        case 4: targets = try reader.uint64()
+        case 5: wantsTimestamp = try reader.bool()
         default: try reader.skip()
         }
     }
@@ -348,8 +395,10 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
     package var windowFrom: UInt32 = 0
     /// RUN: to before then; before `windowFrom`: past midnight; the same: at any time.
     package var windowTo: UInt32 = 0
-    /// GO_BACK: SHA-256 of the package that is taken back.
+    /// GO_BACK: SHA-256 of the package that is taken back. RUN: of the package that `target` names.
     package var digest: [UInt8] = []
+    /// RUN: the package's path in the repository, as its metadata writes it.
+    package var target: String = ""
 
     package init() {}
 
@@ -357,7 +406,8 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
         desire: Desire = .unspecified, statement: [UInt8] = [], signature: [UInt8] = [],
         reason: String = "", rollout: UInt64 = 0, storedThroughSequence: UInt64 = 0,
         contactNumber: UInt64 = 0, trialDays: UInt32 = 0, latencyMaxNs: UInt64 = 0,
-        bytesMax: UInt64 = 0, windowFrom: UInt32 = 0, windowTo: UInt32 = 0, digest: [UInt8] = []
+        bytesMax: UInt64 = 0, windowFrom: UInt32 = 0, windowTo: UInt32 = 0, digest: [UInt8] = [],
+        target: String = ""
     ) {
         self.desire = desire
         self.statement = statement
@@ -372,6 +422,7 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
         self.windowFrom = windowFrom
         self.windowTo = windowTo
         self.digest = digest
+        self.target = target
     }
 
     package func encode(to writer: inout WireWriter) {
@@ -388,6 +439,7 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
         writer.uint32(23, windowFrom)
         writer.uint32(24, windowTo)
         writer.bytes(25, digest)
+        writer.string(30, target)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -405,6 +457,41 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
         case 23: windowFrom = try reader.uint32()
         case 24: windowTo = try reader.uint32()
         case 25: digest = try reader.bytes(bytesMax: Limit.digestBytes)
+        case 30: target = try reader.string(bytesMax: Limit.targetBytes)
+        default: try reader.skip()
+        }
+    }
+}
+
+/// 40, hub to device: one file of the repository's metadata, ahead of the DesiredState that it is for.
+package struct Metadata: WireMessage, Equatable, Sendable {
+    /// As the repository names it: "root", "timestamp", "snapshot", "targets", or a delegated one.
+    package var role: String = ""
+    package var version: UInt64 = 0
+    /// The file, byte for byte as signed.
+    package var content: [UInt8] = []
+
+    package init() {}
+
+    package init(
+        role: String = "", version: UInt64 = 0, content: [UInt8] = []
+    ) {
+        self.role = role
+        self.version = version
+        self.content = content
+    }
+
+    package func encode(to writer: inout WireWriter) {
+        writer.string(1, role)
+        writer.uint64(2, version)
+        writer.bytes(3, content)
+    }
+
+    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
+        switch field {
+        case 1: role = try reader.string(bytesMax: Limit.nameBytes)
+        case 2: version = try reader.uint64()
+        case 3: content = try reader.bytes(bytesMax: Limit.metadataBytes)
         default: try reader.skip()
         }
     }
@@ -539,6 +626,8 @@ package enum PackageOutcome: WireEnum {
     case rolledBack
     /// Proved, and forecasting beside the active package now.
     case trial
+    /// Nobody the device trusts vouches for it now: nothing of it was fetched. Said of the metadata, not of the package.
+    case untrusted
     /// A value of a later version.
     case unrecognized(Int32)
 
@@ -550,6 +639,7 @@ package enum PackageOutcome: WireEnum {
             case 2: .refused
             case 3: .rolledBack
             case 4: .trial
+            case 5: .untrusted
             default: .unrecognized(rawValue)
             }
     }
@@ -561,6 +651,7 @@ package enum PackageOutcome: WireEnum {
         case .refused: 2
         case .rolledBack: 3
         case .trial: 4
+        case .untrusted: 5
         case .unrecognized(let value): value
         }
     }

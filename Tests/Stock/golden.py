@@ -30,6 +30,9 @@ def golden():
     yield "welcome", m.Welcome(version=1, hub_time_ms=1_790_000_000_123, frame_bytes_max=65_536)
     yield "welcome-columns", m.Welcome(version=1, frame_bytes_max=65_536, takes_columns=True)
     yield "welcome-before-1970", m.Welcome(version=1, hub_time_ms=INT64_MIN)
+    yield "join-reply-root", m.JoinReply(
+        device_id="d-0001", certificate_der=b"\x30\x01", ca_der=b"\x30\x02", package_key=POINT,
+        store="12", root=b"{}")
     yield "refusal", m.Refusal(
         code=enums.REFUSAL_NOT_APPROVED, message="ask the operator: device approve d-1", retry=True,
         retry_after_seconds=60)
@@ -61,6 +64,9 @@ def golden():
     yield "register-battery", m.Register(
         battery_percent=100, temperature_kelvin=268, contact_number=1 << 40, hardware=bytes(range(1, 9)))
     yield "register-empty", m.Register()
+    yield "register-held", m.Register(held=m.HeldMetadata(
+        root=3, timestamp=UINT64, snapshot=128, targets=1, wants_timestamp=True))
+    yield "register-held-nothing", m.Register(held=m.HeldMetadata())
     yield "register-most", m.Register(
         cores=UINT32, memory_total_bytes=UINT64, memory_available_bytes=UINT64,
         model_memory_budget_bytes=UINT64, flash_free_bytes=UINT64, int8_microseconds=UINT32,
@@ -80,6 +86,11 @@ def golden():
     yield "desired-state-trial", m.DesiredState(
         desire=enums.DESIRE_RUN, statement=statement, signature=SIGNATURE, trial_days=28,
         latency_max_ns=2_000_000, bytes_max=1 << 33, window_from=1_320, window_to=330)
+    yield "desired-state-target", m.DesiredState(
+        desire=enums.DESIRE_RUN, statement=statement, signature=SIGNATURE, digest=DIGEST,
+        target="packages/7/0001020304050607")
+    yield "metadata", m.Metadata(role="root", version=1, content=b"{}")
+    yield "metadata-most", m.Metadata(role="r" * 64, version=UINT64, content=bytes(49_152))
     yield "desired-state-go-back", m.DesiredState(
         desire=enums.DESIRE_GO_BACK, reason="its error grew in this store", rollout=4, digest=DIGEST)
     yield "fetch", m.Fetch(digest=DIGEST, offset=4_096, bytes_max=32_768)
@@ -95,6 +106,8 @@ def golden():
         digest=DIGEST, outcome=enums.OUTCOME_ROLLED_BACK, running=running)
     yield "package-report-trial", m.PackageReport(
         digest=DIGEST, outcome=enums.OUTCOME_TRIAL, running=running)
+    yield "package-report-untrusted", m.PackageReport(
+        digest=DIGEST, outcome=enums.OUTCOME_UNTRUSTED, reason="timestamp: expired")
     yield "noted", m.Noted()
     sale = m.Record(sale=m.SaleRecord(day=20_778, item="10", units=3))
     yield "upload", m.Upload(first_sequence=1, records=[
@@ -181,7 +194,7 @@ BYTES_MAX = {
     "variant": 64, "time_zone": 64, "labels": 128, "statement": 1_024, "csr_der": 2_048,
     "certificate_der": 4_096, "ca_der": 4_096, "content": 49_152, "digest": 32, "signature": 64,
     "package_key": 65, "secret": 16,
-    "kernels": 64, "package_digest": 32, "hardware": 32, "named_items": 32}
+    "role": 64, "root": 32_768, "target": 256, "kernels": 64, "package_digest": 32, "hardware": 32, "named_items": 32}
 COUNT_MAX = {
     "cpu_features": 64, "runtime_features": 64, "labels": 64, "records": 500, "days": 400,
     "Context.items": 4_096, "levels": 4_096, "StoreDay.sold": 4_096, "Upload.items": 500, "SalesOfDay.sold": 500,

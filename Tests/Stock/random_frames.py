@@ -59,7 +59,7 @@ def fill(rng, message):
         getattr(message, field.name).CopyFrom(value_for(rng, message, field))
         return
     must = {"JoinRequest", "JoinReply", "RenewRequest", "RenewReply", "Fetch", "Chunk", "RunningPackage",
-            "SaleRecord", "ForecastRecord", "Upload", "DesiredState", "SalesOfDay", "ForecastsOfDay"}
+            "SaleRecord", "ForecastRecord", "Upload", "DesiredState", "SalesOfDay", "ForecastsOfDay", "Metadata"}
     for field in message.DESCRIPTOR.fields:
         if name not in must and rng.random() < 0.3:
             continue
@@ -77,6 +77,8 @@ def fill(rng, message):
         message.version = rng.randint(1, 9)
     elif name == "Fetch":
         message.bytes_max = rng.randint(1, 2**32 - 1)
+    elif name == "Metadata":
+        message.role, message.version = message.role or "root", message.version or 1
     elif name == "Chunk":
         message.package_bytes = rng.randint(2**20, 2**40)
         message.offset = rng.randint(0, message.package_bytes - len(message.content))
@@ -85,7 +87,7 @@ def fill(rng, message):
         message.trial_days = rng.randint(0, 28)
         message.window_from, message.window_to = rng.randrange(1_440), rng.randrange(1_440)
     elif name == "PackageReport":
-        message.outcome = rng.choice([1, 2, 3, 4, 44])
+        message.outcome = rng.choice([1, 2, 3, 4, 5, 44])
     elif name == "StoreDay":
         forms = ["sold", "units", "own_items"]
         kept = rng.choice(forms)
@@ -139,7 +141,7 @@ def shuffled(rng, message):
             part = varint(field.number << 3) + varint(rng.getrandbits(64)) + part
         parts.append(part)
     for _ in range(rng.randrange(3)):
-        tag = rng.choice([30, 1_000, 2**29 - 1]) << 3
+        tag = rng.choice([900, 1_000, 2**29 - 1]) << 3
         parts.append(rng.choice([
             varint(tag) + varint(rng.getrandbits(64)), varint(tag | 1) + rng.randbytes(8),
             varint(tag | 5) + rng.randbytes(4), varint(tag | 2) + b"\x03" + rng.randbytes(3)]))

@@ -33,6 +33,10 @@ enum GoldenFrames {
                 deviceId: "d-0001", certificateDer: [0x30, 1], caDer: [0x30, 2],
                 packageKey: [4] + [UInt8](0..<64), store: "12", approved: true,
                 timeZone: "Europe/Berlin")),
+        "join-reply-root": .joinReply(
+            JoinReply(
+                deviceId: "d-0001", certificateDer: [0x30, 1], caDer: [0x30, 2],
+                packageKey: [4] + [UInt8](0..<64), store: "12", root: [0x7B, 0x7D])),
         "renew-request": .renewRequest(RenewRequest(csrDer: [0x30, 0])),
         "renew-reply": .renewReply(
             RenewReply(certificateDer: [UInt8](repeating: 0, count: 4_096))),
@@ -67,6 +71,11 @@ enum GoldenFrames {
                 batteryPercent: 100, temperatureKelvin: 268, contactNumber: 1 << 40,
                 hardware: [1, 2, 3, 4, 5, 6, 7, 8])),
         "register-empty": .register(Register()),
+        "register-held": .register(
+            Register(
+                held: HeldMetadata(
+                    root: 3, timestamp: .max, snapshot: 128, targets: 1, wantsTimestamp: true))),
+        "register-held-nothing": .register(Register(held: HeldMetadata())),
         "register-most": .register(
             Register(
                 cores: .max, memoryTotalBytes: .max, memoryAvailableBytes: .max,
@@ -98,6 +107,20 @@ enum GoldenFrames {
                 ).encoded(),
                 signature: [UInt8](64..<128), trialDays: 28, latencyMaxNs: 2_000_000,
                 bytesMax: 1 << 33, windowFrom: 1_320, windowTo: 330)),
+        "desired-state-target": .desiredState(
+            DesiredState(
+                desire: .run,
+                statement: PackageStatement(
+                    digest: digest, packageBytes: 5_321, arenaBytes: 1_872, release: 7,
+                    family: "2026-11-profile", variant: "lstm-4", store: "12"
+                ).encoded(),
+                signature: [UInt8](64..<128), digest: digest,
+                target: "packages/7/0001020304050607")),
+        "metadata": .metadata(Metadata(role: "root", version: 1, content: [0x7B, 0x7D])),
+        "metadata-most": .metadata(
+            Metadata(
+                role: String(repeating: "r", count: 64), version: .max,
+                content: [UInt8](repeating: 0, count: 49_152))),
         "desired-state-go-back": .desiredState(
             DesiredState(
                 desire: .goBack, reason: "its error grew in this store", rollout: 4,
@@ -118,6 +141,8 @@ enum GoldenFrames {
             PackageReport(digest: digest, outcome: .rolledBack, running: running)),
         "package-report-trial": .packageReport(
             PackageReport(digest: digest, outcome: .trial, running: running)),
+        "package-report-untrusted": .packageReport(
+            PackageReport(digest: digest, outcome: .untrusted, reason: "timestamp: expired")),
         "noted": .noted,
     ]
 

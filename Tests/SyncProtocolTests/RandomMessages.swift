@@ -32,7 +32,8 @@ struct RandomMessages {
             return .joinReply(
                 JoinReply(
                     deviceId: text(), certificateDer: bytes(300), caDer: bytes(300),
-                    packageKey: bytes(65), store: text(), approved: bool(), timeZone: text()))
+                    packageKey: bytes(65), store: text(), approved: bool(), timeZone: text(),
+                    root: bytes(600)))
         case .register: return .register(register())
         case .desiredState:
             return .desiredState(
@@ -40,7 +41,7 @@ struct RandomMessages {
                     desire: choice(), statement: bytes(300), signature: bytes(64), reason: text(),
                     rollout: u64(), storedThroughSequence: u64(),
                     contactNumber: u64(), trialDays: u32(), latencyMaxNs: u64(), bytesMax: u64(),
-                    windowFrom: u32(), windowTo: u32(), digest: bytes(32)))
+                    windowFrom: u32(), windowTo: u32(), digest: bytes(32), target: text()))
         case .fetch: return .fetch(Fetch(digest: bytes(32), offset: u64(), bytesMax: u32()))
         case .chunk:
             return .chunk(
@@ -76,6 +77,8 @@ struct RandomMessages {
         case .goodbye: return .goodbye
         case .farewell: return .farewell(Farewell(nextContactSeconds: u32()))
         case .contextNotice: return .contextNotice(ContextNotice(revision: u64()))
+        case .metadata:
+            return .metadata(Metadata(role: text(), version: u64(), content: bytes(9_000)))
         }
     }
 
@@ -88,7 +91,11 @@ struct RandomMessages {
             contact: choice(), agentVersion: text(), running: bool() ? running() : nil,
             labels: list(5) { $0.text() }, measured: bool() ? measured() : nil,
             batteryPercent: u32(), temperatureKelvin: u32(), contactNumber: u64(),
-            hardware: bytes(32))
+            hardware: bytes(32),
+            held: bool()
+                ? HeldMetadata(
+                    root: u64(), timestamp: u64(), snapshot: u64(), targets: u64(),
+                    wantsTimestamp: bool()) : nil)
     }
 
     private mutating func measured() -> Measurement {

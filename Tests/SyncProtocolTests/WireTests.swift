@@ -292,6 +292,9 @@ private let invalidMessages: [WireTests.Invalid] = [
     .init(
         "go back from a short digest",
         .desiredState(DesiredState(desire: .goBack, digest: short)), 25, .length),
+    .init("metadata of nobody", .metadata(Metadata(version: 1, content: [1])), 1, .length),
+    .init("metadata of no version", .metadata(Metadata(role: "root", content: [1])), 2, .range),
+    .init("metadata without content", .metadata(Metadata(role: "root", version: 1)), 3, .length),
     .init("fetch a short digest", .fetch(Fetch(digest: short, bytesMax: 1)), 1, .length),
     .init("fetch nothing", .fetch(Fetch(digest: digest)), 3, .range),
     .init("chunk of a short digest", .chunk(Chunk(digest: short)), 1, .length),
