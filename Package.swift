@@ -117,7 +117,9 @@ if !embedded {
         .systemLibrary(name: "COpenBLAS", path: "Hub/COpenBLAS", pkgConfig: "openblas"),
         .target(
             name: "HubCore",
-            dependencies: ["Forecasting", "SyncProtocol", "UpdateTrust", "ModelPackage"],
+            dependencies: [
+                "Forecasting", "JSONText", "SyncProtocol", "UpdateTrust", "ModelPackage",
+            ],
             path: "Hub/HubCore", swiftSettings: strict),
         .target(
             name: "Training", dependencies: ["Forecasting", "Kernels", "COpenBLAS"],
@@ -181,7 +183,9 @@ if !embedded {
                 "AgentRuntime", "AgentCore", "JSONText", "SyncProtocol", "UpdateTrust",
                 "ModelPackage", "Forecasting", "CTLS", "CPosix", "CFailingDisk", "TestSupport",
             ]),
-        tests("HubCoreTests", ["HubCore", "Forecasting", "ModelPackage", "TestSupport"]),
+        tests(
+            "HubCoreTests",
+            ["HubCore", "Forecasting", "JSONText", "ModelPackage", "UpdateTrust", "TestSupport"]),
         tests("TrainingTests", ["Training", "Forecasting", "Kernels"]),
         tests(
             "CompressionTests",
@@ -224,7 +228,7 @@ if !light {
         .target(
             name: "HubSync",
             dependencies: [
-                "HubStore", "HubCore", "Forecasting", "SyncProtocol",
+                "HubStore", "HubCore", "Forecasting", "SyncProtocol", "UpdateTrust",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -271,7 +275,8 @@ if !light {
         tests(
             "HubSyncTests",
             [
-                "HubSync", "HubStore", "HubCore", "Forecasting", "SyncProtocol", "TestSupport",
+                "HubSync", "HubStore", "HubCore", "Forecasting", "SyncProtocol", "UpdateTrust",
+                "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),

@@ -180,6 +180,32 @@ package protocol HubStore: Sendable {
         device: DeviceID, at: Timestamp
     ) async throws
 
+    // MARK: The repository of The Update Framework
+
+    /// nil: there is none of that role (yet).
+    func newestMetadata(role: String) async throws -> MetadataFile?
+    /// Every version, the oldest first.
+    func rootMetadata() async throws -> [MetadataFile]
+    /// What a device needs that holds `held`, as it was at one moment and in the order in which a client asks for it:
+    /// the next roots, then timestamp, snapshot and targets where there is a newer one, then the bin that lists the
+    /// package of digest `target`, if a bin does.
+    /// - Parameter rootsMax: a device that missed more follows in several steps.
+    func metadata(
+        newerThan held: HeldVersions, target: [UInt8]?, rootsMax: Int
+    ) async throws -> [MetadataFile]
+    /// The path under which the repository lists a package; nil: it does not.
+    func targetPath(of digest: [UInt8]) async throws -> String?
+    /// Every root and the newest of every other role, and all that is listed.
+    func repositoryContents() async throws -> (files: [MetadataFile], targets: [ListedTarget])
+    /// What the next writing is decided from; nil: nothing was ever written. The packages are those that a device may be
+    /// told to run: of rollouts that go on and of the newest two that were not aborted, assigned, running.
+    /// - Parameter also: packages of this release besides.
+    func repositoryFacts(
+        besides also: (family: String, release: UInt64)?
+    ) async throws -> (root: MetadataFile, files: [MetadataFile], packages: [PackageRecord])?
+    /// - Throws: `changedMeanwhile` unless each file is the next version of its role: then nothing is changed.
+    func publish(_ publication: MetadataPublication, at: Timestamp) async throws
+
     // MARK: Audit log, users
 
     /// Newest first. Written by every call that changes what runs or who may do what, in its transaction; nothing

@@ -16,6 +16,7 @@ extension SQLiteHubStore {
         migrator.registerMigration("007 sales folded on devices", migrate: addFoldedSales)
         migrator.registerMigration("008 numbers of contacts", migrate: addContactLines)
         migrator.registerMigration("009 waves, audit log, users", migrate: addWaves)
+        migrator.registerMigration("010 the repository", migrate: addMetadata)
         return migrator
     }
 

@@ -11,6 +11,7 @@ package struct DeviceDesk: Sendable {
     let store: any HubStore
     let identity: HubIdentity
     let packageFiles: PackageFiles
+    package let repository: HubRepository
     let limits: HubServerLimits
     package let clock: HubClock
     let logger: Logger
@@ -25,6 +26,7 @@ package struct DeviceDesk: Sendable {
         self.store = store
         self.identity = identity
         packageFiles = PackageFiles(dataDirectory: dataDirectory)
+        repository = HubRepository(dataDirectory: dataDirectory, store: store)
         self.limits = limits
         self.clock = clock
         self.logger = logger

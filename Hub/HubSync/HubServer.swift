@@ -67,6 +67,7 @@ package struct HubServer: Service {
             group.addTask { await cancelWhenGracefulShutdown { await watchChanges() } }
             group.addTask { await cancelWhenGracefulShutdown { await renewCertificate() } }
             group.addTask { await cancelWhenGracefulShutdown { await driveRollouts() } }
+            group.addTask { await cancelWhenGracefulShutdown { await renewMetadata() } }
             await withTaskCancellationHandler {
                 await withGracefulShutdownHandler {
                     await closed(listener)
@@ -191,6 +192,32 @@ extension HubServer {
                 isFailing = true
             }
         }
+    }
+
+    /// Looks every hour what of the repository has to be signed anew, and says when its root comes to its end.
+    private func renewMetadata() async {
+        var isFailing = false
+        repeat {
+            let now = desk.clock.now()
+            do {
+                let files = try await desk.repository.refresh(at: now)
+                if !files.isEmpty {
+                    logger.info(
+                        "signed anew",
+                        metadata: ["files": "\(files.map(\.fileName).joined(separator: " "))"])
+                }
+                if let root = try await desk.repository.root(), root.isEndingSoon(at: now) {
+                    logger.warning("\(root.endingText(at: now))")
+                }
+                isFailing = false
+            } catch {
+                // Said once; what is there is good for days.
+                if !isFailing {
+                    logger.error("cannot sign metadata", metadata: ["error": "\(error)"])
+                }
+                isFailing = true
+            }
+        } while await pause(milliseconds: limits.metadataPollMilliseconds)
     }
 
     private func renewCertificate() async {

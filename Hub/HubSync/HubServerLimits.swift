@@ -19,6 +19,8 @@ package struct HubServerLimits: Sendable {
     package var changePollMilliseconds: Int64 = 100
     /// How often rollouts are judged.
     package var rolloutPollMilliseconds: Int64 = 1_000
+    /// How often is looked what of the repository's metadata has to be signed anew.
+    package var metadataPollMilliseconds: Int64 = 3_600_000
     package var joinsBurstMax = 200
     package var joinsPerSecond = 20
     /// When a visiting device should come back, before jitter of a tenth either way.

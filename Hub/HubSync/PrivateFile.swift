@@ -67,6 +67,9 @@ enum PrivateFile {
         }
     }
 
+    /// One that is of no use; a leftover harms nobody.
+    static func remove(_ path: String) { unlink(path) }
+
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     /// Without this a power cut may forget the rename itself.

@@ -111,6 +111,10 @@ struct DataOptions: ParsableArguments {
         }
     }
 
+    func repository(of store: any HubStore) -> HubRepository {
+        HubRepository(dataDirectory: directory, store: store)
+    }
+
     /// Who is at the command line, as the system knows him.
     private static var author: String {
         let name = getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) }

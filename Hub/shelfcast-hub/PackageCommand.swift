@@ -93,6 +93,7 @@ struct PackageBuildCommand: HubCommand {
         try files.synchronise()
         // Files first: a package the database knows has its bytes on disk.
         try await store.savePackages(packages)
+        try await data.repository(of: store).refresh(at: Timestamp(Date()))
         bar.finish("\(packages.count) packages")
         if json.isOn {
             try Console.printJSON(packages.map(PackageOutput.init))

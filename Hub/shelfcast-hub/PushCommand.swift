@@ -119,7 +119,12 @@ struct PushCommand: HubCommand {
             nanosecondsMax: maxLatency?.nanoseconds, policy: policy,
             waveSizes: plan.waves.map(\.count), createdAt: Timestamp(Date()))
         var pushed: (rollout: RolloutRecord, isNew: Bool)?
-        if !isDryRun { pushed = try await hub.push(rollout, plan: plan.waves) }
+        if !isDryRun {
+            // What is pushed is vouched for before the first device hears of it.
+            try await data.repository(of: hub).refresh(
+                at: rollout.createdAt, listing: (family, release))
+            pushed = try await hub.push(rollout, plan: plan.waves)
+        }
         let view = PushView(
             rollout: rollout, plan: plan, devices: devices, packages: packages,
             all: try await hub.packages(family: nil))

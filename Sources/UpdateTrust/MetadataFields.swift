@@ -67,8 +67,8 @@ enum Hexadecimal {
 }
 
 /// `YYYY-MM-DDTHH:MM:SSZ` (specification 4.2.1) as seconds since 1970 UTC.
-enum UTCTime {
-    static func seconds(_ text: [UInt8]) -> Int64? {
+package enum UTCTime {
+    package static func seconds(_ text: [UInt8]) -> Int64? {
         let form = [UInt8]("0000-00-00T00:00:00Z".utf8)
         guard text.count == form.count else { return nil }
         var numbers: [Int64] = [0]
