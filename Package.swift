@@ -277,6 +277,7 @@ if !light {
             [
                 "HubSync", "HubStore", "HubCore", "Forecasting", "SyncProtocol", "UpdateTrust",
                 "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),

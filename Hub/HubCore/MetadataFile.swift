@@ -18,6 +18,12 @@ package enum TrustRole: String, Hashable, Sendable, CaseIterable {
         }
     }
 
+    /// To the second, as it is written.
+    package func expiry(from now: Timestamp) -> Timestamp {
+        Timestamp(
+            millisecondsSince1970: (now.millisecondsSince1970 / 1000 + lifetimeSeconds) * 1000)
+    }
+
     /// What is good for less than this is signed anew, by the hub itself; nil: never by itself. A timestamp's signer sleeps
     /// a day; the others are larger, and stay as they are for half their time.
     var renewalSeconds: Int64? {

@@ -8,7 +8,6 @@ package enum RepositoryError: Error, Equatable, Sendable {
     case tooManyTargets(count: Int)
     /// The root that was to be published does not follow the newest one.
     case rootDoesNotFollow(why: String)
-    case rootExpired
     case keyUnknown(id: String)
     case keyAmbiguous(text: String)
     case keyThereAlready(id: String)
@@ -27,9 +26,6 @@ extension RepositoryError: CustomStringConvertible {
             "\(count) packages are more than devices can be told of; abort rollouts that are over,"
                 + " or pack fewer variants"
         case .rootDoesNotFollow(let why): "this root was not published: \(why)"
-        case .rootExpired:
-            "the root has expired and devices accept nothing new: renew it with shelfcast-hub keys root renew"
-                + " --root-key FILE"
         case .keyUnknown(let id): "there is no key \(id) in the root; see shelfcast-hub keys list"
         case .keyAmbiguous(let text):
             "more than one key begins with \(text); give more of its digits"

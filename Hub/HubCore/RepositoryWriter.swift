@@ -222,9 +222,7 @@ package struct RepositoryWriter<Signer: MetadataSigner> {
                 return nil
             }
         }
-        // To the second, as it is written.
-        let seconds = now.millisecondsSince1970 / 1000 + draft.kind.lifetimeSeconds
-        let expires = Timestamp(millisecondsSince1970: seconds * 1000)
+        let expires = draft.kind.expiry(from: now)
         let version = (last?.version ?? 0) + 1
         var envelope = MetadataEnvelope(
             signed: Self.signed(draft, version: version, expires: expires))

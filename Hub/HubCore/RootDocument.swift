@@ -80,7 +80,7 @@ package struct RootDocument: Hashable, Sendable {
     package func next(now: Timestamp) -> RootDocument {
         RootDocument(
             version: version + 1,
-            expires: now.advanced(bySeconds: TrustRole.root.lifetimeSeconds), holders: holders)
+            expires: TrustRole.root.expiry(from: now), holders: holders)
     }
 
     /// In a draft: `key` alone for a role that the hub signs, or in the place of `old`.

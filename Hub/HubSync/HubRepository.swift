@@ -124,10 +124,8 @@ package struct HubRepository: Sendable {
         at now: Timestamp
     ) async throws {
         let keys = MetadataKeys(Array(made.values))
-        let seconds = now.millisecondsSince1970 / 1000 + TrustRole.root.lifetimeSeconds
         var root = RootDocument(
-            version: 1, expires: Timestamp(millisecondsSince1970: seconds * 1000),
-            holders: holders)
+            version: 1, expires: TrustRole.root.expiry(from: now), holders: holders)
         for key in root[.root].keys { try root.sign(key.id, keys) }
         let state = RepositoryState(root: root, files: [], packages: [])
         guard var publication = try RepositoryWriter(signer: keys, now: now).next(state) else {

@@ -197,6 +197,7 @@ extension HubServer {
     /// Looks every hour what of the repository has to be signed anew, and says when its root comes to its end.
     private func renewMetadata() async {
         var isFailing = false
+        var isFirst = true
         repeat {
             let now = desk.clock.now()
             do {
@@ -206,9 +207,16 @@ extension HubServer {
                         "signed anew",
                         metadata: ["files": "\(files.map(\.fileName).joined(separator: " "))"])
                 }
-                if let root = try await desk.repository.root(), root.isEndingSoon(at: now) {
-                    logger.warning("\(root.endingText(at: now))")
+                if let root = try await desk.repository.root() {
+                    if root.isEndingSoon(at: now) { logger.warning("\(root.endingText(at: now))") }
+                    let here = root[.root].keys.filter { desk.repository.keyFiles.has($0, .root) }
+                    for key in here where isFirst {
+                        logger.notice(
+                            "the root key lies on this machine: move it to a safe place",
+                            metadata: ["file": "\(desk.repository.keyFiles.path(of: key, .root))"])
+                    }
                 }
+                isFirst = false
                 isFailing = false
             } catch {
                 // Said once; what is there is good for days.

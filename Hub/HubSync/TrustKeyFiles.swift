@@ -95,8 +95,9 @@ package struct TrustKeyFiles: Sendable {
     }
 
     /// A key that counts no more.
-    package func remove(_ key: TrustKey, _ role: TrustRole) {
-        PrivateFile.remove(path(of: key, role))
+    /// - Parameter file: where it lies, if not here.
+    package func remove(_ key: TrustKey, _ role: TrustRole, file: String? = nil) {
+        PrivateFile.remove(file ?? path(of: key, role))
     }
 
     /// The keys of `root` that lie here, but root's own unless asked for.

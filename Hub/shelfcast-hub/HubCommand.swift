@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Glibc
+import HubCore
 import HubStore
 import HubSync
 
@@ -58,6 +59,15 @@ struct CommandFailure: Error {
                 case .alreadyExists, .alreadyInitialised, .notFound, .refused: .refused
                 case .databaseMissing, .diskFull, .corrupt, .newerSchema, .constraint, .failed:
                     .failed
+                }
+            self.init(status, error.description)
+        case let error as RepositoryError:
+            let status: ExitStatus =
+                switch error {
+                case .unreadable, .keysMissing: .failed
+                case .tooManyTargets, .rootDoesNotFollow, .keyUnknown, .keyAmbiguous,
+                    .keyThereAlready, .thresholdUnmet:
+                    .refused
                 }
             self.init(status, error.description)
         default: self.init(.failed, "\(error)")

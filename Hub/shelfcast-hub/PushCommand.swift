@@ -125,6 +125,7 @@ struct PushCommand: HubCommand {
                 at: rollout.createdAt, listing: (family, release))
             pushed = try await hub.push(rollout, plan: plan.waves)
         }
+        try await warnOfRoot(in: hub, at: rollout.createdAt)
         let view = PushView(
             rollout: rollout, plan: plan, devices: devices, packages: packages,
             all: try await hub.packages(family: nil))
@@ -162,6 +163,13 @@ struct PushCommand: HubCommand {
         } else {
             Console.print("a dry run: nothing was changed")
         }
+    }
+
+    /// On standard error: with an expired root, no device takes what is pushed.
+    private func warnOfRoot(in hub: some HubStore, at now: Timestamp) async throws {
+        guard let root = try await data.repository(of: hub).root(), root.isEndingSoon(at: now)
+        else { return }
+        Console.error("shelfcast-hub: \(root.endingText(at: now))")
     }
 
     /// What the options say; where they say nothing, what the same push had before, and for a fleet that runs nothing

@@ -24,5 +24,6 @@ struct ShelfcastHub: AsyncParsableCommand {
             ModelCommand.self, PackageCommand.self, ServeCommand.self, TokenCommand.self,
             DeviceCommand.self, FitCommand.self, PushCommand.self, RolloutCommand.self,
             ReportCommand.self, ReplayCommand.self, AuditCommand.self, UserCommand.self,
+            KeysCommand.self,
         ])
 }
