@@ -149,6 +149,9 @@ if !embedded {
         .target(
             name: "PackageSamples", dependencies: ["TestSupport", "ModelPackage", "Forecasting"],
             path: "Tests/PackageSamples", swiftSettings: strict),
+        .target(
+            name: "RepositorySamples", dependencies: ["AgentRuntime", "SyncProtocol", "CTLS"],
+            path: "Tests/RepositorySamples", swiftSettings: strict),
         // Takes the place of the system's malloc in the program that links it.
         .target(
             name: "CAllocations", path: "Tests/CAllocations",
@@ -182,6 +185,7 @@ if !embedded {
             [
                 "AgentRuntime", "AgentCore", "JSONText", "SyncProtocol", "UpdateTrust",
                 "ModelPackage", "Forecasting", "CTLS", "CPosix", "CFailingDisk", "TestSupport",
+                "RepositorySamples",
             ]),
         tests(
             "HubCoreTests",
@@ -300,7 +304,7 @@ if !light {
             "FleetSimulation",
             [
                 "AgentRuntime", "AgentCore", "HubSync", "HubStore", "HubCore", "Forecasting",
-                "SyncProtocol", "CTLS", "TestSupport",
+                "SyncProtocol", "TestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

@@ -9,17 +9,12 @@ package enum Slot: UInt8, Equatable, Sendable {
     package var other: Slot { self == .first ? .second : .first }
 }
 
-/// A package the hub wants here: what its statement says, checked (`SignedStatement`), and the statement
-/// itself for keeping.
+/// A package the hub wants here: what signed metadata says of it.
 package struct Candidate: Equatable, Sendable {
     package var stated: StatedPackage
-    package var statement: [UInt8]
-    package var signature: [UInt8]
 
-    package init(stated: StatedPackage, statement: [UInt8], signature: [UInt8]) {
+    package init(stated: StatedPackage) {
         self.stated = stated
-        self.statement = statement
-        self.signature = signature
     }
 }
 
@@ -126,7 +121,7 @@ package struct Update: Equatable, Sendable {
         case idle
         /// Its bytes are arriving; those received are kept.
         case fetching(Candidate)
-        /// All its bytes lie in the inactive slot, and are those the statement names.
+        /// All its bytes lie in the inactive slot, and are those that were signed for.
         case verified(Candidate)
         /// It is being proved, on its own and then beside the active one.
         case trial(Candidate, TrialStage)
@@ -163,7 +158,7 @@ package struct Update: Equatable, Sendable {
         case fetch(Candidate)
         /// Forget what was fetched.
         case discard
-        /// Compare all bytes with the statement and move them to the inactive slot.
+        /// Compare all bytes with what was signed and move them to the inactive slot.
         case check(Candidate)
         /// Load it from the inactive slot and prove its golden vectors.
         case prove(Candidate)

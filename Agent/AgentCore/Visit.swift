@@ -84,6 +84,8 @@ package struct Visit: Sendable {
         case noteHubTime(milliseconds: Int64)
         /// Where the hub's numbering stands; comes before `consider`.
         case reconcile(storedThroughSequence: UInt64)
+        /// Ahead of a `consider`, and for it.
+        case takeMetadata(Metadata)
         case consider(DesiredState)
         case acknowledge(throughSequence: UInt64)
         case takeContext(Context)
@@ -167,8 +169,8 @@ package struct Visit: Sendable {
             return [.send(.pong)]
         case .pong:
             return []
-        case .metadata:
-            return []
+        case .metadata(let metadata):
+            return [.takeMetadata(metadata)]
         case .contextNotice(let notice):
             if notice.revision > noticedRevision {
                 noticedRevision = notice.revision

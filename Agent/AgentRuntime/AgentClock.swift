@@ -41,6 +41,17 @@ package final class AgentClock {
     /// As far as anybody can know without a clock: it is not later.
     package var latestMilliseconds: Int64 { (lowerBoundSeconds + Self.aheadSecondsMax) * 1000 }
 
+    /// Seconds since 1970 by which metadata expires: never before `proven`, and rather too late than too early. A hub that
+    /// tells an old time hides no expiry from a device with a clock of its own; one that tells a time to come
+    /// keeps a device from updates only as long as it does so.
+    /// - Parameter proven: a time at which signed metadata was current: it has passed.
+    package func secondsForTrust(proven: Int64) -> Int64 {
+        var certain = max(proven, Self.floorSeconds)
+        if let hubMilliseconds { certain = max(certain, hubMilliseconds / 1000) }
+        let local = localMilliseconds / 1000
+        return local > certain && local <= certain + Self.aheadSecondsMax ? local : certain
+    }
+
     package var hasHeardHub: Bool { hubLessSteady != nil }
 
     private var hubMilliseconds: Int64? {

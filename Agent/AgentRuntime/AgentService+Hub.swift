@@ -114,6 +114,8 @@ extension AgentService {
                         "\(moved) unsent records were renumbered to follow the hub's \(stored)")
                 }
             }
+        case .takeMetadata(let metadata):
+            try take(metadata)
         case .consider(let desired):
             try consider(desired)
         case .acknowledge(let through):

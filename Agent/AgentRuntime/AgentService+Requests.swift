@@ -201,6 +201,11 @@ extension AgentService {
             more.append(.init("desire", .string(desire)))
             more.append(.init("desireReason", .text(try store.text(.desireReason) ?? [])))
             more.append(.init("trial", try trialStatus()))
+            more.append(
+                .init(
+                    "metadata",
+                    Self.trustReply(
+                        trust, at: trustedNow, problem: try store.text(.trustProblem))))
             more.append(.init("refused", .array(try refusals())))
             more.append(.init("unsent", .integer(try store.unsentCount())))
             more.append(.init("sendsTotals", .bool(try store.sendsTotals())))

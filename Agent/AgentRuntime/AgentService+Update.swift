@@ -82,42 +82,7 @@ extension AgentService {
                 try store.set(.desireReason, desired.reason)
             }
         }
-        if desired.desire == .goBack {
-            try takeBack(desired.digest, because: desired.reason)
-            return
-        }
-        guard desired.desire == .run else {
-            // Nothing is wanted, or nothing fits: what runs goes on, what was under way is dropped.
-            try step(.withdrawn)
-            return
-        }
-        let key = try joined().packageKey
-        let claimed = AgentStore.candidate(
-            statement: desired.statement, signature: desired.signature)
-        let candidate: Candidate
-        do throws(TrustError) {
-            let signed = try SignedStatement(
-                statement: desired.statement, signature: desired.signature,
-                key: try TrustedPackageKey(point: key), verifier: DeviceVerifier())
-            guard let claimed, claimed.statement == signed.bytes else {
-                throw .statementIncomplete(.digest)
-            }
-            candidate = claimed
-        } catch {
-            // Nobody we trust vouches for it, so nothing of it is remembered; only told.
-            try tell(claimed?.stated.digest, refusal: error.explanation)
-            return
-        }
-        guard candidate.stated.digest != predictor?.candidate.stated.digest else {
-            try step(.withdrawn)
-            return
-        }
-        if let refused = try stored({ () throws(StoreError) in
-            try store.refused(candidate.stated.digest)
-        }), !refused.mayBeRetried(budgetBytes: Int(budgetBytes)) {
-            try step(.withdrawn)
-            return
-        }
+        guard let candidate = try candidate(of: desired) else { return }
         let ownStore = try joined().store
         let rollback = try stored { () throws(StoreError) in try store.rollbackGuard() }
         do throws(TrustError) {
@@ -151,6 +116,55 @@ extension AgentService {
         case .idle, .trial: break
         }
         goOnWithTrial()
+    }
+
+    /// The package that `desired` wants, if somebody trusted vouches for it and it is not here or refused already.
+    private func candidate(of desired: DesiredState) throws(AgentError) -> Candidate? {
+        if desired.desire == .run {
+            let digest = desired.digest
+            if let underway = update.candidate, underway.stated.digest == digest {
+                // Signed when it was first offered.
+                try refreshTrust()
+                return underway
+            }
+            var isSettled = digest == predictor?.candidate.stated.digest
+            if !isSettled,
+                let refused = try stored({ () throws(StoreError) in try store.refused(digest) })
+            {
+                isSettled = !refused.mayBeRetried(budgetBytes: Int(budgetBytes))
+            }
+            if !isSettled { return try trustedCandidate(desired) }
+        }
+        // What runs goes on, and what was under way is dropped.
+        try refreshTrust()
+        if desired.desire == .goBack {
+            try takeBack(desired.digest, because: desired.reason)
+        } else {
+            try step(.withdrawn)
+        }
+        return nil
+    }
+
+    private func trustedCandidate(_ desired: DesiredState) throws(AgentError) -> Candidate? {
+        let digest = desired.digest
+        switch try walk(to: desired.target) {
+        case .found(let file):
+            let stated: StatedPackage
+            do throws(TrustError) { stated = try StatedPackage(file) } catch {
+                try tell(digest, refusal: error.explanation)
+                return nil
+            }
+            guard stated.digest == digest else {
+                try noteTrust(
+                    problem: "the hub names another package than its metadata", wanting: digest)
+                return nil
+            }
+            try noteTrust(problem: nil)
+            return Candidate(stated: stated)
+        case .none(let problem): try noteTrust(problem: problem, wanting: digest)
+        case .current: break
+        }
+        return nil
     }
 
     /// How much of it is here already.
@@ -195,8 +209,8 @@ extension AgentService {
         switch error {
         case .arenaAboveBudget: .budget(error.explanation)
         case .lengthDiffers, .digestDiffers: .download(error.explanation)
-        case .keyMalformed, .signatureMalformed, .signatureWrong, .statementIncomplete, .otherStore,
-            .packageTooLarge, .olderRelease, .releaseReused, .manifestDiffers:
+        case .incomplete, .otherStore, .packageTooLarge, .olderRelease, .releaseReused,
+            .manifestDiffers:
             .package(error.explanation)
         }
     }
@@ -210,7 +224,7 @@ extension AgentService {
             try step(
                 .failed(
                     .download(
-                        "the hub's file has \(chunk.packageBytes) bytes; its statement says \(candidate.stated.packageBytes)"
+                        "the hub's file has \(chunk.packageBytes) bytes; its metadata says \(candidate.stated.packageBytes)"
                     )))
             return
         }
@@ -425,10 +439,9 @@ extension AgentService {
         try conclude(.refuse(candidate, reason), from: update)
     }
 
-    private func tell(_ digest: [UInt8]?, refusal: String) throws(AgentError) {
+    private func tell(_ digest: [UInt8], refusal: String) throws(AgentError) {
         try stored { () throws(StoreError) in
             try store.set(.lastError, "a package was refused: " + refusal)
-            guard let digest else { return }
             try store.queueReport(
                 digest: digest, outcome: .refused, reason: refusal, arenaBytes: 0)
         }

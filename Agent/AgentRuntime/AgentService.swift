@@ -76,6 +76,10 @@ package final class AgentService {
     var lacksContext = false
     /// Of the answer that is coming in: a day is not this device's own as the hub says.
     var contextDiffers = false
+    /// What is kept of the repository's metadata, in short.
+    var trust = TrustState()
+    /// Metadata that came for a DesiredState still to come.
+    var arrivedMetadata: [Metadata] = []
     /// What was last registered, for telling that something changed.
     var registered: Register?
 
@@ -96,6 +100,7 @@ package final class AgentService {
             }
             try belong(to: identity)
             try restoreRollbackGuard()
+            try restoreTrust()
         } catch { throw .store(error) }
         try resume()
     }
@@ -399,7 +404,11 @@ package final class AgentService {
     // MARK: Joining
 
     /// Takes what joining gave, and forgets what belonged to another hub.
-    package func adopt(_ identity: Identity, configuration: Configuration) throws(AgentError) {
+    /// - Parameter root: the repository's root metadata.
+    package func adopt(
+        _ identity: Identity, root: [UInt8], configuration: Configuration
+    ) throws(AgentError) {
+        let fresh = try Self.rootState(root)
         if self.identity?.deviceID != identity.deviceID {
             predictor = nil
             update = Update()
@@ -412,6 +421,15 @@ package final class AgentService {
             try store.set(.timeLowerBound, .integer(clock.lowerBoundSeconds))
         }
         isCopy = false
+        if let problem = Files.replace(store.directory + "/" + Self.rootFile, by: root) {
+            throw .failed(problem)
+        }
+        trust = try stored { () throws(StoreError) in
+            var state = try store.trustState()
+            (state.root, state.rootExpires) = (fresh.root, fresh.rootExpires)
+            try store.save(state)
+            return state
+        }
         if let problem = configuration.save(in: store.directory) { throw .failed(problem) }
         if let problem = identity.save(in: store.directory) { throw .failed(problem) }
         self.identity = identity
@@ -441,6 +459,7 @@ package final class AgentService {
         register.contact = contact == .stay ? .stay : .visit
         register.running = running
         register.labels = configuration.labels
+        register.held = heldMetadata
         return register
     }
 
@@ -480,6 +499,8 @@ package final class AgentService {
         (last.memoryAvailableBytes, now.memoryAvailableBytes) = (0, 0)
         (last.flashFreeBytes, now.flashFreeBytes) = (0, 0)
         (last.running, now.running) = (nil, nil)
+        if let before = last.held, let held = now.held, held.needsMore(than: before) { return true }
+        (last.held, now.held) = (nil, nil)
         if Capabilities.hasMoved(last.batteryPercent, now.batteryPercent)
             || Capabilities.hasMoved(last.temperatureKelvin, now.temperatureKelvin)
         {
@@ -501,5 +522,14 @@ package final class AgentService {
         guard configuration != self.configuration else { return }
         if let problem = configuration.save(in: store.directory) { throw .failed(problem) }
         self.configuration = configuration
+    }
+}
+
+extension HeldMetadata {
+    /// Whether the hub has something for this one that it had not for `before`: a newer timestamp, or what takes the
+    /// place of metadata whose keys were replaced. That more is held is no news.
+    fileprivate func needsMore(than before: HeldMetadata) -> Bool {
+        wantsTimestamp && !before.wantsTimestamp || timestamp < before.timestamp
+            || snapshot < before.snapshot || targets < before.targets
     }
 }

@@ -14,38 +14,37 @@ extension AgentStore {
     /// What this device takes as one package file.
     package static let packageBytesMax = UInt64(ModelPackage.fileBytesMax)
 
-    /// Where the update stands. Statements were checked before they were stored, so they decode.
+    /// Where the update stands. What is kept was signed, so it decodes.
     package func update() throws(StoreError) -> Update {
         guard
             let row = try database.first(
                 """
-                SELECT phase, activeSlot, statement, signature, attempts, stage, comparedDays, besideSince,
-                    besideThrough, trialDays, nanosecondsMax, fetchBytesMax, windowFrom, windowUntil, crashes
+                SELECT phase, activeSlot, candidate, attempts, stage, comparedDays, besideSince, besideThrough,
+                    trialDays, nanosecondsMax, fetchBytesMax, windowFrom, windowUntil, crashes
                 FROM updateState
-                """, columns: 15)
+                """, columns: 14)
         else { throw .corrupt }
         var update = Update(
             active: row[1].isNull ? nil : Slot(rawValue: UInt8(clamping: row[1].integer)),
             terms: UpdateTerms(
-                trialDays: Int(row[9].integer), nanosecondsMax: UInt64(clamping: row[10].integer),
-                fetchBytesMax: UInt64(clamping: row[11].integer),
-                window: row[12].isNull
-                    ? nil : DayWindow(from: Int(row[12].integer), until: Int(row[13].integer))),
-            crashes: Int(row[14].integer))
+                trialDays: Int(row[8].integer), nanosecondsMax: UInt64(clamping: row[9].integer),
+                fetchBytesMax: UInt64(clamping: row[10].integer),
+                window: row[11].isNull
+                    ? nil : DayWindow(from: Int(row[11].integer), until: Int(row[12].integer))),
+            crashes: Int(row[13].integer))
         guard row[0].integer != 0 else { return update }
-        guard let candidate = Self.candidate(statement: row[2].bytes, signature: row[3].bytes)
-        else { throw .corrupt }
+        guard let candidate = Candidate(kept: row[2].bytes) else { throw .corrupt }
         update.phase =
-            switch (row[0].integer, row[5].integer) {
+            switch (row[0].integer, row[4].integer) {
             case (1, _): .fetching(candidate)
             case (2, _): .verified(candidate)
-            case (_, 0): .trial(candidate, .proving(attempts: Int(row[4].integer)))
+            case (_, 0): .trial(candidate, .proving(attempts: Int(row[3].integer)))
             case (_, 1):
                 .trial(
                     candidate,
                     .beside(
-                        compared: Int(row[6].integer), since: Self.day(row[7]),
-                        through: Self.day(row[8])))
+                        compared: Int(row[5].integer), since: Self.day(row[6]),
+                        through: Self.day(row[7])))
             case (_, _): .trial(candidate, .due)
             }
         return update
@@ -68,15 +67,14 @@ extension AgentStore {
         let terms = update.terms
         try database.run(
             """
-            UPDATE updateState SET phase = ?, activeSlot = ?, digest = ?, statement = ?, signature = ?,
-                attempts = ?, stage = ?, comparedDays = ?, besideSince = ?, besideThrough = ?, trialDays = ?,
+            UPDATE updateState SET phase = ?, activeSlot = ?, digest = ?, candidate = ?, attempts = ?,
+                stage = ?, comparedDays = ?, besideSince = ?, besideThrough = ?, trialDays = ?,
                 nanosecondsMax = ?, fetchBytesMax = ?, windowFrom = ?, windowUntil = ?, crashes = ?
             """,
             [
                 .integer(phase), update.active.map { .integer(Int64($0.rawValue)) } ?? .null,
                 candidate.map { .blob($0.stated.digest) } ?? .null,
-                candidate.map { .blob($0.statement) } ?? .null,
-                candidate.map { .blob($0.signature) } ?? .null, .integer(Int64(attempts)),
+                candidate.map { .blob($0.kept) } ?? .null, .integer(Int64(attempts)),
                 .integer(stage), .integer(Int64(compared)),
                 .integer(Int64(since.daysSince1970)), .integer(Int64(through.daysSince1970)),
                 .integer(Int64(terms.trialDays)), .integer(Int64(clamping: terms.nanosecondsMax)),
@@ -86,18 +84,6 @@ extension AgentStore {
                 .integer(Int64(update.crashes)),
             ])
         if stage != 1 { try database.run("DELETE FROM besideForecast") }
-    }
-
-    /// The candidate a statement describes; nil when it is no statement. The caller vouches for its
-    /// signature.
-    package static func candidate(statement: [UInt8], signature: [UInt8]) -> Candidate? {
-        guard let decoded = try? PackageStatement(decoding: statement) else { return nil }
-        let stated = try? StatedPackage(
-            digest: decoded.digest, packageBytes: decoded.packageBytes,
-            arenaBytes: decoded.arenaBytes, release: decoded.release, family: decoded.family,
-            variant: decoded.variant, store: decoded.store)
-        guard let stated else { return nil }
-        return Candidate(stated: stated, statement: statement, signature: signature)
     }
 
     // MARK: Bytes on their way
@@ -133,11 +119,11 @@ extension AgentStore {
     package func package(in slot: Slot) throws(StoreError) -> StoredPackage? {
         guard
             let row = try database.first(
-                "SELECT statement, signature, content FROM packageSlot WHERE slot = ?",
-                [.integer(Int64(slot.rawValue))], columns: 3),
-            let candidate = Self.candidate(statement: row[0].bytes, signature: row[1].bytes)
+                "SELECT candidate, content FROM packageSlot WHERE slot = ?",
+                [.integer(Int64(slot.rawValue))], columns: 2),
+            let candidate = Candidate(kept: row[0].bytes)
         else { return nil }
-        return StoredPackage(candidate: candidate, content: row[2].bytes)
+        return StoredPackage(candidate: candidate, content: row[1].bytes)
     }
 
     package func put(
@@ -147,10 +133,10 @@ extension AgentStore {
             "DELETE FROM packageSlot WHERE slot = ? OR digest = ?",
             [.integer(Int64(slot.rawValue)), .blob(candidate.stated.digest)])
         try database.run(
-            "INSERT INTO packageSlot (slot, digest, statement, signature, content) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO packageSlot (slot, digest, candidate, content) VALUES (?, ?, ?, ?)",
             [
                 .integer(Int64(slot.rawValue)), .blob(candidate.stated.digest),
-                .blob(candidate.statement), .blob(candidate.signature), .blob(content),
+                .blob(candidate.kept), .blob(content),
             ])
     }
 
@@ -252,11 +238,13 @@ extension AgentStore {
             try database.run("DELETE FROM refusedPackage")
             try database.run("DELETE FROM packageChunk")
             try database.run("DELETE FROM packageSlot")
+            try database.run("DELETE FROM metadata")
+            try save(TrustState())
             try save(Update())
             for name in [
                 Setting.contextRevision, .ownShareBits, .confirmedGeneration, .acceptedRelease,
                 .acceptedDigest, .acceptedFamily, .acceptedVariant, .desire, .desireReason,
-                .lastContact, .lastError, .contactNumber,
+                .lastContact, .lastError, .contactNumber, .trustProblem,
             ] {
                 try clear(name)
             }

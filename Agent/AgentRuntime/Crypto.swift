@@ -58,20 +58,21 @@ package enum Crypto {
     }
 }
 
-/// Statements are checked by mbedTLS.
-package struct DeviceVerifier: SignatureVerifier {
+/// Update metadata is checked by mbedTLS. P-256 is all that a device has: a role signed by other keys is not believed
+/// here.
+package struct DeviceVerifier: TrustCryptography {
     package init() {}
 
-    package func verify(signature: [UInt8], of message: [UInt8], key: [UInt8]) -> Bool {
+    /// - Parameters:
+    ///   - signature: r ‖ s, 64 bytes.
+    ///   - key: a point in SEC 1 uncompressed form, 65 bytes.
+    private func verify(signature: [UInt8], of message: [UInt8], key: [UInt8]) -> Bool {
         guard key.count == 65, signature.count == 64 else { return false }
         return message.withUnsafeBufferPointer {
             shelfcast_p256_verify(key, $0.baseAddress, $0.count, signature) == 1
         }
     }
-}
 
-/// Update metadata too. P-256 is all that a device has: a role signed by other keys is not believed here.
-extension DeviceVerifier: TrustCryptography {
     package func digest(_ algorithm: DigestAlgorithm, of bytes: [UInt8]) -> [UInt8]? {
         guard algorithm == .sha256 else { return nil }
         let digest = Crypto.sha256(bytes)

@@ -69,7 +69,10 @@ package struct Doctor {
         }
         examineCertificate(identity)
         examineHub(identity)
-        if let store { examineModel(store, configuration) }
+        if let store {
+            examineModel(store, configuration)
+            examineTrust(store)
+        }
     }
 
     package var reply: JSONValue {
@@ -130,6 +133,7 @@ package struct Doctor {
                 trouble.utf8.isEmpty
                     ? "in use by the agent, which looked at it when it started" : trouble,
                 trouble.utf8.isEmpty ? "" : "mend the disk; the agent goes on by itself")
+            if status["joined"] == .bool(true) { examineTrust(status["metadata"]) }
             let reply = try agent.ask(.object([.init("do", .string("selftest"))]))
             if let package = reply["package"], package != .null {
                 let isRight = package["right"] == .bool(true) && reply["ok"] == .bool(true)
@@ -279,6 +283,34 @@ package struct Doctor {
         } catch {
             add("model", .wrong, error.text, "restart the agent")
         }
+    }
+
+    private mutating func examineTrust(_ store: AgentStore) {
+        do throws(StoreError) {
+            let state = try store.trustState()
+            examineTrust(
+                AgentService.trustReply(
+                    state, at: clock.secondsForTrust(proven: state.proven),
+                    problem: try store.text(.trustProblem)))
+        } catch { add("metadata", .wrong, error.text, "restart the agent") }
+    }
+
+    /// What vouches for packages.
+    private mutating func examineTrust(_ metadata: JSONValue?) {
+        guard let metadata, metadata["expires"] != .null else {
+            add(
+                "metadata", .warning, "none of the hub's repository is here",
+                "join again: shelfcast-agent join TOKEN --again")
+            return
+        }
+        let problem = Self.text(metadata["problem"])
+        guard problem.utf8.isEmpty else {
+            add(
+                "metadata", .wrong, problem,
+                "see that the hub runs (shelfcast-hub serve renews it), and this device's clock")
+            return
+        }
+        add("metadata", .ok, Self.joined("trusted until ", Self.text(metadata["expires"])))
     }
 
     // MARK: Time and the hub

@@ -38,7 +38,7 @@ package final class EnginePredictor: SeriesPredictor {
         return Prediction(units: forecast.units, networkOutput: forecast.networkOutput)
     }
 
-    /// Checks a package file against its statement, loads it and proves its golden vectors.
+    /// Checks a package file against what was signed of it, loads it and proves its golden vectors.
     /// - Throws: why it may not forecast here.
     package static func load(
         _ candidate: Candidate, content: [UInt8], budgetBytes: Int
@@ -54,7 +54,7 @@ package final class EnginePredictor: SeriesPredictor {
         }
     }
 
-    /// Whether a file is what its statement says.
+    /// Whether a file is what was signed.
     /// - Returns: its manifest.
     @discardableResult
     package static func check(

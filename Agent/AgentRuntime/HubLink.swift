@@ -215,6 +215,7 @@ package final class HubLink {
         guard let identity = service.identity else { throw .notJoined }
         counted = 0
         exchanges += 1
+        service.forgetArrivedMetadata()
         try keepToCeiling()
         let connection = SecureConnection(
             host: identity.hubHost, port: identity.hubPort,
@@ -388,6 +389,7 @@ package final class HubLink {
 
     private func leave(afterSeconds seconds: UInt32, now: Int64) {
         if case .talking(let talk) = state { count(talk.connection) }
+        service.forgetArrivedMetadata()
         settled()
         let asked = seconds > 0 ? Int64(seconds) : Self.visitSecondsDefault
         let wait = service.thrift.wait(
@@ -423,6 +425,7 @@ package final class HubLink {
         }
         visitInterval = 0
         service.contactIsAsked = false
+        service.forgetArrivedMetadata()
         lastFailure = error.text
         service.note(contactError: error.text)
         let random = Crypto.random32()

@@ -13,8 +13,6 @@ package struct Identity: Equatable, Sendable {
     package var store: String
     /// IANA name.
     package var timeZone: String
-    /// SEC 1 uncompressed P-256 point.
-    package var packageKey: [UInt8]
     /// DER.
     package var ca: [UInt8]
     package var certificate: [UInt8]
@@ -22,14 +20,13 @@ package struct Identity: Equatable, Sendable {
 
     package init(
         hubHost: String, hubPort: UInt16, deviceID: String, store: String, timeZone: String,
-        packageKey: [UInt8], ca: [UInt8], certificate: [UInt8], key: [UInt8]
+        ca: [UInt8], certificate: [UInt8], key: [UInt8]
     ) {
         self.hubHost = hubHost
         self.hubPort = hubPort
         self.deviceID = deviceID
         self.store = store
         self.timeZone = timeZone
-        self.packageKey = packageKey
         self.ca = ca
         self.certificate = certificate
         self.key = key
@@ -62,8 +59,7 @@ package struct Identity: Equatable, Sendable {
             let host = value["hubHost"]?.utf8, let device = value["device"]?.utf8,
             let store = value["store"]?.utf8, let zone = value["timeZone"]?.utf8,
             case .number(let portText)? = value["hubPort"], let port = decimal(portText),
-            let port = UInt16(exactly: port), let packageKeyText = value["packageKey"]?.utf8,
-            let packageKey = Hex.bytes(packageKeyText),
+            let port = UInt16(exactly: port),
             let ca = Files.read(directory + "/" + Self.caFile, bytesMax: 8192),
             let certificate = Files.read(directory + "/" + Self.certificateFile, bytesMax: 8192),
             let key = Files.read(directory + "/" + Self.keyFile, bytesMax: 1024)
@@ -72,7 +68,7 @@ package struct Identity: Equatable, Sendable {
             hubHost: String(decoding: host, as: UTF8.self), hubPort: port,
             deviceID: String(decoding: device, as: UTF8.self),
             store: String(decoding: store, as: UTF8.self),
-            timeZone: String(decoding: zone, as: UTF8.self), packageKey: packageKey, ca: ca,
+            timeZone: String(decoding: zone, as: UTF8.self), ca: ca,
             certificate: certificate, key: key)
     }
 
@@ -82,7 +78,6 @@ package struct Identity: Equatable, Sendable {
             .init("hubHost", .string(hubHost)), .init("hubPort", .integer(hubPort)),
             .init("device", .string(deviceID)), .init("store", .string(store)),
             .init("timeZone", .string(timeZone)),
-            .init("packageKey", .text(Hex.text(packageKey))),
         ])
         for (name, bytes) in [
             (Self.keyFile, key), (Self.caFile, ca), (Self.certificateFile, certificate),

@@ -15,7 +15,7 @@ package enum Joining {
     ///   - makesNewKey: for joining again, as another device.
     package static func join(
         token text: String, directory: String, makesNewKey: Bool, clock: AgentClock
-    ) throws(AgentError) -> (identity: Identity, isApproved: Bool) {
+    ) throws(AgentError) -> (identity: Identity, root: [UInt8], isApproved: Bool) {
         var token: JoinToken
         do throws(JoinTokenError) { token = try JoinToken(text: text) } catch {
             throw .usage(error.explanation)
@@ -27,16 +27,17 @@ package enum Joining {
             throw .failed("a signing request cannot be made")
         }
         let (reply, ca) = try exchange(token, request: request, clock: clock)
-        guard reply.packageKey.count == 65, reply.caDer == ca,
+        guard reply.caDer == ca,
             Crypto.certificate(reply.certificateDer, matches: key)
         else {
             throw .refused("the hub's answer does not fit this device's request; make a new token")
         }
+        _ = try AgentService.rootState(reply.root)
         let identity = Identity(
             hubHost: token.host, hubPort: UInt16(token.port), deviceID: reply.deviceId,
-            store: reply.store, timeZone: reply.timeZone, packageKey: reply.packageKey, ca: ca,
+            store: reply.store, timeZone: reply.timeZone, ca: ca,
             certificate: reply.certificateDer, key: key)
-        return (identity, reply.approved)
+        return (identity, reply.root, reply.approved)
     }
 
     private static func key(in directory: String, makesNew: Bool) throws(AgentError) -> [UInt8] {

@@ -197,10 +197,11 @@ package final class Runner {
         // All of it happens here, and nothing else meanwhile.
         supervisor.pauses(now: now, milliseconds: Joining.millisecondsMax)
         do throws(AgentError) {
-            let (identity, isApproved) = try Joining.join(
+            let (identity, repositoryRoot, isApproved) = try Joining.join(
                 token: source.token, directory: directory, makesNewKey: service.identity != nil,
                 clock: service.clock)
-            try service.adopt(identity, configuration: service.configuration)
+            try service.adopt(
+                identity, root: repositoryRoot, configuration: service.configuration)
             source.setAside()
             joinBackoff.succeeded()
             say(

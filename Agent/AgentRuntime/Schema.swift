@@ -188,6 +188,70 @@ enum Schema {
         -- Computed from the store's days.
         DROP TABLE itemLevel;
         """,
+        """
+        -- What the hub's repository signed, by role; root's is a file beside this one.
+        CREATE TABLE metadata (
+            role BLOB PRIMARY KEY NOT NULL,
+            content BLOB NOT NULL
+        );
+        -- One row: what is trusted of it. Versions, 0 for none; seconds since 1970 UTC.
+        CREATE TABLE trustState (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            root INTEGER NOT NULL,
+            timestamp INTEGER NOT NULL,
+            snapshot INTEGER NOT NULL,
+            targets INTEGER NOT NULL,
+            rootExpires INTEGER NOT NULL,
+            timestampExpires INTEGER NOT NULL,
+            timestampSince INTEGER NOT NULL,
+            proven INTEGER NOT NULL
+        );
+        INSERT INTO trustState VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0);
+        -- Of a package is kept what was signed of it, not by whom.
+        CREATE TABLE packageSlotAsSigned (
+            slot INTEGER PRIMARY KEY CHECK (slot IN (1, 2)),
+            digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
+            candidate BLOB NOT NULL,
+            content BLOB NOT NULL
+        );
+        INSERT INTO packageSlotAsSigned SELECT slot, digest, statement, content FROM packageSlot;
+        DROP TABLE packageSlot;
+        ALTER TABLE packageSlotAsSigned RENAME TO packageSlot;
+        CREATE TABLE updateStateAsSigned (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            phase INTEGER NOT NULL CHECK (phase BETWEEN 0 AND 3),
+            activeSlot INTEGER CHECK (activeSlot IN (1, 2)),
+            digest BLOB CHECK (digest IS NULL OR length(digest) = 32),
+            candidate BLOB,
+            attempts INTEGER NOT NULL CHECK (attempts >= 0),
+            stage INTEGER NOT NULL DEFAULT 0 CHECK (stage BETWEEN 0 AND 2),
+            comparedDays INTEGER NOT NULL DEFAULT 0,
+            besideSince INTEGER NOT NULL DEFAULT 0,
+            besideThrough INTEGER NOT NULL DEFAULT 0,
+            trialDays INTEGER NOT NULL DEFAULT 0,
+            nanosecondsMax INTEGER NOT NULL DEFAULT 0,
+            fetchBytesMax INTEGER NOT NULL DEFAULT 0,
+            windowFrom INTEGER,
+            windowUntil INTEGER,
+            crashes INTEGER NOT NULL DEFAULT 0,
+            CHECK (phase = 0 OR (digest IS NOT NULL AND candidate IS NOT NULL))
+        );
+        INSERT INTO updateStateAsSigned SELECT id, phase, activeSlot, digest, statement, attempts, stage,
+            comparedDays, besideSince, besideThrough, trialDays, nanosecondsMax, fetchBytesMax, windowFrom,
+            windowUntil, crashes FROM updateState;
+        DROP TABLE updateState;
+        ALTER TABLE updateStateAsSigned RENAME TO updateState;
+        -- outcome: 5 nobody vouches for it now.
+        CREATE TABLE packageReportWithTrust (
+            digest BLOB PRIMARY KEY NOT NULL CHECK (length(digest) = 32),
+            outcome INTEGER NOT NULL CHECK (outcome BETWEEN 1 AND 5),
+            reason TEXT NOT NULL,
+            arenaBytes INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        INSERT INTO packageReportWithTrust SELECT digest, outcome, reason, arenaBytes FROM packageReport;
+        DROP TABLE packageReport;
+        ALTER TABLE packageReportWithTrust RENAME TO packageReport;
+        """,
     ]
 
     /// What is copied out of a damaged database, table by table, as far as it can be read. Rows that
@@ -212,6 +276,11 @@ enum Schema {
         (
             "SELECT * FROM refusedPackage",
             "INSERT OR IGNORE INTO refusedPackage VALUES (?, ?, ?, ?)", 4
+        ),
+        ("SELECT * FROM metadata", "INSERT OR IGNORE INTO metadata VALUES (?, ?)", 2),
+        (
+            "SELECT * FROM trustState",
+            "INSERT OR REPLACE INTO trustState VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", 9
         ),
     ]
 }

@@ -40,6 +40,8 @@ package enum Setting: String {
     case acceptedVariant
     /// What is left to tell an operator after a damaged database.
     case notice
+    /// Why the hub's last word about packages is not believed.
+    case trustProblem
     /// When the hub wants a visiting device back, in seconds since 1970 UTC.
     case nextVisit
 }

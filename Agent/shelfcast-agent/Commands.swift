@@ -98,7 +98,7 @@ struct Commands {
         let joined = try Joining.join(
             token: token, directory: path, makesNewKey: service.identity != nil,
             clock: service.clock)
-        try service.adopt(joined.identity, configuration: configuration)
+        try service.adopt(joined.identity, root: joined.root, configuration: configuration)
         Output.line(
             "joined \(joined.identity.hubAddress) as \(joined.identity.deviceID) of store \(joined.identity.store)"
         )

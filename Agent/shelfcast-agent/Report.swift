@@ -96,6 +96,7 @@ enum Report {
         for refused in reply.list("refused") {
             row("refused", short(refused.shown("digest")), ": ", refused.shown("reason"))
         }
+        trust(reply["metadata"])
         if reply["lastError"] != .null { row("last error", reply.shown("lastError")) }
         if reply["notice"] != .null { row("notice", reply.shown("notice")) }
     }
@@ -116,6 +117,17 @@ enum Report {
             row("update", reply.shown("update"), " ", short(reply.shown("updateDigest")))
             trial(reply["trial"])
         }
+    }
+
+    private static func trust(_ metadata: JSONValue?) {
+        guard let metadata, metadata.integer("root") > 0 else { return }
+        guard metadata["problem"] == .null else {
+            row("metadata", metadata.shown("problem"))
+            return
+        }
+        row(
+            "metadata", "root ", metadata.shown("root"), ", timestamp ",
+            metadata.shown("timestamp"), ", trusted until ", metadata.shown("expires"))
     }
 
     private static func trial(_ trial: JSONValue?) {

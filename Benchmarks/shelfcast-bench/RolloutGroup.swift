@@ -54,7 +54,7 @@ enum RolloutGroup {
                 packageBytes: 300 << size,
                 arenaBytes: 500 << size, parameterCount: 10, requiredFeatures: [],
                 wape: 14 - Double(size) / 10, mape: 14, bias: 0, floatWAPE: 14, floatMAPE: 14,
-                statement: [], signature: [], createdAt: Timestamp(millisecondsSince1970: 0))
+                createdAt: Timestamp(millisecondsSince1970: 0))
         }
     }
 }

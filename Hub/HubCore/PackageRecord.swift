@@ -1,6 +1,6 @@
 package import Forecasting
 
-/// A signed package in the hub's hands. Its bytes are in `packages/<digest>.shelfpack`.
+/// A package in the hub's hands. Its bytes are in `packages/<digest>.shelfpack`.
 package struct PackageRecord: Hashable, Sendable {
     /// SHA-256 of the package file, 32 bytes.
     package var digest: [UInt8]
@@ -20,17 +20,13 @@ package struct PackageRecord: Hashable, Sendable {
     /// Of the float model it was made from, on the same days over all stores.
     package var floatWAPE: Double
     package var floatMAPE: Double
-    /// A PackageStatement of sync.proto, as signed.
-    package var statement: [UInt8]
-    /// ECDSA P-256 over SHA-256 of `statement`, r ‖ s, 64 bytes.
-    package var signature: [UInt8]
     package var createdAt: Timestamp
 
     package init(
         digest: [UInt8], family: String, variant: String, store: StoreID?, release: UInt64,
         packageBytes: Int, arenaBytes: Int, parameterCount: Int, requiredFeatures: [String],
         wape: Double, mape: Double, bias: Double, floatWAPE: Double, floatMAPE: Double,
-        statement: [UInt8], signature: [UInt8], createdAt: Timestamp
+        createdAt: Timestamp
     ) {
         self.digest = digest
         self.family = family
@@ -46,8 +42,6 @@ package struct PackageRecord: Hashable, Sendable {
         self.bias = bias
         self.floatWAPE = floatWAPE
         self.floatMAPE = floatMAPE
-        self.statement = statement
-        self.signature = signature
         self.createdAt = createdAt
     }
 }

@@ -149,7 +149,6 @@ extension PackageRecord {
                 .map(String.init),
             wape: row["wape"], mape: row["mape"], bias: row["bias"],
             floatWAPE: row["floatWAPE"], floatMAPE: row["floatMAPE"],
-            statement: row.bytes("statement"), signature: row.bytes("signature"),
             createdAt: row.timestamp("createdAt"))
     }
 }

@@ -88,8 +88,8 @@ extension SQLiteHubStore {
                     sql: """
                         INSERT INTO package (digest, family, variant, storeID, release,
                             packageBytes, arenaBytes, parameterCount, requiredFeatures, wape, mape,
-                            bias, floatWAPE, floatMAPE, statement, signature, createdAt)
-                        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                            bias, floatWAPE, floatMAPE, createdAt)
+                        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                         ON CONFLICT (digest) DO NOTHING
                         """,
                     arguments: [
@@ -98,8 +98,7 @@ extension SQLiteHubStore {
                         Int64(package.release), package.packageBytes, package.arenaBytes,
                         package.parameterCount, package.requiredFeatures.joined(separator: " "),
                         package.wape, package.mape, package.bias, package.floatWAPE,
-                        package.floatMAPE, Data(package.statement), Data(package.signature),
-                        package.createdAt.millisecondsSince1970,
+                        package.floatMAPE, package.createdAt.millisecondsSince1970,
                     ])
             }
             if let first = packages.first {

@@ -17,6 +17,14 @@ extension SQLiteHubStore {
         migrator.registerMigration("008 numbers of contacts", migrate: addContactLines)
         migrator.registerMigration("009 waves, audit log, users", migrate: addWaves)
         migrator.registerMigration("010 the repository", migrate: addMetadata)
+        migrator.registerMigration("011 no statements") { db in
+            // The repository vouches for packages.
+            try db.execute(
+                sql: """
+                    ALTER TABLE package DROP COLUMN statement;
+                    ALTER TABLE package DROP COLUMN signature;
+                    """)
+        }
         return migrator
     }
 

@@ -88,8 +88,8 @@ extension DeviceDesk {
                 JoinReply(
                     deviceId: device.id.text, certificateDer: der,
                     caDer: try identity.authority.rootDER,
-                    packageKey: identity.packageSigner.publicKey, store: device.store.text,
-                    approved: device.status == .approved, timeZone: timeZone))
+                    store: device.store.text, approved: device.status == .approved,
+                    timeZone: timeZone, root: try await repository.newestRoot(at: now).bytes))
         case .failure(let error):
             return .refused(Refusal(.csrInvalid, "\(error)"))
         }

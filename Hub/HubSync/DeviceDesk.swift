@@ -51,7 +51,7 @@ package struct DeviceDesk: Sendable {
             case .chunk(let device, let fetch): return try await chunk(fetch, for: device)
             case .note(let device, let report): return try await note(report, of: device)
             case .renew(let device, let request): return try await renew(request, of: device)
-            case .look(let device): return try await look(at: device)
+            case .look(let device, let held): return try await look(at: device, holding: held)
             case .nextContact(let device): return try await nextContact(of: device)
             }
         } catch HubStoreError.busy {
@@ -109,19 +109,25 @@ package struct DeviceDesk: Sendable {
                     text: cut(text, bytesMax: DeviceEvent.textBytesMax)),
                 of: device)
         }
-        let standing = try await standing(of: record)
-        guard case .standing(var desired, let revision) = standing else { return standing }
+        let standing = try await standing(of: record, holding: register.held ?? HeldMetadata())
+        guard case .standing(var desired, let revision, let metadata) = standing else {
+            return standing
+        }
         desired.contactNumber = number
-        return .standing(desired, contextRevision: revision)
+        return .standing(desired, contextRevision: revision, metadata: metadata)
     }
 
-    private func look(at device: DeviceID) async throws -> DeviceSession.Answer {
+    private func look(
+        at device: DeviceID, holding held: HeldMetadata
+    ) async throws -> DeviceSession.Answer {
         guard let record = try await store.device(device) else { return .refused(.unknown(device)) }
-        return try await standing(of: record)
+        return try await standing(of: record, holding: held)
     }
 
     /// What the device should run, decided now and noted where it differs from what was noted before.
-    private func standing(of device: DeviceRecord) async throws -> DeviceSession.Answer {
+    private func standing(
+        of device: DeviceRecord, holding held: HeldMetadata
+    ) async throws -> DeviceSession.Answer {
         switch device.status {
         case .revoked: return .refused(.revoked(device.id))
         case .pending: return .refused(.pending(device.id))
@@ -134,7 +140,10 @@ package struct DeviceDesk: Sendable {
         for _ in 0..<Self.decisionsMax {
             var decided = desired
             if try await decide(for: device, into: &decided) {
-                return .standing(decided, contextRevision: revision)
+                return .standing(
+                    decided, contextRevision: revision,
+                    metadata: try await metadata(
+                        aheadOf: decided, for: device, holding: held))
             }
             await plan.forget()
         }
@@ -168,8 +177,8 @@ package struct DeviceDesk: Sendable {
         case .run(let package, _):
             digest = package.digest
             desired.desire = .run
-            desired.statement = package.statement
-            desired.signature = package.signature
+            desired.digest = package.digest
+            desired.target = try await repository.target(for: package, at: clock.now())
             desired.say(rollout)
         case .noFit:
             desired.desire = .noFit
@@ -194,6 +203,23 @@ package struct DeviceDesk: Sendable {
             ])
         return true
     }
+
+    /// What the device needs to believe `desired`, and a newer timestamp when half of its own one's life is over (SPEC 8.1).
+    private func metadata(
+        aheadOf desired: DesiredState, for device: DeviceRecord, holding held: HeldMetadata
+    ) async throws -> [Metadata] {
+        let isNew = desired.desire == .run && desired.digest != device.running?.digest
+        let never = UInt64(Int64.max)
+        let wanted = HeldVersions(
+            root: held.root, timestamp: isNew || held.wantsTimestamp ? held.timestamp : never,
+            snapshot: isNew ? held.snapshot : never, targets: isNew ? held.targets : never)
+        let files = try await store.metadata(
+            newerThan: wanted, target: isNew ? desired.digest : nil, rootsMax: Self.rootsMax)
+        return files.map { Metadata(role: $0.role, version: $0.version, content: $0.bytes) }
+    }
+
+    /// So many roots at once; who is further behind gets the next at the next contact. The others and a bin are four.
+    private static let rootsMax = Limit.metadataFilesCount - 4
 
     /// The device's store; nil when the device or the database is gone, and then no push can reach it.
     func home(of device: DeviceID) async -> StoreID? {

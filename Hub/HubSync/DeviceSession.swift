@@ -44,17 +44,17 @@ package struct DeviceSession: Sendable {
         case chunk(DeviceID, Fetch)
         case note(DeviceID, PackageReport)
         case renew(DeviceID, RenewRequest)
-        /// Where the device stands now.
-        case look(DeviceID)
+        /// Where the device stands now, and what it holds of the repository's metadata.
+        case look(DeviceID, HeldMetadata)
         case nextContact(DeviceID)
     }
 
     package enum Answer: Equatable, Sendable {
         case admitted
         case joined(JoinReply)
-        /// To `register` and `look`: what the device should run, and the revision of its store's day
-        /// totals.
-        case standing(DesiredState, contextRevision: UInt64)
+        /// To `register` and `look`: what the device should run, the revision of its store's day
+        /// totals, and the metadata that goes ahead (SPEC 8.1).
+        case standing(DesiredState, contextRevision: UInt64, metadata: [Metadata] = [])
         case stored(throughSequence: UInt64)
         /// Never empty; the last one has `more` = false.
         case context([Context])
@@ -92,6 +92,8 @@ package struct DeviceSession: Sendable {
     private var stays = false
     private var awaitsPong = false
     private var lastDesired: DesiredState?
+    /// As the device said, and what it was sent since.
+    private var held = HeldMetadata()
     /// The newest revision the device has or was told of.
     private var toldRevision: UInt64 = 0
     /// Set by the answer to `look`, which is pushed; to `register`, which is replied.
@@ -133,7 +135,7 @@ package struct DeviceSession: Sendable {
             // is asked all the same.
             guard stays else { return ask(.admit(device)) }
             isLooking = true
-            return ask(.look(device))
+            return ask(.look(device, held))
         case .idle:
             guard stays, !awaitsPong else { return end() }
             awaitsPong = true
@@ -168,6 +170,7 @@ package struct DeviceSession: Sendable {
             (.registered(let device), .register(let register)):
             stays = register.contact == .stay
             isLooking = false
+            held = register.held ?? HeldMetadata()
             return ask(.register(device, register))
         case (.registered(let device), .renewRequest(let request)):
             return ask(.renew(device, request))
@@ -242,14 +245,13 @@ package struct DeviceSession: Sendable {
         case (.joining, .joined(let reply)):
             phase = .joined
             return [.send(.joinReply(reply))]
-        case (.awaitingRegister(let device), .standing(let desired, _)):
+        case (.awaitingRegister(let device), .standing(let desired, _, let metadata)):
             phase = .registered(device)
             // Whatever totals there are, the device asks for them by itself after registering; from
             // then on it is told when they grow.
-            lastDesired = desired
-            return [.send(.desiredState(desired))]
-        case (.registered, .standing(let desired, let revision)):
-            return isLooking ? push(desired, revision) : replyAgain(desired)
+            return say(desired, after: metadata)
+        case (.registered, .standing(let desired, let revision, let metadata)):
+            return isLooking ? push(desired, metadata, revision) : say(desired, after: metadata)
         case (.registered, .admitted):
             return []
         case (.registered, .stored(let throughSequence)):
@@ -273,12 +275,13 @@ package struct DeviceSession: Sendable {
     }
 
     /// A visiting device is told nothing it did not ask for; it hears of changes at its next visit.
-    private mutating func push(_ desired: DesiredState, _ revision: UInt64) -> [Action] {
+    private mutating func push(
+        _ desired: DesiredState, _ metadata: [Metadata], _ revision: UInt64
+    ) -> [Action] {
         guard stays else { return [] }
         var actions: [Action] = []
-        if !desired.saysTheSame(as: lastDesired) {
-            lastDesired = desired
-            actions.append(.send(.desiredState(desired)))
+        if !metadata.isEmpty || !desired.saysTheSame(as: lastDesired) {
+            actions = say(desired, after: metadata)
         }
         if revision > toldRevision {
             toldRevision = revision
@@ -287,9 +290,18 @@ package struct DeviceSession: Sendable {
         return actions
     }
 
-    private mutating func replyAgain(_ desired: DesiredState) -> [Action] {
+    private mutating func say(_ desired: DesiredState, after metadata: [Metadata]) -> [Action] {
         lastDesired = desired
-        return [.send(.desiredState(desired))]
+        for file in metadata {
+            switch file.role {
+            case "root": held.root = max(held.root, file.version)
+            case "timestamp": (held.timestamp, held.wantsTimestamp) = (file.version, false)
+            case "snapshot": held.snapshot = file.version
+            case "targets": held.targets = file.version
+            default: break
+            }
+        }
+        return metadata.map { .send(.metadata($0)) } + [.send(.desiredState(desired))]
     }
 
     private mutating func ask(_ ask: Ask) -> [Action] {
@@ -322,11 +334,10 @@ package struct DeviceSession: Sendable {
 }
 
 extension DesiredState {
-    /// Equal but for the signature (each signing of one statement gives another) and for where the
-    /// device's numbering stands, which is no news to it.
+    /// Equal but for where the device's numbering stands, which is no news to it.
     fileprivate func saysTheSame(as other: DesiredState?) -> Bool {
         guard let other else { return false }
-        return desire == other.desire && statement == other.statement && reason == other.reason
+        return desire == other.desire && target == other.target && reason == other.reason
             && rollout == other.rollout && trialDays == other.trialDays
             && latencyMaxNs == other.latencyMaxNs && bytesMax == other.bytesMax
             && windowFrom == other.windowFrom && windowTo == other.windowTo

@@ -3,19 +3,16 @@ package import FoundationEssentials
 import SwiftASN1
 import X509
 
-/// Who the hub is to its devices: the certificate authority they pinned when they joined, and the key
-/// that signs their packages. Lost, every device must join again; so it belongs into the backup.
+/// Who the hub is to its devices: the certificate authority they pinned when they joined. Lost, every device must join
+/// again; so it belongs into the backup. Packages are vouched for by others (`HubRepository`).
 package struct HubIdentity: Sendable {
     package static let rootCertificateFile = "ca.pem"
     package static let rootKeyFile = "ca-key.pem"
-    package static let packageKeyFile = "package-key.pem"
 
     package let authority: CertificateAuthority
-    package let packageSigner: PackageSigner
 
-    package init(authority: CertificateAuthority, packageSigner: PackageSigner) {
+    package init(authority: CertificateAuthority) {
         self.authority = authority
-        self.packageSigner = packageSigner
     }
 
     /// Makes keys and root certificate in an existing directory, readable by their owner only.
@@ -27,7 +24,6 @@ package struct HubIdentity: Sendable {
         in directory: String, now: Date = Date()
     ) throws(HubIdentityError) -> HubIdentity {
         guard !exists(in: directory) else { throw .alreadyExists(directory: directory) }
-        let packageKey = P256.Signing.PrivateKey()
         let authority = try CertificateAuthority.create(now: now)
         let rootPEM: String
         do {
@@ -35,11 +31,9 @@ package struct HubIdentity: Sendable {
         } catch {
             throw .cryptography(reason: "\(error)")
         }
-        try writePEM(packageKey.pemRepresentation, to: path(of: packageKeyFile, in: directory))
         try writePEM(authority.keyPEM, to: path(of: rootKeyFile, in: directory))
         try writePEM(rootPEM, to: path(of: rootCertificateFile, in: directory))
-        return HubIdentity(
-            authority: authority, packageSigner: PackageSigner(key: packageKey))
+        return HubIdentity(authority: authority)
     }
 
     package static func exists(in directory: String) -> Bool {
@@ -52,7 +46,6 @@ package struct HubIdentity: Sendable {
         let keyPath = path(of: rootKeyFile, in: directory)
         let rootText = try text(at: rootPath)
         let key = try signingKey(at: keyPath)
-        let packageKey = try signingKey(at: path(of: packageKeyFile, in: directory))
         let root: Certificate
         do {
             root = try Certificate(pemEncoded: rootText)
@@ -65,9 +58,7 @@ package struct HubIdentity: Sendable {
         else {
             throw .unreadable(path: keyPath, reason: "it is not the key of \(rootPath)")
         }
-        return HubIdentity(
-            authority: CertificateAuthority(certificate: root, key: key),
-            packageSigner: PackageSigner(key: packageKey))
+        return HubIdentity(authority: CertificateAuthority(certificate: root, key: key))
     }
 
     private static func signingKey(

@@ -47,7 +47,6 @@ struct PackageBuildCommand: HubCommand {
 
     func perform() async throws {
         let store = try data.openStore()
-        let signer = try data.openIdentity().packageSigner
         guard let record = try await store.family(family) else {
             throw HubStoreError.notFound(what: "family \(family)")
         }
@@ -83,7 +82,7 @@ struct PackageBuildCommand: HubCommand {
                 }
                 let built = try builder.build(variant: index, store: target, release: release)
                 if target != nil { accuracy.merge(built.accuracy) }
-                packages.append(try sign(built, variant: variant, signer: signer))
+                packages.append(packageRecord(built, variant: variant))
                 try files.write(built.bytes, digest: packages[packages.count - 1].digest)
                 let done = Double(packages.count) / Double(count)
                 bar.update(done, "\(packages.count) of \(count) packages")
@@ -108,16 +107,9 @@ struct PackageBuildCommand: HubCommand {
         Console.print("next: shelfcast-hub push \(family) --all")
     }
 
-    private func sign(
-        _ built: BuiltPackage, variant: TrainedVariant, signer: PackageSigner
-    ) throws -> PackageRecord {
+    private func packageRecord(_ built: BuiltPackage, variant: TrainedVariant) -> PackageRecord {
         let manifest = built.package.manifest
         let digest = Array(SHA256.hash(data: built.bytes))
-        let statement = PackageStatement(
-            digest: digest, packageBytes: UInt64(built.bytes.count),
-            arenaBytes: UInt64(built.memoryBytes), release: manifest.release,
-            family: manifest.family, variant: manifest.variant, store: manifest.store?.text ?? ""
-        ).encoded()
         let float = variant.evaluation
         // A store that sold nothing on the evaluated days has no figures of its own.
         let accuracy = built.accuracy.wape == nil ? float : built.accuracy
@@ -128,8 +120,7 @@ struct PackageBuildCommand: HubCommand {
             parameterCount: variant.parameters.shape.parameterCount,
             requiredFeatures: manifest.requiredFeatures, wape: accuracy.wape ?? 100,
             mape: accuracy.mape ?? 100, bias: accuracy.bias ?? 0, floatWAPE: float.wape ?? 100,
-            floatMAPE: float.mape ?? 100, statement: statement,
-            signature: try signer.sign(statement: statement), createdAt: .now)
+            floatMAPE: float.mape ?? 100, createdAt: .now)
     }
 
     /// One row for each variant: INT8 as every store's own package, beside the float network.

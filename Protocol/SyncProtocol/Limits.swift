@@ -11,9 +11,6 @@ package enum Limit {
     package static let digestBytes = 32
     package static let secretBytes = 16
     package static let hardwareBytes = 32
-    package static let keyBytes = 65
-    package static let signatureBytes = 64
-    package static let statementBytes = 1_024
     package static let requestBytes = 2_048
     package static let certificateBytes = 4_096
     package static let chunkContentBytes = 49_152

@@ -49,8 +49,8 @@ extension JoinReply {
         try checkIdentifier(deviceId, 1)
         try check(!certificateDer.isEmpty, 2, .length)
         try check(!caDer.isEmpty, 3, .length)
-        try check(packageKey.count == Limit.keyBytes, 4, .length)
         try checkIdentifier(store, 5)
+        try check(!root.isEmpty, 8, .length)
     }
 }
 
@@ -61,8 +61,8 @@ extension DesiredState {
         try check(windowTo < Limit.minutesOfDay, 24, .range)
         switch desire {
         case .run:
-            try check(!statement.isEmpty, 2, .length)
-            try check(signature.count == Limit.signatureBytes, 3, .length)
+            try check(digest.count == Limit.digestBytes, 25, .length)
+            try check(!target.utf8.isEmpty, 30, .length)
         case .goBack: try check(digest.count == Limit.digestBytes, 25, .length)
         case .unspecified, .stayAsYouAre, .noFit, .unrecognized: break
         }

@@ -228,8 +228,6 @@ package struct JoinReply: WireMessage, Equatable, Sendable {
     /// The device's own, issued by the CA.
     package var certificateDer: [UInt8] = []
     package var caDer: [UInt8] = []
-    /// SEC 1 uncompressed P-256 point, 65 bytes: what package statements are signed with.
-    package var packageKey: [UInt8] = []
     package var store: String = ""
     package var approved: Bool = false
     /// The store's, an IANA name.
@@ -241,13 +239,12 @@ package struct JoinReply: WireMessage, Equatable, Sendable {
 
     package init(
         deviceId: String = "", certificateDer: [UInt8] = [], caDer: [UInt8] = [],
-        packageKey: [UInt8] = [], store: String = "", approved: Bool = false, timeZone: String = "",
+        store: String = "", approved: Bool = false, timeZone: String = "",
         root: [UInt8] = []
     ) {
         self.deviceId = deviceId
         self.certificateDer = certificateDer
         self.caDer = caDer
-        self.packageKey = packageKey
         self.store = store
         self.approved = approved
         self.timeZone = timeZone
@@ -258,7 +255,6 @@ package struct JoinReply: WireMessage, Equatable, Sendable {
         writer.string(1, deviceId)
         writer.bytes(2, certificateDer)
         writer.bytes(3, caDer)
-        writer.bytes(4, packageKey)
         writer.string(5, store)
         writer.bool(6, approved)
         writer.string(7, timeZone)
@@ -270,7 +266,6 @@ package struct JoinReply: WireMessage, Equatable, Sendable {
         case 1: deviceId = try reader.string(bytesMax: Limit.identifierBytes)
         case 2: certificateDer = try reader.bytes(bytesMax: Limit.certificateBytes)
         case 3: caDer = try reader.bytes(bytesMax: Limit.certificateBytes)
-        case 4: packageKey = try reader.bytes(bytesMax: Limit.keyBytes)
         case 5: store = try reader.string(bytesMax: Limit.identifierBytes)
         case 6: approved = try reader.bool()
         case 7: timeZone = try reader.string(bytesMax: Limit.nameBytes)

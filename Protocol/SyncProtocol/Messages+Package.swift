@@ -373,10 +373,6 @@ package enum Desire: WireEnum {
 /// 7, hub to device.
 package struct DesiredState: WireMessage, Equatable, Sendable {
     package var desire: Desire = .unspecified
-    /// RUN: a PackageStatement, as signed.
-    package var statement: [UInt8] = []
-    /// RUN: ECDSA P-256 over SHA-256 of `statement`, as r ‖ s, 64 bytes.
-    package var signature: [UInt8] = []
     /// Why this package, or why none.
     package var reason: String = ""
     /// 0: none.
@@ -403,15 +399,13 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
     package init() {}
 
     package init(
-        desire: Desire = .unspecified, statement: [UInt8] = [], signature: [UInt8] = [],
-        reason: String = "", rollout: UInt64 = 0, storedThroughSequence: UInt64 = 0,
+        desire: Desire = .unspecified, reason: String = "", rollout: UInt64 = 0,
+        storedThroughSequence: UInt64 = 0,
         contactNumber: UInt64 = 0, trialDays: UInt32 = 0, latencyMaxNs: UInt64 = 0,
         bytesMax: UInt64 = 0, windowFrom: UInt32 = 0, windowTo: UInt32 = 0, digest: [UInt8] = [],
         target: String = ""
     ) {
         self.desire = desire
-        self.statement = statement
-        self.signature = signature
         self.reason = reason
         self.rollout = rollout
         self.storedThroughSequence = storedThroughSequence
@@ -427,8 +421,6 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
 
     package func encode(to writer: inout WireWriter) {
         writer.enumeration(1, desire)
-        writer.bytes(2, statement)
-        writer.bytes(3, signature)
         writer.string(4, reason)
         writer.uint64(5, rollout)
         writer.uint64(6, storedThroughSequence)
@@ -445,8 +437,6 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
         switch field {
         case 1: desire = try reader.enumeration()
-        case 2: statement = try reader.bytes(bytesMax: Limit.statementBytes)
-        case 3: signature = try reader.bytes(bytesMax: Limit.signatureBytes)
         case 4: reason = try reader.string(bytesMax: Limit.textBytes)
         case 5: rollout = try reader.uint64()
         case 6: storedThroughSequence = try reader.uint64()
@@ -492,58 +482,6 @@ package struct Metadata: WireMessage, Equatable, Sendable {
         case 1: role = try reader.string(bytesMax: Limit.nameBytes)
         case 2: version = try reader.uint64()
         case 3: content = try reader.bytes(bytesMax: Limit.metadataBytes)
-        default: try reader.skip()
-        }
-    }
-}
-
-/// Signed by the hub's package key. Not a frame of its own.
-package struct PackageStatement: WireMessage, Equatable, Sendable {
-    /// SHA-256 of the package file.
-    package var digest: [UInt8] = []
-    package var packageBytes: UInt64 = 0
-    package var arenaBytes: UInt64 = 0
-    /// Grows with every `package build`, one for all packages of a build; a device never goes back.
-    package var release: UInt64 = 0
-    package var family: String = ""
-    package var variant: String = ""
-    /// Empty: for any store.
-    package var store: String = ""
-
-    package init() {}
-
-    package init(
-        digest: [UInt8] = [], packageBytes: UInt64 = 0, arenaBytes: UInt64 = 0, release: UInt64 = 0,
-        family: String = "", variant: String = "", store: String = ""
-    ) {
-        self.digest = digest
-        self.packageBytes = packageBytes
-        self.arenaBytes = arenaBytes
-        self.release = release
-        self.family = family
-        self.variant = variant
-        self.store = store
-    }
-
-    package func encode(to writer: inout WireWriter) {
-        writer.bytes(1, digest)
-        writer.uint64(2, packageBytes)
-        writer.uint64(3, arenaBytes)
-        writer.uint64(4, release)
-        writer.string(5, family)
-        writer.string(6, variant)
-        writer.string(7, store)
-    }
-
-    package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
-        switch field {
-        case 1: digest = try reader.bytes(bytesMax: Limit.digestBytes)
-        case 2: packageBytes = try reader.uint64()
-        case 3: arenaBytes = try reader.uint64()
-        case 4: release = try reader.uint64()
-        case 5: family = try reader.string(bytesMax: Limit.nameBytes)
-        case 6: variant = try reader.string(bytesMax: Limit.nameBytes)
-        case 7: store = try reader.string(bytesMax: Limit.identifierBytes)
         default: try reader.skip()
         }
     }

@@ -1,4 +1,6 @@
-/// What a signed statement says of its package, as plain values.
+import JSONText
+
+/// What signed metadata says of a package, as plain values.
 package struct StatedPackage: Equatable, Sendable {
     /// SHA-256 of the package file.
     package let digest: [UInt8]
@@ -12,18 +14,18 @@ package struct StatedPackage: Equatable, Sendable {
     /// nil: for any store.
     package let store: String?
 
-    /// - Parameter store: empty for any store, as on the wire.
-    /// - Throws: `statementIncomplete`: a field without which no check below means anything.
+    /// - Parameter store: empty for any store.
+    /// - Throws: `incomplete`: a field without which no check below means anything.
     package init(
         digest: [UInt8], packageBytes: UInt64, arenaBytes: UInt64, release: UInt64,
         family: String, variant: String, store: String
     ) throws(TrustError) {
-        guard digest.count == 32 else { throw .statementIncomplete(.digest) }
-        guard packageBytes > 0 else { throw .statementIncomplete(.packageBytes) }
-        guard arenaBytes > 0 else { throw .statementIncomplete(.arenaBytes) }
-        guard release > 0 else { throw .statementIncomplete(.release) }
-        guard !family.utf8.isEmpty else { throw .statementIncomplete(.family) }
-        guard !variant.utf8.isEmpty else { throw .statementIncomplete(.variant) }
+        guard digest.count == 32 else { throw .incomplete(.digest) }
+        guard packageBytes > 0 else { throw .incomplete(.packageBytes) }
+        guard arenaBytes > 0 else { throw .incomplete(.arenaBytes) }
+        guard release > 0 else { throw .incomplete(.release) }
+        guard !family.utf8.isEmpty else { throw .incomplete(.family) }
+        guard !variant.utf8.isEmpty else { throw .incomplete(.variant) }
         self.digest = digest
         self.packageBytes = packageBytes
         self.arenaBytes = arenaBytes
@@ -31,6 +33,27 @@ package struct StatedPackage: Equatable, Sendable {
         self.family = family
         self.variant = variant
         self.store = store.utf8.isEmpty ? nil : store
+    }
+
+    package static let nameBytesMax = 64
+
+    /// What a repository says of one of its packages: length and SHA-256 as of any target, and in `custom`
+    /// `arena`, `family`, `release`, `variant`, and `store` unless it is for any.
+    /// - Throws: as above; also for a name longer than `nameBytesMax`.
+    package init(_ target: TargetFile) throws(TrustError) {
+        func text(_ name: String, _ field: StatedField) throws(TrustError) -> String {
+            guard let value = target.custom?[name] else { return "" }
+            guard let utf8 = value.utf8, utf8.count <= Self.nameBytesMax else {
+                throw .incomplete(field)
+            }
+            return String(decoding: utf8, as: UTF8.self)
+        }
+        try self.init(
+            digest: target.digests.sha256, packageBytes: target.length,
+            arenaBytes: target.custom?["arena"]?.wholeNumber ?? 0,
+            release: target.custom?["release"]?.wholeNumber ?? 0,
+            family: try text("family", .family), variant: try text("variant", .variant),
+            store: try text("store", .store))
     }
 
     /// Before a byte of it is fetched: may this package run on this device at all?
@@ -67,7 +90,7 @@ package struct StatedPackage: Equatable, Sendable {
         guard received == digest else { throw .digestDiffers }
     }
 
-    /// When it is decoded: does the file say of itself what the statement says of it?
+    /// When it is decoded: does the file say of itself what the metadata says of it?
     /// - Parameters:
     ///   - arenaBytes: as this device computed it, not as the manifest claims.
     ///   - store: the manifest's; nil for any store.

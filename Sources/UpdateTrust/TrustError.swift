@@ -1,11 +1,7 @@
 /// Why a package may not run here. Every case means: it is not activated, and what runs goes on.
 package enum TrustError: Error, Equatable, Sendable {
-    case keyMalformed(bytes: Int)
-    case signatureMalformed(bytes: Int)
-    /// The statement was not signed by the hub this device joined.
-    case signatureWrong
-    /// A signed statement that leaves something out.
-    case statementIncomplete(StatementField)
+    /// Signed metadata that leaves something out.
+    case incomplete(StatedField)
     case otherStore(stated: String, own: String)
     case packageTooLarge(packageBytes: UInt64, bytesMax: UInt64)
     case arenaAboveBudget(arenaBytes: UInt64, budgetBytes: UInt64)
@@ -14,12 +10,12 @@ package enum TrustError: Error, Equatable, Sendable {
     case releaseReused(UInt64)
     case lengthDiffers(statedBytes: UInt64, receivedBytes: UInt64)
     case digestDiffers
-    /// The package's own manifest says something else than its signed statement.
-    case manifestDiffers(StatementField)
+    /// The package's own manifest says something else than its signed metadata.
+    case manifestDiffers(StatedField)
 }
 
-/// What a package statement states.
-package enum StatementField: Equatable, Sendable {
+/// What signed metadata states of a package.
+package enum StatedField: Equatable, Sendable {
     case digest
     case packageBytes
     case arenaBytes
@@ -33,14 +29,8 @@ extension TrustError {
     /// For the operator: what was found, and what to do about it.
     package var explanation: String {
         switch self {
-        case .keyMalformed(let bytes):
-            "the hub's package key is no uncompressed P-256 point (65 bytes): it has \(bytes) bytes; join again"
-        case .signatureMalformed(let bytes):
-            "the package statement's signature has \(bytes) bytes instead of 64"
-        case .signatureWrong:
-            "the package statement was not signed by the hub this device joined, or was changed on its way"
-        case .statementIncomplete(let field):
-            "the package statement says nothing usable about its " + field.name
+        case .incomplete(let field):
+            "the package's metadata says nothing usable about its " + field.name
         case .otherStore(let stated, let own):
             "the package is for store " + stated + " and this device belongs to store " + own
         case .packageTooLarge(let packageBytes, let bytesMax):
@@ -52,15 +42,15 @@ extension TrustError {
         case .releaseReused(let release):
             "release \(release) is known here with other content; a changed package needs a new release"
         case .lengthDiffers(let statedBytes, let receivedBytes):
-            "the package has \(receivedBytes) bytes; its statement says \(statedBytes)"
+            "the package has \(receivedBytes) bytes; its metadata says \(statedBytes)"
         case .digestDiffers: "the package's SHA-256 is not the one that was signed"
         case .manifestDiffers(let field):
-            "the package's manifest and its signed statement differ in " + field.name
+            "the package's manifest and its signed metadata differ in " + field.name
         }
     }
 }
 
-extension StatementField {
+extension StatedField {
     package var name: String {
         switch self {
         case .digest: "digest"

@@ -78,6 +78,13 @@ package struct UpdateWalk<Cryptography: TrustCryptography> {
     /// Whether files of this repository carry versions and digests in their names.
     package var isConsistent: Bool { trusted.root.isConsistent }
     package var rootVersion: UInt64 { trusted.root.version }
+    /// Seconds since 1970 UTC.
+    package var rootExpires: Int64 { trusted.root.expires }
+    /// Of what is trusted by now, also where it has expired or is not the newest; 0: nothing of this role is.
+    package var timestampVersion: UInt64 { trusted.timestamp?.version ?? 0 }
+    package var timestampExpires: Int64 { trusted.timestamp?.expires ?? 0 }
+    package var snapshotVersion: UInt64 { trusted.snapshot?.version ?? 0 }
+    package var targetsVersion: UInt64 { trusted.targets?.version ?? 0 }
 
     /// The next step.
     /// - Parameter answer: what the step before asked for; nil for the first step and after `keep`.

@@ -10,7 +10,7 @@ struct UpdateTests {
         let stated = try! StatedPackage(
             digest: [UInt8](repeating: number, count: 32), packageBytes: 100, arenaBytes: 1000,
             release: UInt64(number), family: "f", variant: "v", store: "")
-        return Candidate(stated: stated, statement: [number], signature: [number])
+        return Candidate(stated: stated)
     }
 
     static let a = candidate(1)

@@ -104,7 +104,7 @@ struct BadNetworkTests {
         try openssl.makeLeaf("device", by: "ca", dns: "device-1")
         let identity = Identity(
             hubHost: "127.0.0.1", hubPort: impostor.port, deviceID: "device-1", store: "1",
-            timeZone: "Europe/Berlin", packageKey: hub.point, ca: try openssl.bytes("ca.der"),
+            timeZone: "Europe/Berlin", ca: try openssl.bytes("ca.der"),
             certificate: try openssl.bytes("device.der"),
             key: try openssl.bytes("device-key.der"))
         #expect(identity.save(in: folder.path) == nil)

@@ -12,7 +12,8 @@ struct HostileHubTests {
     private static let misdeeds = [
         "another-ca", "another-name", "old-tls", "garbage", "unknown-kind", "oversized-welcome",
         "devices-own-kind", "version-nobody-offered", "answer-to-nothing", "malformed-state",
-        "state-without-signature", "cut-frame", "busy", "oversized-context",
+        "state-without-target", "oversized-metadata", "endless-metadata", "countless-metadata",
+        "cut-frame", "busy", "oversized-context",
         "context-beyond-its-items", "context-beyond-the-names",
         "context-far-beyond-the-names", "context-of-no-numbers", "gone-before-commit",
         "gone-after-commit", "acknowledges-nothing",
@@ -68,9 +69,8 @@ struct HostileHubTests {
         var name: String
         var release: UInt64 = 8
         var variant = "profile-2"
-        /// What the statement says instead of the truth.
+        /// What the metadata says instead of the truth.
         var says: [String: String] = [:]
-        var sign = "well"
         var serve = "well"
         /// Done to the file before it is signed.
         var spoil: @Sendable (inout ModelPackage, inout [UInt8]) -> Void = { _, _ in }
@@ -81,11 +81,8 @@ struct HostileHubTests {
     static let offers: [Offer] = [
         Offer(name: "older release", release: 6, because: "older"),
         Offer(name: "same release, other content", release: 7, because: "release"),
-        Offer(name: "signed by another key", sign: "other-key", because: "signed"),
-        Offer(name: "statement changed", sign: "flipped-statement", because: "signed"),
-        Offer(name: "signature changed", sign: "flipped-signature", because: "signed"),
         Offer(name: "a bit flipped on the way", serve: "flipped", because: "SHA-256"),
-        Offer(name: "longer than stated", serve: "longer", because: "bytes"),
+        Offer(name: "longer than signed", serve: "longer", because: "bytes"),
         Offer(name: "for another store", says: ["store": "2"], because: "store"),
         Offer(name: "larger than any", says: ["packageBytes": "99000000000"], because: "bytes"),
         Offer(name: "arena over budget", says: ["arenaBytes": "99000000"], because: "budget"),
@@ -127,10 +124,9 @@ struct HostileHubTests {
             var content = package.encode()
             row.spoil(&package, &content)
             var wished = try offer(package, content, "offer-\(index)", hub)
-            var says = try #require(wished["statement"] as? [String: String])
+            var says = try #require(wished["says"] as? [String: String])
             says.merge(row.says) { $1 }
-            wished["statement"] = says
-            wished["sign"] = row.sign
+            wished["says"] = says
             wished["serve"] = row.serve
             try hub.behave(row.name, offer: wished)
             // A bad copy is tried more than once before the package is given up.
@@ -196,13 +192,13 @@ struct HostileHubTests {
         try hub.heard().last { $0.message == "PackageReport" }?.content
     }
 
-    /// An offer whose statement says the truth about `package`.
+    /// An offer whose metadata says the truth about `package`.
     private func offer(
         _ package: ModelPackage, _ content: [UInt8], _ name: String, _ hub: StockHub
     ) throws -> [String: Any] {
         [
             "file": try hub.file(content, named: name),
-            "statement": [
+            "says": [
                 "arenaBytes": "\(package.arenaBytes())",
                 "release": "\(package.manifest.release)", "family": package.manifest.family,
                 "variant": package.manifest.variant, "store": package.manifest.store?.text ?? "",

@@ -1,5 +1,6 @@
 import AgentRuntime
 import CTLS
+import RepositorySamples
 import Testing
 import UpdateTrust
 
@@ -15,44 +16,10 @@ struct MetadataKeyTests {
         try #require(shelfcast_p256_point(key, key.count, &point) == 0)
         var numbers = [UInt8](repeating: 0, count: 64)
         try #require(shelfcast_p256_sign(key, key.count, message, message.count, &numbers) == 0)
-        let prefix: [UInt8] = [
-            0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01, 0x06,
-            0x08,
-            0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
-        ]
-        let base64 = base64(prefix + point)
-        let pem =
-            "-----BEGIN PUBLIC KEY-----\n\(base64.prefix(64))\n\(base64.dropFirst(64))\n"
-            + "-----END PUBLIC KEY-----\n"
         return (
-            SigningKey(scheme: .ecdsaP256, text: [UInt8](pem.utf8)),
-            der(Array(numbers[..<32]), Array(numbers[32...]))
+            SigningKey(scheme: .ecdsaP256, text: [UInt8](SignedRepository.Key.pem(point).utf8)),
+            SignedRepository.Key.der(Array(numbers[..<32]), Array(numbers[32...]))
         )
-    }
-
-    static func base64(_ bytes: [UInt8]) -> String {
-        let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-        var out = ""
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let part = bytes[start..<min(bytes.count, start + 3)]
-            var bits =
-                part.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } << UInt32(8 * (3 - part.count))
-            for index in 0..<4 {
-                out.append(index <= part.count ? digits[Int(bits >> 18 & 63)] : "=")
-                bits <<= 6
-            }
-        }
-        return out
-    }
-
-    static func der(_ r: [UInt8], _ s: [UInt8]) -> [UInt8] {
-        func number(_ bytes: [UInt8]) -> [UInt8] {
-            let short = Array(bytes.drop { $0 == 0 })
-            let value = (short.first ?? 0x80) >= 0x80 ? [0] + short : short
-            return [0x02, UInt8(value.count)] + value
-        }
-        let body = number(r) + number(s)
-        return [0x30, UInt8(body.count)] + body
     }
 
     @Test("believes the key's owner, and nobody else, about exactly these bytes")

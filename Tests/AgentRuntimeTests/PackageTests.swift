@@ -45,21 +45,6 @@ struct PackageTests {
         #expect(try outcome(service) == "0 reports")
     }
 
-    @Test("is not believed when a bit of its statement or signature is wrong")
-    func signature() throws {
-        let service = try AgentService.start(folder)
-        try hub.offer(try TestPackage.model(release: 1).encode(), release: 1)
-        hub.desired.signature[10] ^= 1
-        #expect(
-            try outcome(service)
-                == "the package statement was not signed by the hub this device joined, or was changed on its way"
-        )
-        #expect(service.running == nil)
-        // Nothing of it is remembered: the true one is taken.
-        hub.desired.signature[10] ^= 1
-        #expect(try outcome(service) == "active")
-    }
-
     @Test("with a flipped bit is refused, and fetched again only a few times")
     func flippedBit() throws {
         let service = try AgentService.start(folder)
@@ -84,7 +69,7 @@ struct PackageTests {
         hub.packages[Crypto.sha256(content)] = content + [0]
         #expect(
             try outcome(service)
-                == "the hub's file has \(content.count + 1) bytes; its statement says \(content.count)"
+                == "the hub's file has \(content.count + 1) bytes; its metadata says \(content.count)"
         )
     }
 
@@ -98,11 +83,11 @@ struct PackageTests {
         try hub.offer(try TestPackage.model(release: 2).encode(), release: 3)
         #expect(
             try outcome(service)
-                == "the package's manifest and its signed statement differ in release")
+                == "the package's manifest and its signed metadata differ in release")
         try hub.offer(try TestPackage.model(release: 4).encode(), release: 4, arenaBytes: 999)
         #expect(
             try outcome(service)
-                == "the package's manifest and its signed statement differ in arena bytes")
+                == "the package's manifest and its signed metadata differ in arena bytes")
         try hub.offer(
             try TestPackage.model(release: 5, store: "2").encode(), release: 5, store: "2")
         #expect(
@@ -226,8 +211,11 @@ struct PackageTests {
         do {
             // As the earlier program left it: active, proved, and the last accepted one.
             let store = try AgentStore.open(directory: folder.path, checks: false)
-            let candidate = try #require(
-                AgentStore.candidate(statement: old3.statement, signature: old3.signature))
+            let candidate = Candidate(
+                stated: try StatedPackage(
+                    digest: old3.digest, packageBytes: UInt64(content.count),
+                    arenaBytes: UInt64(old.arenaBytes()), release: 3, family: "f", variant: "v",
+                    store: ""))
             try store.put(candidate, content: content, in: .first)
             try store.save(Update(active: .first))
             var rollback = RollbackGuard()

@@ -384,6 +384,12 @@ struct SurvivalTests {
                 ALTER TABLE outbox DROP COLUMN besideUnits;
                 ALTER TABLE outbox DROP COLUMN besideDigest;
                 DROP TABLE besideForecast;
+                DROP TABLE metadata;
+                DROP TABLE trustState;
+                ALTER TABLE packageSlot RENAME COLUMN candidate TO statement;
+                ALTER TABLE packageSlot ADD COLUMN signature BLOB;
+                ALTER TABLE updateState RENAME COLUMN candidate TO statement;
+                ALTER TABLE updateState ADD COLUMN signature BLOB;
                 DELETE FROM setting WHERE name IN ('foldedThrough', 'sentThrough')
                 """)
             for column in [
@@ -397,6 +403,7 @@ struct SurvivalTests {
             try service.store.database.execute("PRAGMA user_version = 1")
         }
         let service = try AgentService.start(folder)
+        #expect(service.running?.release == 1)
         try hub.visit(service)
         #expect(hub.forecasts.count == 3 && hub.forecasts.allSatisfy { $0.inputsDigest == 0 })
         _ = try service.close(TestPackage.day(2), isClosedAllDay: false)

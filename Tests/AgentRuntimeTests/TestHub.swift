@@ -1,9 +1,9 @@
 import AgentCore
 import AgentRuntime
-import CTLS
 import Forecasting
 import Foundation
 import ModelPackage
+import RepositorySamples
 import SyncProtocol
 import Testing
 import UpdateTrust
@@ -26,8 +26,11 @@ final class TemporaryFolder {
 
 /// A hub without a network: the rules of SPEC 9 and 10 over arrays, and packages it has signed itself.
 final class TestHub {
-    let key: [UInt8]
-    let point: [UInt8]
+    var repository = SignedRepository()
+    /// What goes ahead of a DesiredState; nil: what an honest hub sends.
+    var metadata: ((HeldMetadata) -> [Metadata])?
+    /// Of every metadata frame, header included.
+    private(set) var metadataBytes = 0
     /// Record i has number i + 1.
     var records: [Record] = []
     var desired = DesiredState(desire: .stayAsYouAre, reason: "nothing is assigned")
@@ -49,28 +52,15 @@ final class TestHub {
     private(set) var uploadBytes = 0
     private(set) var foldedSales: UInt64 = 0
 
-    init() {
-        _ = Crypto.setUp()
-        key = Crypto.makeKey() ?? []
-        var point = [UInt8](repeating: 0, count: 65)
-        _ = shelfcast_p256_point(key, key.count, &point)
-        self.point = point
-    }
-
     struct Cut: Error {}
-
-    func sign(_ message: [UInt8]) -> [UInt8] {
-        var signature = [UInt8](repeating: 0, count: 64)
-        _ = shelfcast_p256_sign(key, key.count, message, message.count, &signature)
-        return signature
-    }
 
     /// A device of store 1 that has joined this hub.
     func enrol(_ folder: TemporaryFolder, device: String = "device-1") {
         let own = Crypto.makeKey() ?? []
         let identity = Identity(
             hubHost: "127.0.0.1", hubPort: 7420, deviceID: device, store: "1",
-            timeZone: "Europe/Berlin", packageKey: point, ca: [1], certificate: [2], key: own)
+            timeZone: "Europe/Berlin", ca: [1], certificate: [2], key: own)
+        _ = Files.replace(folder.file(AgentService.rootFile), by: repository.root)
         _ = identity.save(in: folder.path)
         _ = Configuration(budgetBytes: 20_000, labels: ["aisle=dairy"]).save(in: folder.path)
     }
@@ -82,15 +72,13 @@ final class TestHub {
     ) throws {
         let package = try? ModelPackage.decode(content)
         let digest = digest ?? Crypto.sha256(content)
-        let statement = PackageStatement(
-            digest: digest, packageBytes: UInt64(content.count),
-            arenaBytes: arenaBytes ?? UInt64(package.map { $0.arenaBytes() } ?? 1000),
-            release: release, family: "f", variant: variant, store: store
-        ).encoded()
+        let path = repository.list(
+            digest: digest, length: content.count,
+            arena: arenaBytes ?? UInt64(package.map { $0.arenaBytes() } ?? 1000),
+            release: release, variant: variant, store: store)
         packages[digest] = content
         desired = DesiredState(
-            desire: .run, statement: statement, signature: sign(statement), reason: "it fits",
-            rollout: 1)
+            desire: .run, reason: "it fits", rollout: 1, digest: digest, target: path)
     }
 
     func answer(_ message: Message) throws -> [Message] {
@@ -112,7 +100,15 @@ final class TestHub {
             var desired = desired
             desired.storedThroughSequence = UInt64(records.count)
             desired.contactNumber = UInt64(registers.count)
-            return [.desiredState(desired)]
+            let held = register.held ?? HeldMetadata()
+            let frames =
+                metadata?(held)
+                ?? repository.metadata(
+                    newerThan: held,
+                    needsTargets: desired.desire == .run
+                        && desired.digest != register.running?.digest)
+            for frame in frames { metadataBytes += encodeFrame(.metadata(frame)).count }
+            return frames.map { .metadata($0) } + [.desiredState(desired)]
         case .upload(let upload):
             let first = Int(upload.firstSequence)
             guard first <= records.count + 1 else {

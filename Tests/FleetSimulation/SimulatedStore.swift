@@ -1,6 +1,5 @@
 import AgentCore
 import AgentRuntime
-import CTLS
 import Crypto
 import Forecasting
 import Foundation
@@ -135,11 +134,9 @@ final class SimulatedDevice {
             atPath: folder, withIntermediateDirectories: true)
         _ = Crypto.setUp()
         let key = AgentRuntime.Crypto.makeKey() ?? []
-        var point = [UInt8](repeating: 0, count: 65)
-        _ = shelfcast_p256_point(key, key.count, &point)
         _ = Identity(
             hubHost: "127.0.0.1", hubPort: 7420, deviceID: name, store: SimulatedStore.store,
-            timeZone: "UTC", packageKey: point, ca: [1], certificate: [2], key: key
+            timeZone: "UTC", ca: [1], certificate: [2], key: key
         ).save(in: folder)
         _ = Configuration(budgetBytes: 20_000, labels: []).save(in: folder)
         service = try AgentService(store: try AgentStore.open(directory: folder, checks: false))

@@ -16,7 +16,7 @@ private struct Scene {
             digest: digest(family, release), family: family, variant: "v", store: nil,
             release: release, packageBytes: 900, arenaBytes: arena, parameterCount: 9,
             requiredFeatures: [], wape: 12, mape: 12, bias: 0, floatWAPE: 12, floatMAPE: 12,
-            statement: [1], signature: [], createdAt: start)
+            createdAt: start)
     }
 
     static func digest(_ family: String, _ release: UInt64) -> [UInt8] {

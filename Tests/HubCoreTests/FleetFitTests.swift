@@ -11,8 +11,8 @@ struct FleetFitTests {
             digest: Array(repeating: UInt8(truncatingIfNeeded: arena &+ Int(wape)), count: 32),
             family: "f", variant: variant, store: try StoreID(store), release: 1,
             packageBytes: 1000, arenaBytes: arena, parameterCount: 10, requiredFeatures: ["lstm"],
-            wape: wape, mape: wape + 1, bias: 0.5, floatWAPE: wape, floatMAPE: wape, statement: [],
-            signature: [], createdAt: Timestamp(millisecondsSince1970: 0))
+            wape: wape, mape: wape + 1, bias: 0.5, floatWAPE: wape, floatMAPE: wape,
+            createdAt: Timestamp(millisecondsSince1970: 0))
     }
 
     /// - Parameter budget: in bytes; nil: it has not registered.

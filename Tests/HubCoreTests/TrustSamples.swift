@@ -91,7 +91,7 @@ struct SampleHub {
             store: number % 4 == 0 ? nil : try StoreID("store-\(number % 50)"), release: release,
             packageBytes: 300 + number, arenaBytes: 500 + number, parameterCount: 10,
             requiredFeatures: [], wape: 1, mape: 1, bias: 0, floatWAPE: 1, floatMAPE: 1,
-            statement: [1], signature: [UInt8](repeating: 0, count: 64), createdAt: start)
+            createdAt: start)
     }
 
     /// - Returns: the roles written.

@@ -13,8 +13,8 @@ struct VariantChoiceTests {
             variant: variant, store: try store.map { try StoreID($0) }, release: release,
             packageBytes: 1000, arenaBytes: arena, parameterCount: parameters,
             requiredFeatures: features,
-            wape: wape, mape: wape, bias: 0, floatWAPE: wape, floatMAPE: wape, statement: [],
-            signature: [], createdAt: Timestamp(millisecondsSince1970: 0))
+            wape: wape, mape: wape, bias: 0, floatWAPE: wape, floatMAPE: wape,
+            createdAt: Timestamp(millisecondsSince1970: 0))
     }
 
     private static func capabilities(

@@ -120,7 +120,7 @@ enum Sample {
             store: try store.map { try StoreID($0) }, release: release, packageBytes: 1000,
             arenaBytes: 500, parameterCount: 35, requiredFeatures: ["lstm-int8-v2", "other"],
             wape: 12.5, mape: 13.25, bias: -0.5, floatWAPE: 12.4, floatMAPE: 13.2,
-            statement: [1, 2, 3], signature: [UInt8](repeating: 9, count: 64), createdAt: now)
+            createdAt: now)
     }
 
     static func family(_ name: String) -> FamilyRecord {

@@ -12,7 +12,7 @@ struct DeviceSessionTests {
     static let hello = Event.received(.hello(Hello(versionMin: 1, versionMax: 3)))
     static let register = Event.received(.register(.test()))
     static let registerStay = Event.received(.register(.test(contact: .stay)))
-    static let running = DesiredState(desire: .run, statement: [1], signature: [2], rollout: 1)
+    static let running = DesiredState(desire: .run, rollout: 1, digest: [2], target: "p")
     static let upload = Upload(
         firstSequence: 1, records: [.close(CloseRecord(day: 1, closedAllDay: false))])
     static let fetch = Fetch(digest: Array(repeating: 7, count: 32), offset: 3, bytesMax: 10)
@@ -247,7 +247,7 @@ struct DeviceSessionTests {
         let other = DesiredState(desire: .noFit, reason: "too big", rollout: 2)
         var session = Self.session(.device(Self.device))
         for event in Self.staying { _ = session.handle(event) }
-        #expect(session.handle(.look) == [.ask(.look(Self.device))])
+        #expect(session.handle(.look) == [.ask(.look(Self.device, HeldMetadata()))])
         #expect(
             session.handle(.answered(.standing(other, contextRevision: 6))) == [
                 .send(.desiredState(other)),
@@ -257,15 +257,42 @@ struct DeviceSessionTests {
         #expect(session.handle(.answered(.standing(other, contextRevision: 6))) == [])
     }
 
-    @Test("Another signature of the same statement is no news")
-    func sameStatement() {
+    @Test("Where the device's numbering stands is no news to it")
+    func sameState() {
         var again = Self.running
-        again.signature = [9, 9]
         again.storedThroughSequence = 77
         #expect(
             Self.play(
                 .device(Self.device),
                 Self.staying + [.look, .answered(.standing(again, contextRevision: 0))]) == [])
+    }
+
+    @Test("What is sent of the repository goes ahead, and counts as held from then on")
+    func metadata() {
+        let held = HeldMetadata(root: 3, timestamp: 4, snapshot: 5, targets: 6)
+        var register = Register.test(contact: .stay)
+        register.held = held
+        var session = Self.session(.device(Self.device))
+        for event in Self.atHome { _ = session.handle(event) }
+        _ = session.handle(.received(.register(register)))
+        let root = Metadata(role: "root", version: 4, content: [1])
+        let timestamp = Metadata(role: "timestamp", version: 9, content: [2])
+        #expect(
+            session.handle(
+                .answered(
+                    .standing(Self.running, contextRevision: 0, metadata: [root, timestamp])))
+                == [
+                    .send(.metadata(root)), .send(.metadata(timestamp)),
+                    .send(.desiredState(Self.running)),
+                ])
+        let after = HeldMetadata(root: 4, timestamp: 9, snapshot: 5, targets: 6)
+        #expect(session.handle(.look) == [.ask(.look(Self.device, after))])
+        // Nothing else is new, and the metadata comes to it all the same.
+        let bin = Metadata(role: "bin-3", version: 1, content: [3])
+        #expect(
+            session.handle(
+                .answered(.standing(Self.running, contextRevision: 0, metadata: [bin])))
+                == [.send(.metadata(bin)), .send(.desiredState(Self.running))])
     }
 
     @Test("A device that has fetched the context is not told of it again")

@@ -20,7 +20,7 @@ struct HubIdentityTests {
     }
 
     private static let files = [
-        HubIdentity.rootCertificateFile, HubIdentity.rootKeyFile, HubIdentity.packageKeyFile,
+        HubIdentity.rootCertificateFile, HubIdentity.rootKeyFile,
     ]
 
     @Test("What was created is opened again, and only its owner may read it")
@@ -29,7 +29,6 @@ struct HubIdentityTests {
         let created = try HubIdentity.create(in: folder.path)
         let opened = try HubIdentity.open(in: folder.path)
         #expect(try opened.authority.rootDER == created.authority.rootDER)
-        #expect(opened.packageSigner.publicKey == created.packageSigner.publicKey)
         #expect(
             try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
                 == Self.files.sorted())
@@ -50,11 +49,11 @@ struct HubIdentityTests {
         #expect(try HubIdentity.open(in: folder.path).authority.rootDER == root)
     }
 
-    @Test("An identity whose making was interrupted is made anew", arguments: [0, 1, 2])
+    @Test("An identity whose making was interrupted is made anew", arguments: [0, 1])
     func interrupted(filesWritten: Int) throws {
         let folder = try Folder()
         // The order in which `create` writes.
-        let order = [HubIdentity.packageKeyFile, HubIdentity.rootKeyFile]
+        let order = [HubIdentity.rootKeyFile]
         for file in order.prefix(filesWritten) {
             try Data("half".utf8).write(to: URL(fileURLWithPath: folder.path + "/" + file))
         }
@@ -205,21 +204,6 @@ struct HubIdentityTests {
             #expect(throws: SigningRequestError.self) {
                 try CertificateAuthority.checkedKey(ofRequest: Array(sound[..<bytes]))
             }
-        }
-    }
-
-    @Test("A package statement's signature is r ‖ s and checks out with the public point")
-    func statementSignature() throws {
-        let signer = PackageSigner(key: P256.Signing.PrivateKey())
-        #expect(signer.publicKey.count == 65)
-        #expect(signer.publicKey.first == 4)
-        let key = try P256.Signing.PublicKey(x963Representation: signer.publicKey)
-        for statement in [[], [1, 2, 3], Array(repeating: UInt8(9), count: 1024)] {
-            let signature = try signer.sign(statement: statement)
-            #expect(signature.count == PackageSigner.signatureBytes)
-            let parsed = try P256.Signing.ECDSASignature(rawRepresentation: signature)
-            #expect(key.isValidSignature(parsed, for: statement))
-            #expect(!key.isValidSignature(parsed, for: statement + [0]))
         }
     }
 }

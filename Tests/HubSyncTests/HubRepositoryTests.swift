@@ -42,8 +42,8 @@ private final class RepositoryFolder {
                 digest: Array(SHA256.hash(data: Data("\(family) \(release) \(number)".utf8))),
                 family: family, variant: "v\(number)", store: nil, release: release,
                 packageBytes: 300, arenaBytes: 500, parameterCount: 10, requiredFeatures: [],
-                wape: 1, mape: 1, bias: 0, floatWAPE: 1, floatMAPE: 1, statement: [1],
-                signature: [UInt8](repeating: 0, count: 64), createdAt: Self.start)
+                wape: 1, mape: 1, bias: 0, floatWAPE: 1, floatMAPE: 1,
+                createdAt: Self.start)
         }
         try await store.savePackages(packages)
         return packages

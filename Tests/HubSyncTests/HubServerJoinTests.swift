@@ -20,7 +20,8 @@ struct HubServerJoinTests {
             #expect(device.reply.approved)
             #expect(device.reply.timeZone == "UTC")
             #expect(device.reply.caDer == (try hub.identity.authority.rootDER))
-            #expect(device.reply.packageKey == hub.identity.packageSigner.publicKey)
+            let root = try await hub.operatorStore.newestMetadata(role: "root")
+            #expect(device.reply.root == root?.bytes)
 
             let desired = try await device.registered(port: port) { _, desired in desired }
             #expect(desired.desire == .stayAsYouAre)

@@ -109,9 +109,9 @@ struct HubServerSyncTests {
             ]
             for (budget, expected) in rows {
                 let device = try await hub.joinedDevice(port: port)
-                let desired = try await device.registered(
+                let (desired, metadata) = try await device.registered(
                     port: port, .test(budgetBytes: budget)
-                ) { _, desired in desired }
+                ) { ($1, $0.metadata) }
                 #expect(desired.rollout == rollout.id)
                 guard let expected else {
                     #expect(desired.desire == .noFit)
@@ -120,12 +120,10 @@ struct HubServerSyncTests {
                     continue
                 }
                 #expect(desired.desire == .run)
-                #expect(desired.statement == expected.statement)
-                let key = try P256.Signing.PublicKey(x963Representation: device.reply.packageKey)
-                #expect(
-                    key.isValidSignature(
-                        try P256.Signing.ECDSASignature(rawRepresentation: desired.signature),
-                        for: desired.statement))
+                #expect(desired.digest == expected.digest)
+                #expect(desired.target == expected.targetPath)
+                #expect(metadata.map(\.role) == ["root", "timestamp", "snapshot", "targets"])
+                #expect(device.reply.root.count > 500)
             }
         }
     }
@@ -162,7 +160,7 @@ struct HubServerSyncTests {
                     try await connection.expect(.noted)
                 }
             }
-            for index in 0..<3 { #expect(try await desired(index).statement == old.statement) }
+            for index in 0..<3 { #expect(try await desired(index).digest == old.digest) }
 
             var policy = RolloutPolicy()
             policy.soakDays = 0
@@ -176,11 +174,11 @@ struct HubServerSyncTests {
                 plan: [[ids[0]], [ids[1], ids[2]]]
             ).rollout
             let first = try await desired(0)
-            #expect(first.statement == new.statement && first.rollout == rollout.id)
+            #expect(first.digest == new.digest && first.rollout == rollout.id)
             #expect(first.trialDays == 7 && first.latencyMaxNs == 2_000_000)
             #expect(first.windowFrom == 1_320 && first.windowTo == 330)
             #expect(first.bytesMax == 99_999)
-            for index in 1...2 { #expect(try await desired(index).statement == old.statement) }
+            for index in 1...2 { #expect(try await desired(index).digest == old.digest) }
 
             // The driver of another process, as after a restart.
             let driver = RolloutDriver(
@@ -191,7 +189,7 @@ struct HubServerSyncTests {
             try await report(.active, 0)
             let steps = try await driver.turn(at: Timestamp(Date()))
             #expect(steps.flatMap(\.notes).map(\.action) == ["open-wave"])
-            for index in 1...2 { #expect(try await desired(index).statement == new.statement) }
+            for index in 1...2 { #expect(try await desired(index).digest == new.digest) }
 
             _ = try await hub.operatorStore.change(
                 rollout: rollout.id, by: .abort(why: "far off"), ifStill: steps[0].rollout.revision,
@@ -199,10 +197,10 @@ struct HubServerSyncTests {
             for index in 0...2 {
                 let back = try await desired(index, runs: index == 0 ? new.digest : nil)
                 #expect(back.desire == .goBack && back.digest == new.digest)
-                #expect(back.reason.contains("far off") && back.statement.isEmpty)
+                #expect(back.reason.contains("far off") && back.target.isEmpty)
             }
             try await report(.rolledBack, 0)
-            for index in 0...2 { #expect(try await desired(index).statement == old.statement) }
+            for index in 0...2 { #expect(try await desired(index).digest == old.digest) }
             let states = try await hub.operatorStore.members(rollout: rollout.id).map(\.state)
             #expect(states == [.rolledBack, .rolledBack, .rolledBack])
         }
@@ -300,7 +298,7 @@ struct HubServerSyncTests {
                     guard case .desiredState(let pushed)? = try await connection.next() else {
                         throw TestFailure("no DesiredState was pushed")
                     }
-                    #expect(pushed.statement == package.statement)
+                    #expect(pushed.digest == package.digest)
                 }
             }
         }
@@ -417,7 +415,7 @@ struct HubServerSyncTests {
         }
         try await hub.serving { port in
             try await device.registered(port: port) { connection, desired in
-                #expect(desired.statement == record.statement)
+                #expect(desired.digest == record.digest)
                 #expect(desired.storedThroughSequence == 1)
                 try await connection.upload(2, [Self.close(19_000)], ack: 2)
             }

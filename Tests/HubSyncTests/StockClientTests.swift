@@ -98,7 +98,9 @@ struct StockClientTests {
         }
     }
 
-    @Test("verifies a statement and fetches its package, in odd pieces and from the middle")
+    @Test(
+        "believes a package by the reference client, and fetches it, in odd pieces and from the middle"
+    )
     func fetch() async throws {
         try await hub.serving { port in
             _ = try await joined(port: port)

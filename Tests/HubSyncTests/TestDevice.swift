@@ -119,6 +119,8 @@ struct TestConnection {
     var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
     private var decoder = FrameDecoder(from: .hub)
+    /// What came ahead of the DesiredStates until now.
+    private(set) var metadata: [Metadata] = []
 
     init(
         inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator,
@@ -132,10 +134,14 @@ struct TestConnection {
 
     func send(bytes: [UInt8]) async throws { try await outbound.write(ByteBuffer(bytes: bytes)) }
 
-    /// The hub's next message; nil when it has closed.
+    /// The hub's next message beside metadata, which is kept; nil when it has closed.
     mutating func next() async throws -> Message? {
         while true {
-            if let message = try decoder.next() { return message }
+            if let message = try decoder.next() {
+                guard case .metadata(let file) = message else { return message }
+                metadata.append(file)
+                continue
+            }
             do {
                 guard let more = try await inbound.next() else { return nil }
                 decoder.push(Array(more.readableBytesView))

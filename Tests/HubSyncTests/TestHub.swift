@@ -114,18 +114,12 @@ final class TestHub: Sendable {
         }
         let content = (0..<contentBytes).map { _ in UInt8.random(in: 0...255) }
         let digest = Array(SHA256.hash(data: content))
-        let statement = PackageStatement(
-            digest: digest, packageBytes: UInt64(content.count), arenaBytes: UInt64(arenaBytes),
-            release: release, family: family, variant: variant, store: store ?? ""
-        ).encoded()
         let record = PackageRecord(
             digest: digest, family: family, variant: variant,
             store: try store.map { try StoreID($0) }, release: release,
             packageBytes: content.count, arenaBytes: arenaBytes, parameterCount: 10,
             requiredFeatures: ["lstm-int8-v2"], wape: wape, mape: wape, bias: 0, floatWAPE: wape,
-            floatMAPE: wape, statement: statement,
-            signature: try identity.packageSigner.sign(statement: statement),
-            createdAt: clock.now())
+            floatMAPE: wape, createdAt: clock.now())
         try await operatorStore.savePackages([record])
         try Data(content).write(
             to: URL(fileURLWithPath: directory + "/packages/" + PackageFiles.name(of: digest)))

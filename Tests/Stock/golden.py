@@ -15,9 +15,7 @@ from stock import enums, messages as m
 
 FIXTURES = os.path.join(stock.ROOT, "Tests", "SyncProtocolTests", "Fixtures")
 DIGEST = bytes(range(32))
-SIGNATURE = bytes(range(64, 128))
 SECRET = bytes(range(0xF0, 0x100))
-POINT = b"\x04" + bytes(range(64))
 UINT32, UINT64 = 2**32 - 1, 2**64 - 1
 INT64_MIN = -2**63
 
@@ -30,9 +28,6 @@ def golden():
     yield "welcome", m.Welcome(version=1, hub_time_ms=1_790_000_000_123, frame_bytes_max=65_536)
     yield "welcome-columns", m.Welcome(version=1, frame_bytes_max=65_536, takes_columns=True)
     yield "welcome-before-1970", m.Welcome(version=1, hub_time_ms=INT64_MIN)
-    yield "join-reply-root", m.JoinReply(
-        device_id="d-0001", certificate_der=b"\x30\x01", ca_der=b"\x30\x02", package_key=POINT,
-        store="12", root=b"{}")
     yield "refusal", m.Refusal(
         code=enums.REFUSAL_NOT_APPROVED, message="ask the operator: device approve d-1", retry=True,
         retry_after_seconds=60)
@@ -45,8 +40,8 @@ def golden():
     yield "refusal-negative-code", refusal
     yield "join-request", m.JoinRequest(secret=SECRET, csr_der=b"\x30\x03\x02\x01\x00")
     yield "join-reply", m.JoinReply(
-        device_id="d-0001", certificate_der=b"\x30\x01", ca_der=b"\x30\x02", package_key=POINT,
-        store="12", approved=True, time_zone="Europe/Berlin")
+        device_id="d-0001", certificate_der=b"\x30\x01", ca_der=b"\x30\x02",
+        store="12", approved=True, time_zone="Europe/Berlin", root=b"{}")
     yield "register", m.Register(
         architecture="aarch64", cpu_features=["neon", "dotprod"], cores=4,
         memory_total_bytes=536_870_912, memory_available_bytes=268_435_456,
@@ -72,11 +67,9 @@ def golden():
         model_memory_budget_bytes=UINT64, flash_free_bytes=UINT64, int8_microseconds=UINT32,
         power_source=enums.POWER_MAINS, contact=enums.CONTACT_STAY,
         running=m.RunningPackage(digest=DIGEST, release=UINT64, arena_bytes=UINT64))
-    statement = m.PackageStatement(
-        digest=DIGEST, package_bytes=5_321, arena_bytes=1_872, release=7, family="2026-11-profile",
-        variant="lstm-4", store="12").SerializeToString(deterministic=True)
+    target = "packages/7/0001020304050607"
     yield "desired-state-run", m.DesiredState(
-        desire=enums.DESIRE_RUN, statement=statement, signature=SIGNATURE,
+        desire=enums.DESIRE_RUN, digest=DIGEST, target=target,
         reason="most accurate that fits 4096 bytes", rollout=3, stored_through_sequence=1_200)
     yield "desired-state-no-fit", m.DesiredState(
         desire=enums.DESIRE_NO_FIT, reason="smallest arena 900 bytes, budget 512", rollout=UINT64,
@@ -84,11 +77,10 @@ def golden():
     yield "desired-state-stay", m.DesiredState(desire=enums.DESIRE_STAY_AS_YOU_ARE)
     yield "desired-state-number", m.DesiredState(desire=enums.DESIRE_STAY_AS_YOU_ARE, contact_number=UINT64)
     yield "desired-state-trial", m.DesiredState(
-        desire=enums.DESIRE_RUN, statement=statement, signature=SIGNATURE, trial_days=28,
+        desire=enums.DESIRE_RUN, digest=DIGEST, target=target, trial_days=28,
         latency_max_ns=2_000_000, bytes_max=1 << 33, window_from=1_320, window_to=330)
     yield "desired-state-target", m.DesiredState(
-        desire=enums.DESIRE_RUN, statement=statement, signature=SIGNATURE, digest=DIGEST,
-        target="packages/7/0001020304050607")
+        desire=enums.DESIRE_RUN, digest=DIGEST, target="~" * 256)
     yield "metadata", m.Metadata(role="root", version=1, content=b"{}")
     yield "metadata-most", m.Metadata(role="r" * 64, version=UINT64, content=bytes(49_152))
     yield "desired-state-go-back", m.DesiredState(
@@ -191,9 +183,8 @@ def golden():
 BYTES_MAX = {
     "message": 1_024, "reason": 1_024, "agent_version": 1_024, "store": 32, "item": 32, "items": 32,
     "device_id": 32, "architecture": 64, "cpu_features": 64, "runtime_features": 64, "family": 64,
-    "variant": 64, "time_zone": 64, "labels": 128, "statement": 1_024, "csr_der": 2_048,
-    "certificate_der": 4_096, "ca_der": 4_096, "content": 49_152, "digest": 32, "signature": 64,
-    "package_key": 65, "secret": 16,
+    "variant": 64, "time_zone": 64, "labels": 128, "csr_der": 2_048,
+    "certificate_der": 4_096, "ca_der": 4_096, "content": 49_152, "digest": 32, "secret": 16,
     "role": 64, "root": 32_768, "target": 256, "kernels": 64, "package_digest": 32, "hardware": 32, "named_items": 32}
 COUNT_MAX = {
     "cpu_features": 64, "runtime_features": 64, "labels": 64, "records": 500, "days": 400,

@@ -4,8 +4,9 @@
     hub.py FOLDER [ADDRESS]
 
 Prints {"port": ..., "token": ...} once it listens. For every connection it reads FOLDER/wish.json anew:
-    {"act": NAME, "offer": {"file": PATH, "statement": {...}, "sign": HOW, "serve": HOW}, "desire": NUMBER}
-all of it optional; an act is a function below. With {"wireBytes": NUMBER} the network goes away after so many bytes, both ways together. Ends when its standard input does. Writes what it hears to FOLDER/heard, one JSON object a line,
+    {"act": NAME, "offer": {"file": PATH, "says": {...}, "sign": HOW, "serve": HOW, "name": HOW}, "desire": NUMBER}
+all of it optional; an act is a function below, `sign` one of repository.py's ways to deceive. With {"daysAhead": NUMBER} it is later at the hub, with
+{"expires": {ROLE: TIME}} what it publishes from then on expires then, with {"rotate": [ROLE, ...]} these keys are replaced first. With {"wireBytes": NUMBER} the network goes away after so many bytes, both ways together. Ends when its standard input does. Writes what it hears to FOLDER/heard, one JSON object a line,
 before it answers.
 """
 import base64
@@ -22,10 +23,11 @@ import time
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from google.protobuf import json_format
 
+import repository
 import stock
 from stock import enums, messages as m
 
@@ -88,8 +90,8 @@ class Hub:
     def __init__(self, folder, address="127.0.0.1"):
         self.folder = folder
         self.authority, self.stranger = Authority(folder, "own"), Authority(folder, "other")
-        self.package_key = ec.generate_private_key(ec.SECP256R1())
-        self.other_key = ec.generate_private_key(ec.SECP256R1())
+        self.repository = repository.Repository()
+        self.rotated = []
         self.secret = secrets.token_bytes(16)
         self.records = {}  # device -> list, the index being sequence - 1
         self.listener = socket.create_server(
@@ -119,6 +121,7 @@ class Hub:
                 plain = cut_after(plain, wish["wireBytes"])
             plain.settimeout(SECONDS_MAX)
             act = wish.get("act", "honest")
+            self.prepare(wish)
             try:
                 with self.context(act).wrap_socket(plain, server_side=True) as tls:
                     Conversation(self, tls, wish).run()
@@ -126,6 +129,15 @@ class Hub:
                 self.hear(act=act, ended=type(error).__name__)
             finally:
                 plain.close()
+
+    def prepare(self, wish):
+        self.repository.expires |= wish.get("expires", {})
+        roles = wish.get("rotate", [])
+        if roles != self.rotated:
+            self.rotated = roles
+            if roles:
+                self.repository.rotate(*roles)
+                self.repository.publish()
 
     def context(self, act):
         if act == "another-ca":
@@ -218,7 +230,7 @@ class Conversation:
     def on_Hello(self, _):
         self.items = []
         self.send(m.Welcome(
-            version=1, hub_time_ms=int(time.time() * 1000), frame_bytes_max=65_536,
+            version=1, hub_time_ms=int((time.time() + 86_400 * self.wish.get("daysAhead", 0)) * 1000), frame_bytes_max=65_536,
             takes_columns=self.act != "first-release"))
 
     def on_JoinRequest(self, request):
@@ -228,41 +240,40 @@ class Conversation:
         csr = x509.load_der_x509_csr(request.csr_der)
         assert csr.is_signature_valid
         authority = self.hub.authority
-        point = self.hub.package_key.public_key().public_bytes(
-            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
         self.send(m.JoinReply(
-            device_id="d-stock", store="1", approved=True, time_zone="UTC", package_key=point,
+            device_id="d-stock", store="1", approved=True, time_zone="UTC", root=self.hub.repository.frame("root").content,
             certificate_der=der(issue("d-stock", csr.public_key(), authority.label, authority.key)),
             ca_der=der(authority.certificate)))
 
-    def on_Register(self, _):
+    def on_Register(self, register):
         stored = len(self.hub.records.get(self.device, []))
         state = m.DesiredState(
             desire=self.wish.get("desire", enums.DESIRE_STAY_AS_YOU_ARE), reason="as wished",
             stored_through_sequence=stored)
         if self.offer:
+            content = self.content()
             state.desire = enums.DESIRE_RUN
-            state.statement, state.signature = self.statement()
+            state.target = self.hub.repository.list(content, self.offer["says"])
+            state.digest = hashlib.sha256(content).digest()
+            if self.offer.get("name") == "another-digest":
+                state.digest = bytes(32)
+            if self.offer.get("name") == "another-target":
+                state.target = "packages/1/unlisted"
+        for frame in self.metadata(register, state):
+            self.send(frame)
         self.send(state)
+
+    def metadata(self, register, state):
+        repository = self.hub.repository
+        how = self.offer.get("sign", "well") if self.offer else "well"
+        if how != "well":
+            return repository.deceive(how, register.held)
+        needs = state.desire == enums.DESIRE_RUN and state.digest != register.running.digest
+        return repository.frames(register.held, needs)
 
     def content(self):
         with open(self.offer["file"], "rb") as file:
             return file.read()
-
-    def statement(self):
-        content = self.content()
-        said = m.PackageStatement(digest=hashlib.sha256(content).digest(), package_bytes=len(content))
-        json_format.ParseDict(self.offer.get("statement", {}), said)
-        wire = said.SerializeToString(deterministic=True)
-        how = self.offer.get("sign", "well")
-        key = self.hub.other_key if how == "other-key" else self.hub.package_key
-        r, s = utils.decode_dss_signature(key.sign(wire, ec.ECDSA(hashes.SHA256())))
-        signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
-        if how == "flipped-statement":
-            wire = wire[:-1] + bytes([wire[-1] ^ 1])
-        if how == "flipped-signature":
-            signature = signature[:40] + bytes([signature[40] ^ 16]) + signature[41:]
-        return wire, signature
 
     def on_Fetch(self, fetch):
         content = self.content()
@@ -377,8 +388,12 @@ instead("devices-own-kind", "Hello", stock.frame(m.Hello(version_min=1, version_
 instead("version-nobody-offered", "Hello", stock.frame(m.Welcome(version=9)))
 instead("answer-to-nothing", "Hello", stock.frame(m.UploadAck(through_sequence=5)))
 instead("malformed-state", "Register", stock.raw_frame(7, b"\x12\xff\xff\xff\xff\x7f"))
-instead("state-without-signature", "Register", stock.frame(
-    m.DesiredState(desire=enums.DESIRE_RUN, statement=b"\x08\x01", signature=b"short")))
+instead("state-without-target", "Register", stock.frame(
+    m.DesiredState(desire=enums.DESIRE_RUN, digest=bytes(32))))
+instead("oversized-metadata", "Register", b"\x00\x01\x00\x01\x28")
+instead("endless-metadata", "Register", stock.frame(
+    m.Metadata(role="targets", version=1, content=bytes(49_152))) * 6)
+instead("countless-metadata", "Register", stock.frame(m.Metadata(role="root", version=1, content=b"{}")) * 33)
 instead("oversized-context", "ContextRequest", b"\x00\x04\x00\x01\x0f")
 instead("context-beyond-its-items", "ContextRequest", stock.frame(
     m.Context(items=["1"], days=[m.StoreDay(day=1, sold=[m.ItemDay(item_index=1)])])))

@@ -17,14 +17,16 @@ import os
 import socket
 import ssl
 import sys
+import tempfile
 import time
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from google.protobuf import json_format
+from tuf import ngclient
+from tuf.api.exceptions import DownloadHTTPError
 
 import stock
 from stock import enums, messages as m
@@ -106,6 +108,7 @@ class Connection:
         plain = socket.create_connection(address, timeout=SECONDS_MAX)
         self.tls = context.wrap_socket(plain, server_hostname=HUB_NAME)
         self.received = b""
+        self.metadata = []
 
     def __enter__(self):
         return self
@@ -151,6 +154,8 @@ class Connection:
                 return message
             if isinstance(message, m.Ping):
                 self.send(m.Pong())
+            elif isinstance(message, m.Metadata):
+                self.metadata.append(message)
             elif not isinstance(message, passing or (m.DesiredState, m.ContextNotice, m.Pong)):
                 raise AssertionError("out of order: " + message.DESCRIPTOR.name)
 
@@ -195,9 +200,8 @@ def join(identity, text):
     assert certificate.public_key() == key.public_key()
     common_name = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
     assert common_name == reply.device_id, common_name
-    ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), reply.package_key)
     identity.keep_certificate(reply.certificate_der)
-    identity.write("package-key", reply.package_key)
+    identity.write("root.json", reply.root)
     identity.write("hub", f"{token.host} {token.port}".encode())
     return {
         "deviceId": reply.device_id, "store": reply.store, "approved": reply.approved,
@@ -222,22 +226,39 @@ def registration(budget=65_536, contact="visit"):
         contact=enums.CONTACT_VISIT if contact == "visit" else enums.CONTACT_STAY)
 
 
-def verified_statement(identity, desired):
-    """SPEC 8.1. Raises InvalidSignature."""
-    signature = utils.encode_dss_signature(
-        int.from_bytes(desired.signature[:32], "big"), int.from_bytes(desired.signature[32:], "big"))
-    key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), identity.read("package-key"))
-    key.verify(signature, desired.statement, ec.ECDSA(hashes.SHA256()))
-    return m.PackageStatement.FromString(desired.statement)
+class Arrived(ngclient.FetcherInterface):
+    """Gives the reference client what came on a connection, under the names that it asks for."""
+
+    def __init__(self, frames):
+        self.files = {}
+        for frame in frames:
+            name = f"{frame.role}.json" if frame.role == "timestamp" else f"{frame.version}.{frame.role}.json"
+            self.files["hub://" + name] = frame.content
+
+    def _fetch(self, url):
+        if url not in self.files:
+            raise DownloadHTTPError("not sent", 404)
+        yield self.files[url]
 
 
-def fetch(connection, statement, content=b"", bytes_max=997, stop_after=None):
+def trusted_target(identity, connection, desired):
+    """SPEC 8.1, by the reference client. It has kept nothing, so the hub sends all of it."""
+    with tempfile.TemporaryDirectory() as kept:
+        updater = ngclient.Updater(
+            kept, "hub://", fetcher=Arrived(connection.metadata), bootstrap=identity.read("root.json"))
+        target = updater.get_targetinfo(desired.target)
+    assert target.hashes["sha256"] == desired.digest.hex()
+    return target
+
+
+def fetch(connection, target, content=b"", bytes_max=997, stop_after=None):
     """SPEC 8.2. Goes on behind `content`; nothing of a chunk is taken for granted."""
+    digest = bytes.fromhex(target.hashes["sha256"])
     while True:
         chunk = connection.ask(
-            m.Fetch(digest=statement.digest, offset=len(content), bytes_max=bytes_max), m.Chunk)
-        assert chunk.offset == len(content) and chunk.digest == statement.digest
-        assert len(chunk.content) <= bytes_max and chunk.package_bytes == statement.package_bytes
+            m.Fetch(digest=digest, offset=len(content), bytes_max=bytes_max), m.Chunk)
+        assert chunk.offset == len(content) and chunk.digest == digest
+        assert len(chunk.content) <= bytes_max and chunk.package_bytes == target.length
         content += chunk.content
         if not chunk.content or (stop_after and len(content) >= stop_after):
             return content
@@ -253,8 +274,8 @@ def begin_fetching(identity, arguments):
     with connect(identity) as connection:
         connection.hello()
         desired = connection.ask(registration(arguments.budget), m.DesiredState)
-        statement = verified_statement(identity, desired)
-        return fetch(connection, statement, stop_after=statement.package_bytes // 2)
+        target = trusted_target(identity, connection, desired)
+        return fetch(connection, target, stop_after=target.length // 2)
 
 
 def visit(identity, arguments):
@@ -266,11 +287,11 @@ def visit(identity, arguments):
         told["desire"] = desired.desire
         told["reason"] = desired.reason
         told["storedThroughSequence"] = desired.stored_through_sequence
-        statement = None
+        target = None
         if desired.desire == enums.DESIRE_RUN:
-            statement = verified_statement(identity, desired)
-            told["statement"] = json_format.MessageToDict(statement)
-            told["digest"] = statement.digest.hex()
+            target = trusted_target(identity, connection, desired)
+            told["target"] = target.custom
+            told["digest"] = target.hashes["sha256"]
         if arguments.upload:
             records = read_records(arguments.upload)
             first = arguments.first or desired.stored_through_sequence + 1
@@ -288,13 +309,12 @@ def visit(identity, arguments):
                 if not context.more:
                     break
         if arguments.fetch:
-            content = fetch(connection, statement, content=begun, bytes_max=49_152)
-            assert len(content) == statement.package_bytes, len(content)
-            assert hashlib.sha256(content).digest() == statement.digest
+            content = fetch(connection, target, content=begun, bytes_max=49_152)
+            target.verify_length_and_hashes(content)
             with open(arguments.fetch, "wb") as file:
                 file.write(content)
             connection.ask(m.PackageReport(
-                digest=statement.digest, outcome=enums.OUTCOME_REFUSED,
+                digest=desired.digest, outcome=enums.OUTCOME_REFUSED,
                 reason="the stock client runs no models"), m.Noted)
             told["fetchedBytes"] = len(content)
         farewell = connection.ask(m.Goodbye(), m.Farewell)
@@ -338,8 +358,6 @@ def outcome(act):
         return {"closed": True, "error": type(error).__name__}
     except TimeoutError:
         return {"timeout": SECONDS_MAX}
-    except InvalidSignature:
-        return {"invalidSignature": True}
 
 
 def enums_name(prefix, number):

@@ -14,7 +14,7 @@ from golden import VARINTS, type_name, varint
 
 WIDTH = {"uint32": 32, "fixed32": 32, "uint64": 64, "int64": 64, "sint32": 32, "enum": 2}
 IDENTIFIERS = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in ",\"'\\")
-EXACT = {"hardware": 8, "digest": 32, "package_digest": 32, "secret": 16, "signature": 64, "package_key": 65}
+EXACT = {"hardware": 8, "digest": 32, "package_digest": 32, "secret": 16}
 
 
 def number(rng, kind):
@@ -84,6 +84,7 @@ def fill(rng, message):
         message.offset = rng.randint(0, message.package_bytes - len(message.content))
     elif name == "DesiredState":
         message.desire = rng.choice([0, 1, 2, 3, 4, 77])
+        message.target = message.target or "packages/1/00"
         message.trial_days = rng.randint(0, 28)
         message.window_from, message.window_to = rng.randrange(1_440), rng.randrange(1_440)
     elif name == "PackageReport":

@@ -4,6 +4,7 @@ import SyncProtocol
 /// script that made them.
 enum GoldenFrames {
     static let digest = [UInt8](0..<32)
+    static let target = "packages/7/0001020304050607"
     static let running = RunningPackage(digest: digest, release: 7, arenaBytes: 1_872)
     static let longText = String(repeating: "ä", count: 512)
     static let sale = Record.sale(SaleRecord(day: 20_778, item: "10", units: 3))
@@ -31,12 +32,7 @@ enum GoldenFrames {
         "join-reply": .joinReply(
             JoinReply(
                 deviceId: "d-0001", certificateDer: [0x30, 1], caDer: [0x30, 2],
-                packageKey: [4] + [UInt8](0..<64), store: "12", approved: true,
-                timeZone: "Europe/Berlin")),
-        "join-reply-root": .joinReply(
-            JoinReply(
-                deviceId: "d-0001", certificateDer: [0x30, 1], caDer: [0x30, 2],
-                packageKey: [4] + [UInt8](0..<64), store: "12", root: [0x7B, 0x7D])),
+                store: "12", approved: true, timeZone: "Europe/Berlin", root: [0x7B, 0x7D])),
         "renew-request": .renewRequest(RenewRequest(csrDer: [0x30, 0])),
         "renew-reply": .renewReply(
             RenewReply(certificateDer: [UInt8](repeating: 0, count: 4_096))),
@@ -84,13 +80,8 @@ enum GoldenFrames {
                 running: RunningPackage(digest: digest, release: .max, arenaBytes: .max))),
         "desired-state-run": .desiredState(
             DesiredState(
-                desire: .run,
-                statement: PackageStatement(
-                    digest: digest, packageBytes: 5_321, arenaBytes: 1_872, release: 7,
-                    family: "2026-11-profile", variant: "lstm-4", store: "12"
-                ).encoded(),
-                signature: [UInt8](64..<128), reason: "most accurate that fits 4096 bytes",
-                rollout: 3, storedThroughSequence: 1_200)),
+                desire: .run, reason: "most accurate that fits 4096 bytes", rollout: 3,
+                storedThroughSequence: 1_200, digest: digest, target: target)),
         "desired-state-no-fit": .desiredState(
             DesiredState(
                 desire: .noFit, reason: "smallest arena 900 bytes, budget 512", rollout: .max,
@@ -100,22 +91,11 @@ enum GoldenFrames {
             DesiredState(desire: .stayAsYouAre, contactNumber: .max)),
         "desired-state-trial": .desiredState(
             DesiredState(
-                desire: .run,
-                statement: PackageStatement(
-                    digest: digest, packageBytes: 5_321, arenaBytes: 1_872, release: 7,
-                    family: "2026-11-profile", variant: "lstm-4", store: "12"
-                ).encoded(),
-                signature: [UInt8](64..<128), trialDays: 28, latencyMaxNs: 2_000_000,
-                bytesMax: 1 << 33, windowFrom: 1_320, windowTo: 330)),
+                desire: .run, trialDays: 28, latencyMaxNs: 2_000_000, bytesMax: 1 << 33,
+                windowFrom: 1_320, windowTo: 330, digest: digest, target: target)),
         "desired-state-target": .desiredState(
             DesiredState(
-                desire: .run,
-                statement: PackageStatement(
-                    digest: digest, packageBytes: 5_321, arenaBytes: 1_872, release: 7,
-                    family: "2026-11-profile", variant: "lstm-4", store: "12"
-                ).encoded(),
-                signature: [UInt8](64..<128), digest: digest,
-                target: "packages/7/0001020304050607")),
+                desire: .run, digest: digest, target: String(repeating: "~", count: 256))),
         "metadata": .metadata(Metadata(role: "root", version: 1, content: [0x7B, 0x7D])),
         "metadata-most": .metadata(
             Metadata(

@@ -32,13 +32,13 @@ struct RandomMessages {
             return .joinReply(
                 JoinReply(
                     deviceId: text(), certificateDer: bytes(300), caDer: bytes(300),
-                    packageKey: bytes(65), store: text(), approved: bool(), timeZone: text(),
+                    store: text(), approved: bool(), timeZone: text(),
                     root: bytes(600)))
         case .register: return .register(register())
         case .desiredState:
             return .desiredState(
                 DesiredState(
-                    desire: choice(), statement: bytes(300), signature: bytes(64), reason: text(),
+                    desire: choice(), reason: text(),
                     rollout: u64(), storedThroughSequence: u64(),
                     contactNumber: u64(), trialDays: u32(), latencyMaxNs: u64(), bytesMax: u64(),
                     windowFrom: u32(), windowTo: u32(), digest: bytes(32), target: text()))

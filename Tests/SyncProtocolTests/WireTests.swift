@@ -252,7 +252,7 @@ private func forecasts(_ change: (inout ForecastsOfDay) -> Void) -> Record {
 private func joinReply(_ change: (inout JoinReply) -> Void) -> Message {
     var reply = JoinReply(
         deviceId: "d", certificateDer: [1], caDer: [1],
-        packageKey: [UInt8](repeating: 4, count: 65), store: "1")
+        store: "1", root: [1])
     change(&reply)
     return .joinReply(reply)
 }
@@ -273,17 +273,16 @@ private let invalidMessages: [WireTests.Invalid] = [
     .init("no device id", joinReply { $0.deviceId = "" }, 1, .identifier),
     .init("no certificate", joinReply { $0.certificateDer = [] }, 2, .length),
     .init("no CA", joinReply { $0.caDer = [] }, 3, .length),
-    .init("compressed key", joinReply { $0.packageKey.removeLast(32) }, 4, .length),
+    .init("no root metadata", joinReply { $0.root = [] }, 8, .length),
     .init("store with a space", joinReply { $0.store = "1 2" }, 5, .identifier),
     .init(
         "running a short digest", .register(Register(running: RunningPackage(digest: short))), 14,
         .length),
     .init(
-        "run nothing", .desiredState(DesiredState(desire: .run, signature: [UInt8](0..<64))), 2,
-        .length),
+        "run nothing", .desiredState(DesiredState(desire: .run, target: "p")), 25, .length),
     .init(
-        "run unsigned",
-        .desiredState(DesiredState(desire: .run, statement: [1], signature: [1])), 3, .length),
+        "run what has no name", .desiredState(DesiredState(desire: .run, digest: digest)), 30,
+        .length),
     .init(
         "trial of 29 days", .desiredState(DesiredState(desire: .noFit, trialDays: 29)), 20, .range),
     .init(

@@ -1,25 +1,6 @@
 import Testing
 import UpdateTrust
 
-/// Stands in for ECDSA: every bit of key and message decides every byte of the one signature it takes.
-/// The real verifiers are tested where they live; here it matters what is handed to them and believed.
-struct MixingVerifier: SignatureVerifier {
-    static func sign(_ message: [UInt8], key: [UInt8]) -> [UInt8] {
-        var state: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in key + message { state = (state ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        return (0..<64).map { _ in
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return UInt8(truncatingIfNeeded: state >> 56)
-        }
-    }
-
-    func verify(signature: [UInt8], of message: [UInt8], key: [UInt8]) -> Bool {
-        signature == Self.sign(message, key: key)
-    }
-}
-
-private func key(_ filler: UInt8) -> [UInt8] { [0x04] + [UInt8](repeating: filler, count: 64) }
-
 private func stated(
     digest: UInt8 = 1, packageBytes: UInt64 = 5_000, arenaBytes: UInt64 = 900, release: UInt64 = 7,
     family: String = "f1", variant: String = "lstm-4", store: String = ""
@@ -29,90 +10,22 @@ private func stated(
         arenaBytes: arenaBytes, release: release, family: family, variant: variant, store: store)
 }
 
-@Suite("A signed statement")
-struct SignedStatementTests {
-    let statement = [UInt8](0..<90)
-    let signature = MixingVerifier.sign([UInt8](0..<90), key: key(9))
-
-    @Test("is believed when the trusted key signed exactly its bytes")
-    func genuine() throws {
-        let signed = try SignedStatement(
-            statement: statement, signature: signature, key: TrustedPackageKey(point: key(9)),
-            verifier: MixingVerifier())
-        #expect(signed.bytes == statement)
-    }
-
-    @Test("is refused when another key signed it")
-    func otherKey() throws {
-        let trusted = try TrustedPackageKey(point: key(8))
-        #expect(throws: TrustError.signatureWrong) {
-            try SignedStatement(
-                statement: statement, signature: signature, key: trusted, verifier: MixingVerifier()
-            )
-        }
-    }
-
-    @Test("is refused with any bit flipped, in the statement or in its signature")
-    func flippedBits() throws {
-        let trusted = try TrustedPackageKey(point: key(9))
-        for bit in 0..<statement.count * 8 {
-            var flipped = statement
-            flipped[bit / 8] ^= 1 << UInt8(bit % 8)
-            #expect(throws: TrustError.signatureWrong, "statement bit \(bit)") {
-                try SignedStatement(
-                    statement: flipped, signature: signature, key: trusted,
-                    verifier: MixingVerifier())
-            }
-        }
-        for bit in 0..<signature.count * 8 {
-            var flipped = signature
-            flipped[bit / 8] ^= 1 << UInt8(bit % 8)
-            #expect(throws: TrustError.signatureWrong, "signature bit \(bit)") {
-                try SignedStatement(
-                    statement: statement, signature: flipped, key: trusted,
-                    verifier: MixingVerifier())
-            }
-        }
-    }
-
-    @Test(
-        "is refused before any arithmetic when its signature has the wrong length",
-        arguments: [0, 1, 63, 65, 72])
-    func signatureLength(count: Int) throws {
-        let trusted = try TrustedPackageKey(point: key(9))
-        #expect(throws: TrustError.signatureMalformed(bytes: count)) {
-            try SignedStatement(
-                statement: statement, signature: [UInt8](repeating: 0, count: count), key: trusted,
-                verifier: MixingVerifier())
-        }
-    }
-
-    @Test(
-        "needs a key that is an uncompressed point",
-        arguments: [[], [0x04], [0x02] + [UInt8](repeating: 1, count: 64), key(1) + [0]])
-    func keyForm(point: [UInt8]) {
-        #expect(throws: TrustError.keyMalformed(bytes: point.count)) {
-            try TrustedPackageKey(point: point)
-        }
-    }
-}
-
 @Suite("A stated package")
 struct StatedPackageTests {
     @Test("must state everything the checks stand on")
     func complete() throws {
-        #expect(throws: TrustError.statementIncomplete(.digest)) {
+        #expect(throws: TrustError.incomplete(.digest)) {
             try StatedPackage(
                 digest: [UInt8](repeating: 1, count: 31), packageBytes: 1, arenaBytes: 1,
                 release: 1, family: "f", variant: "v", store: "")
         }
-        #expect(throws: TrustError.statementIncomplete(.packageBytes)) {
+        #expect(throws: TrustError.incomplete(.packageBytes)) {
             try stated(packageBytes: 0)
         }
-        #expect(throws: TrustError.statementIncomplete(.arenaBytes)) { try stated(arenaBytes: 0) }
-        #expect(throws: TrustError.statementIncomplete(.release)) { try stated(release: 0) }
-        #expect(throws: TrustError.statementIncomplete(.family)) { try stated(family: "") }
-        #expect(throws: TrustError.statementIncomplete(.variant)) { try stated(variant: "") }
+        #expect(throws: TrustError.incomplete(.arenaBytes)) { try stated(arenaBytes: 0) }
+        #expect(throws: TrustError.incomplete(.release)) { try stated(release: 0) }
+        #expect(throws: TrustError.incomplete(.family)) { try stated(family: "") }
+        #expect(throws: TrustError.incomplete(.variant)) { try stated(variant: "") }
     }
 
     struct Offer: Sendable, CustomTestStringConvertible {
@@ -188,7 +101,7 @@ struct StatedPackageTests {
         var family = "f1"
         var variant = "lstm-4"
         var store: String? = "12"
-        var differs: StatementField?
+        var differs: StatedField?
     }
 
     @Test(
@@ -308,10 +221,7 @@ struct RollbackGuardTests {
         (.lengthDiffers(statedBytes: 40, receivedBytes: 39), ["40", "39"]),
         (.packageTooLarge(packageBytes: 9, bytesMax: 8), ["9", "8"]),
         (.manifestDiffers(.arenaBytes), ["arena bytes"]),
-        (.statementIncomplete(.release), ["release"]),
-        (.keyMalformed(bytes: 3), ["3", "join again"]),
-        (.signatureMalformed(bytes: 3), ["3", "64"]),
-        (.signatureWrong, ["signed"]),
+        (.incomplete(.release), ["release"]),
         (.digestDiffers, ["SHA-256"]),
         (.releaseReused(7), ["7", "new release"]),
     ])
