@@ -151,8 +151,40 @@ struct RepositoryWriterTests {
     @Test("More packages than devices can be told of are refused")
     func tooMany() throws {
         var hub = try SampleHub()
-        for number in 0..<120_000 { hub.packages.append(try SampleHub.package(number)) }
-        #expect(throws: RepositoryError.tooManyTargets(count: 120_000)) { try hub.write() }
+        // Names that take six bytes a character.
+        let name = String(repeating: "\u{1}", count: 64)
+        for number in 0..<24_000 {
+            var package = try SampleHub.package(number)
+            (package.family, package.variant) = (name, name)
+            hub.packages.append(package)
+        }
+        #expect(throws: RepositoryError.tooManyTargets(count: 24_000)) { try hub.write() }
+    }
+
+    @Test("A hub restored from a backup is an attack to devices, until it rotates two keys")
+    func restored() throws {
+        var hub = try SampleHub(packages: 60)
+        let backup = hub
+        var device = SampleDevice(hub)
+        for number in 0..<5 {
+            hub.packages.append(try SampleHub.package(1_000 + number))
+            hub.pass(days: 1)
+            try hub.write()
+        }
+        _ = try device.update(from: hub, to: hub.packages[64])
+        let now = hub.now
+        hub = backup
+        hub.now = now
+        try hub.write()
+        #expect(throws: MetadataError.rolledBack(.timestamp, version: 2, trusted: 6)) {
+            try device.update(from: hub, to: hub.packages[0])
+        }
+        _ = try hub.rotate(.snapshot)
+        _ = try hub.rotate(.timestamp)
+        #expect(try device.update(from: hub, to: hub.packages[0]) != nil)
+        hub.packages.append(try SampleHub.package(2_000))
+        try hub.write()
+        #expect(try device.update(from: hub, to: hub.packages[60]) != nil)
     }
 
     /// Packages come and go, time passes, keys are rotated; devices look in now and then.
