@@ -10,6 +10,7 @@
 # make hub      the hub, optimised: .build/release/shelfcast-hub
 # make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=engine|train|accuracy|article|import|agent|rollout]
 # make conformance             attacks on update metadata, against the update client: a table of cases
+# make attacks  attacks by whoever has the hub's place and not its keys: the table above, and the real programs
 # make fuzz     spoiled packages under AddressSanitizer                    [EXECUTIONS=1000000 SEED=1]
 # make setup    installs what a build needs and this machine lacks (the others call it)
 # make clean    removes what was built
@@ -27,7 +28,7 @@ export PEERS ?= $(CURDIR)/../shared/peers
 export SHELFCAST_PYTHON ?= $(CURDIR)/.venv/bin/python3
 AGENT := .build/agent/shelfcast-agent
 
-.PHONY: demo test lint agent agent-static agent-aarch64 agent-armv7 packages hub bench conformance fuzz setup clean
+.PHONY: demo test lint agent agent-static agent-aarch64 agent-armv7 packages hub bench conformance attacks fuzz setup clean
 
 demo: setup agent hub
 	python3 Scripts/demo.py --hub .build/release/shelfcast-hub --agent $(AGENT) $(if $(SALES),--sales "$(SALES)")
@@ -49,7 +50,7 @@ test: setup .venv/complete agent agent-static
 
 lint: setup
 	swift format lint --strict --recursive --parallel Package.swift Sources Protocol Agent Hub Tests Benchmarks
-	shellcheck Scripts/setup Scripts/setup-arm Scripts/unpack-debian Scripts/device-libraries Scripts/cross Scripts/emulate Scripts/package-agent Scripts/fresh-debian Scripts/lint-words .ci/run
+	shellcheck Scripts/attacks Scripts/setup Scripts/setup-arm Scripts/unpack-debian Scripts/device-libraries Scripts/cross Scripts/emulate Scripts/package-agent Scripts/fresh-debian Scripts/lint-words .ci/run
 	shellcheck --shell=sh Agent/Install/debian/preinst.in Agent/Install/debian/postinst Agent/Install/debian/prerm Agent/Install/debian/postrm
 	shellcheck Hub/HubWeb/Install/install.sh
 	Scripts/lint-words
@@ -93,6 +94,11 @@ bench: setup .venv/complete hub agent agent-static
 conformance: setup .venv/complete
 	swift build --product shelfcast-tuf-client
 	$(SHELFCAST_PYTHON) Tests/TrustConformance/conformance.py .build/debug/shelfcast-tuf-client
+
+attacks: export SHELFCAST_EMBEDDED_AGENT := $(CURDIR)/$(AGENT)
+attacks: setup .venv/complete agent
+	swift build --build-tests
+	Scripts/attacks .build
 
 # What it needs has no package from elsewhere in it.
 fuzz: setup
