@@ -143,7 +143,8 @@ package struct Update: Equatable, Sendable {
         /// The window may have opened.
         case looked
         case failed(RefusalReason)
-        /// The active package no longer loads. The other slot holds one that may, or not.
+        /// The active package no longer loads.
+        /// - Parameter otherSlotIsUsable: holds a package that loads, and that was active here before or has passed its proof.
         case activeBroken(String, otherSlotIsUsable: Bool)
         /// The agent ended while a package was at work in it.
         case crashed(inTrial: Bool, otherSlotIsUsable: Bool)
@@ -285,12 +286,16 @@ package struct Update: Equatable, Sendable {
             // Without another that worked here the one taken back goes on: a doubtful forecast is more than none.
             return fall(to: active?.other, reason: reason, isFinal: true)
 
-        case (.trial(let candidate, .beside), .activeBroken(let reason, _)),
-            (.trial(let candidate, .due), .activeBroken(let reason, _)):
+        case (.trial(let candidate, .beside), .activeBroken(let reason, otherSlotIsUsable: true)),
+            (.trial(let candidate, .due), .activeBroken(let reason, otherSlotIsUsable: true)):
             // It is proved, and in the other slot.
             return activate(candidate, because: "the active package broke: " + reason)
+        case (.verified(let candidate), .activeBroken(let reason, _)),
+            (.trial(let candidate, _), .activeBroken(let reason, _)):
+            // It lies over the package we would go back to, and wins only once proved. The slots change, so it comes anew.
+            phase = .fetching(candidate)
+            return fall(to: nil, reason: reason, isFinal: false)
         case (_, .activeBroken(let reason, let otherSlotIsUsable)):
-            // A candidate may be written over the slot we would go back to: it wins only once proved.
             return fall(
                 to: otherSlotIsUsable ? active?.other : nil, reason: reason, isFinal: false)
 
@@ -300,6 +305,12 @@ package struct Update: Equatable, Sendable {
             phase = .idle
             crashes = 0
             return .refuse(candidate, .package(Self.crashText))
+        case (.trial(let candidate, .beside), .crashed(inTrial: false, _)),
+            (.trial(let candidate, .due), .crashed(inTrial: false, _)):
+            crashes += 1
+            guard crashes >= Self.crashesMax else { return .nothing }
+            // It is proved. Beside a package that ends the agent no day is closed, and no trial ends.
+            return activate(candidate, because: "the active package broke: " + Self.crashText)
         case (_, .crashed(inTrial: false, let otherSlotIsUsable)):
             // Counted as far as it matters: without another to go to, the one that is there is tried again each time.
             crashes = min(crashes + 1, Self.crashesMax)

@@ -22,10 +22,7 @@ extension AgentService {
         if let slot = update.active {
             let active = try stored { () throws(StoreError) in try store.package(in: slot) }
             if let problem = load(active) {
-                let other = try stored { () throws(StoreError) in
-                    try store.package(in: slot.other)
-                }
-                let isUsable = other.map { load($0) == nil } ?? false
+                let isUsable = try otherLoads()
                 if !isUsable { predictor = nil }
                 try step(.activeBroken(problem, otherSlotIsUsable: isUsable))
             } else if update.active != former {
@@ -53,6 +50,19 @@ extension AgentService {
             guard let other = try store.package(in: active.other) else { return false }
             return try store.refused(other.candidate.stated.digest) == nil
         }
+    }
+
+    /// Makes the package at work that can stand in for a broken one: the candidate once it is proved, or the former one. One that was
+    /// refused, or never passed its trial, is none.
+    private func otherLoads() throws(AgentError) -> Bool {
+        switch update.phase {
+        case .idle, .fetching: guard try formerIsThere() else { return false }
+        case .trial(_, .beside), .trial(_, .due): break
+        case .verified, .trial(_, .proving): return false
+        }
+        guard let slot = update.active?.other else { return false }
+        let other = try stored { () throws(StoreError) in try store.package(in: slot) }
+        return other.map { load($0) == nil } ?? false
     }
 
     /// Makes `package` the one at work; otherwise says why not and changes nothing.
@@ -277,6 +287,11 @@ extension AgentService {
             try stored { () throws(StoreError) in
                 try store.transaction { () throws(StoreError) in
                     try store.discardFetched()
+                    switch before.phase {
+                    case .idle, .fetching: break
+                    // Left there it would look like a package that was active once.
+                    case .verified, .trial: try store.empty(before.spare)
+                    }
                     try store.save(update)
                 }
             }
@@ -403,10 +418,21 @@ extension AgentService {
                     try store.remember(
                         refusalOf: candidate.stated.digest, reason: reason,
                         budgetBytes: Int(budgetBytes))
+                    // A copy that was bad is fetched again, so that is no answer yet.
+                    if case .download = reason,
+                        let refused = try store.refused(candidate.stated.digest),
+                        refused.mayBeRetried(budgetBytes: Int(budgetBytes))
+                    {
+                        break
+                    }
                     try store.queueReport(
                         digest: candidate.stated.digest, outcome: .refused, reason: reason.text,
                         arenaBytes: candidate.stated.arenaBytes)
                 case .rolledBack(let slot, let reason, let isFinal):
+                    switch before.phase {
+                    case .idle, .fetching: break
+                    case .verified, .trial: try store.empty(before.spare)
+                    }
                     if let fallen = try before.active.flatMap({ (at) throws(StoreError) in
                         try store.package(in: at)
                     }) {

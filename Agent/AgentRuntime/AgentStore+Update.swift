@@ -140,6 +140,11 @@ extension AgentStore {
             ])
     }
 
+    package func empty(_ slot: Slot) throws(StoreError) {
+        try database.run(
+            "DELETE FROM packageSlot WHERE slot = ?", [.integer(Int64(slot.rawValue))])
+    }
+
     package func rollbackGuard() throws(StoreError) -> RollbackGuard {
         guard let release = try integer(.acceptedRelease), let digest = try text(.acceptedDigest)
         else { return RollbackGuard() }

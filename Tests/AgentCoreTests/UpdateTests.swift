@@ -73,6 +73,10 @@ struct UpdateTests {
     static let activatedAsBroken = Outcome(
         .idle, .activated(a, in: .second, because: "the active package broke: x"), active: .second)
 
+    /// Nothing to go back to, and the candidate is in no slot that stays.
+    static let brokenBelow = Outcome(
+        .fetching(a), .rolledBack(to: nil, reason: "x", isFinal: false), active: nil)
+
     /// What changes something, with the first slot active, a week's trial and the window open. Every other pair of a state and
     /// an event changes nothing.
     static let outcomes: [String: [String: Outcome]] = [
@@ -93,6 +97,7 @@ struct UpdateTests {
             "withdrawn": Outcome(.idle, .discard), "taken back": refusedBack,
             "failed": Outcome(.idle, .refuse(a, bad)),
             "restarted": Outcome(proving(), .prove(a)),
+            "broken": brokenBelow, "broken, no other": brokenBelow,
         ],
         "proving": [
             "another offered": Outcome(.fetching(b), .discard),
@@ -100,6 +105,7 @@ struct UpdateTests {
             "proved": Outcome(beside(0), .compare(a)),
             "failed": Outcome(.idle, .refuse(a, bad)),
             "restarted": Outcome(proving(2), .prove(a)),
+            "broken": brokenBelow, "broken, no other": brokenBelow,
         ],
         "beside": [
             "another offered": Outcome(.fetching(b), .discard),
@@ -108,7 +114,7 @@ struct UpdateTests {
             "silent day": Outcome(beside(3, days: 4), .nothing),
             "worse": Outcome(.idle, .refuse(a, .package("w"))),
             "failed": Outcome(.idle, .refuse(a, bad)), "broken": activatedAsBroken,
-            "broken, no other": activatedAsBroken,
+            "broken, no other": brokenBelow,
         ],
         "due": [
             "offered": Outcome(
@@ -120,7 +126,7 @@ struct UpdateTests {
                 .idle, .activated(a, in: .second, because: "its window has opened"),
                 active: .second),
             "failed": Outcome(.idle, .refuse(a, bad)), "broken": activatedAsBroken,
-            "broken, no other": activatedAsBroken,
+            "broken, no other": brokenBelow,
         ],
     ]
 
@@ -228,6 +234,19 @@ struct UpdateTests {
             #expect(alone.handle(.crashed(inTrial: false, otherSlotIsUsable: false)) == .nothing)
         }
         #expect(alone.handle(crash) == .rolledBack(to: .second, reason: text, isFinal: true))
+
+        // No day is closed beside it, so a trial would never end.
+        for phase in [Self.beside(0), .trial(Self.a, .due)] {
+            var beside = Update(phase: phase, active: .first, terms: Self.week)
+            let crashBeside = Update.Event.crashed(inTrial: false, otherSlotIsUsable: false)
+            #expect(beside.handle(crashBeside) == .nothing)
+            #expect(beside.handle(crashBeside) == .nothing)
+            #expect(
+                beside.handle(crashBeside)
+                    == .activated(
+                        Self.a, in: .second, because: "the active package broke: " + text))
+            #expect(beside == Update(active: .second, terms: Self.week))
+        }
 
         var onTrial = Update(phase: Self.beside(2), active: .first, terms: Self.week)
         let crashOnTrial = Update.Event.crashed(inTrial: true, otherSlotIsUsable: false)
