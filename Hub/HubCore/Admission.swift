@@ -30,7 +30,7 @@ package struct Admission: Hashable, Sendable {
         package var memberships: [RolloutMember]
         /// Rollouts that were rolled back in its store, and why.
         package var rolledBack: [UInt64: String]
-        /// How many other devices of its store are on their way to another package.
+        /// How many other devices of its store are on their way to another package (`RolloutMember.isUnderway`).
         package var storeUnderway: Int
 
         package init(
@@ -50,6 +50,9 @@ package struct Admission: Hashable, Sendable {
     package var wave = 0
     /// Newer rollouts that do not admit it yet, newest first.
     package var waits: [Wait] = []
+    /// Of those, in which it was on its way, or is to have the package anew: it was away meanwhile, and its place in its store
+    /// was given on. It is to be noted as waiting.
+    package var yields: [UInt64] = []
 
     /// - Parameters:
     ///   - rollouts: newest first.
@@ -66,13 +69,20 @@ package struct Admission: Hashable, Sendable {
         // What is taken back goes first: nothing new is tried beside a package that is known to be bad. A device that has
         // nothing to go back to runs on with it; once it was told, it may go on to what is newer.
         for rollout in rollouts {
-            if let back = goBack(rollout, device, facts), !back.isTold { return back.admission }
+            if let back = try goBack(rollout, device, facts, packages), !back.isTold {
+                return back.admission
+            }
         }
         var waits: [Wait] = []
+        var yields: [UInt64] = []
+        /// The newest whose package it refused or rolled back.
+        var lastResort: Admission?
+        /// A newer one is passed over, and what runs may be of it.
+        var hasPassed = false
         /// The newest that does not admit a device which runs nothing.
         var firstPackage: (rollout: RolloutRecord, wave: Int)?
         for rollout in rollouts {
-            if let back = goBack(rollout, device, facts) { return back.admission }
+            if let back = try goBack(rollout, device, facts, packages) { return back.admission }
             guard rollout.selector.matches(device) else { continue }
             let member = facts.memberships.first { $0.rollout == rollout.id }
             guard rollout.state != .aborted, facts.rolledBack[rollout.id] == nil else { continue }
@@ -89,10 +99,40 @@ package struct Admission: Hashable, Sendable {
                 continue
             }
             let choice = try choose(rollout, device, packages)
-            if case .run(let package, _) = choice, member?.digest != package.digest || !hasIt,
+            // What it refused or went back from it is not offered again, even if it has forgotten.
+            var hasFailed = false
+            if case .run(let package, _) = choice, member?.digest == package.digest {
+                hasFailed = member?.state == .refused || member?.state == .rolledBack
+            }
+            if hasFailed {
+                waits.append(
+                    Wait(
+                        rollout: rollout.id, reason: "it refused the package, or went back from it")
+                )
+                hasPassed = true
+                // Its database is lost, and with it what it knows of the package. What is older may do.
+                if device.running == nil, lastResort == nil {
+                    lastResort = Admission(rollout: rollout, wish: Wish(choice), wave: wave)
+                }
+                continue
+            }
+            // A device takes no older release than it had.
+            if hasPassed, case .run(let package, _) = choice, let running = device.running,
+                package.release < running.release
+            {
+                continue
+            }
+            // Who is on its way already has been away if others are in its place.
+            if case .run(let package, _) = choice,
                 let device = device.running, device.digest != package.digest,
                 let budget = rollout.policy.storeBudget, facts.storeUnderway >= budget
             {
+                // Who runs another size of it keeps that meanwhile.
+                if device.digest == member?.digest {
+                    hasPassed = true
+                } else if let member, member.state.after(.yielded) != member.state {
+                    yields.append(rollout.id)
+                }
                 waits.append(
                     Wait(
                         rollout: rollout.id,
@@ -102,7 +142,7 @@ package struct Admission: Hashable, Sendable {
             // Something may be better than nothing, even out of its turn.
             if case .noFit = choice, device.running == nil, firstPackage != nil { continue }
             return Admission(
-                rollout: rollout, wish: Wish(choice), wave: wave, waits: waits)
+                rollout: rollout, wish: Wish(choice), wave: wave, waits: waits, yields: yields)
         }
         // Without it the device would forecast nothing: there is nothing to lose and nothing to compare.
         if device.running == nil, let (rollout, wave) = firstPackage {
@@ -110,16 +150,35 @@ package struct Admission: Hashable, Sendable {
                 rollout: rollout, wish: Wish(try choose(rollout, device, packages)), wave: wave,
                 waits: waits.filter { $0.rollout != rollout.id })
         }
-        return Admission(rollout: nil, wish: .nothing, waits: waits)
+        if let lastResort { return lastResort }
+        return Admission(rollout: nil, wish: .nothing, waits: waits, yields: yields)
     }
 
     /// The device's way back from what the rollout gave it, where that is taken back.
     private static func goBack(
-        _ rollout: RolloutRecord, _ device: DeviceRecord, _ facts: Facts
-    ) -> (admission: Admission, isTold: Bool)? {
+        _ rollout: RolloutRecord, _ device: DeviceRecord, _ facts: Facts,
+        _ packages: (_ family: String) throws -> [PackageRecord]
+    ) rethrows -> (admission: Admission, isTold: Bool)? {
         guard let member = facts.memberships.first(where: { $0.rollout == rollout.id }),
-            let digest = member.digest, let reason = takenBack(rollout, member, device, facts)
+            var digest = member.digest, let reason = takenBack(rollout, device, facts)
         else { return nil }
+        let runs = device.running?.digest
+        if let runs, runs != digest, member.state != .already,
+            let package = try packages(rollout.family).first(where: { $0.digest == runs }),
+            package.release == rollout.release
+        {
+            // It ran one size of the package, and was on its way to another.
+            digest = runs
+        } else {
+            switch member.state {
+            case .goingBack, .assigned, .trial, .active: break
+            // A newer rollout had it on its way elsewhere, or its place was given on; what runs may still be this one's.
+            // Nor does one that said it went back, and then lost its last write.
+            case .superseded, .waiting, .refused, .rolledBack, .noFit:
+                guard runs == digest else { return nil }
+            case .already: return nil
+            }
+        }
         return (
             Admission(
                 rollout: rollout, wish: .goBack(digest: digest, reason: reason), wave: member.wave),
@@ -139,21 +198,11 @@ package struct Admission: Hashable, Sendable {
 
     /// Why the device is to leave the package that the rollout gave it, or nil.
     private static func takenBack(
-        _ rollout: RolloutRecord, _ member: RolloutMember, _ device: DeviceRecord, _ facts: Facts
+        _ rollout: RolloutRecord, _ device: DeviceRecord, _ facts: Facts
     ) -> String? {
-        let why: String
-        if rollout.state == .aborted {
-            why = "rollout \(rollout.id) was aborted: \(rollout.why)"
-        } else if let store = facts.rolledBack[rollout.id] {
-            why = "rollout \(rollout.id) was rolled back in store \(device.store.text): \(store)"
-        } else {
-            return nil
-        }
-        switch member.state {
-        case .goingBack, .assigned, .trial, .active: return why
-        // A newer rollout had it on its way elsewhere; what runs may still be this one's.
-        case .superseded: return device.running?.digest == member.digest ? why : nil
-        case .waiting, .already, .refused, .rolledBack, .noFit: return nil
+        if rollout.state == .aborted { return "rollout \(rollout.id) was aborted: \(rollout.why)" }
+        return facts.rolledBack[rollout.id].map {
+            "rollout \(rollout.id) was rolled back in store \(device.store.text): \($0)"
         }
     }
 }

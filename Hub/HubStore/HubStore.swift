@@ -156,7 +156,7 @@ package protocol HubStore: Sendable {
     func rolloutStores(_ rollout: UInt64) async throws -> [RolloutStoreRecord]
 
     /// What is known of a device beyond its record, for `Admission`.
-    func admissionFacts(of device: DeviceID) async throws -> Admission.Facts
+    func admissionFacts(of device: DeviceID, at now: Timestamp) async throws -> Admission.Facts
     /// Replaces the device's assignment. Where rollout and digest are as before, only the reason
     /// changes: a known outcome stays.
     /// - Parameters:
@@ -171,6 +171,8 @@ package protocol HubStore: Sendable {
     func sendBack(
         _ device: DeviceID, from rollout: UInt64, digest: [UInt8], reason: String, at: Timestamp
     ) async throws
+    /// The device was away and others are in its place: in these rollouts it waits for its turn again.
+    func yield(_ device: DeviceID, from rollouts: [UInt64], at: Timestamp) async throws
     func assignment(of device: DeviceID) async throws -> AssignmentRecord?
     func assignments(rollout: UInt64?) async throws -> [AssignmentRecord]
     /// What a device said became of package `digest`, and what it runs now. Noted on its assignment

@@ -142,7 +142,9 @@ extension SQLiteHubStore {
 
     // MARK: One device
 
-    package func admissionFacts(of device: DeviceID) async throws -> Admission.Facts {
+    package func admissionFacts(
+        of device: DeviceID, at now: Timestamp
+    ) async throws -> Admission.Facts {
         try await read { db in
             guard let row = try Self.deviceRow(db, device) else { return Admission.Facts() }
             var facts = Admission.Facts()
@@ -158,21 +160,42 @@ extension SQLiteHubStore {
             {
                 facts.rolledBack[line.unsigned("rolloutID")] = line["why"]
             }
-            facts.storeUnderway = try Self.underway(db, store: row.storeID, besides: row.id)
+            facts.storeUnderway = try Self.underway(
+                db, store: row.storeID, besides: row.id, at: now)
             return facts
         }
     }
 
     /// Devices of the store that forecast and are on their way to another package.
-    private static func underway(_ db: Database, store: Int64, besides device: Int64) throws -> Int
-    {
-        try Int.fetchOne(
+    private static func underway(
+        _ db: Database, store: Int64, besides device: Int64, at now: Timestamp
+    ) throws -> Int {
+        let quiet = now.advanced(bySeconds: -RolloutMember.placeKeptSeconds)
+        // The last condition leaves out most of those that `isUnderway` would.
+        let rows = try Row.fetchCursor(
             db,
             sql: """
-                SELECT count(DISTINCT deviceID) FROM device
-                JOIN rolloutDevice ON deviceID = device.id AND state IN ('assigned', 'trial')
-                WHERE storeID = ? AND device.id <> ? AND runningDigest IS NOT NULL
-                """, arguments: [store, device]) ?? 0
+                SELECT rolloutDevice.*, device.name AS device, runningDigest, lastSeenAt,
+                    assignment.rolloutID IS rolloutDevice.rolloutID AS decides
+                FROM device JOIN rolloutDevice ON rolloutDevice.deviceID = device.id
+                LEFT JOIN assignment ON assignment.deviceID = device.id
+                WHERE storeID = ? AND device.id <> ? AND status = 'approved'
+                    AND runningDigest IS NOT NULL AND lastSeenAt >= ?
+                    AND (state IN ('assigned', 'trial', 'goingBack') OR lastSeenAt < changedAt
+                        OR state IN ('active', 'already')
+                        AND runningDigest IS NOT rolloutDevice.digest)
+                """, arguments: [store, device, quiet.millisecondsSince1970])
+        var underway: Set<DeviceID> = []
+        while let row = try rows.next() {
+            let member = try RolloutMember(row: row)
+            guard
+                member.isUnderway(
+                    running: row.bytes("runningDigest"), decides: row["decides"],
+                    seenAt: row.timestamp("lastSeenAt"), now: now)
+            else { continue }
+            underway.insert(member.device)
+        }
+        return underway.count
     }
 
     package func assign(
@@ -187,19 +210,23 @@ extension SQLiteHubStore {
             }
             let member = try Self.member(db, rollout.id, device: row.id)
             let digest = assignment.digest.map { Data($0) }
-            let isChange = member?.digest != assignment.digest || member?.state.hasIt != true
-            let state = (member?.state ?? .waiting)
+            let running = try Data.fetchOne(
+                db, sql: "SELECT runningDigest FROM device WHERE id = ?", arguments: [row.id]
+            ).map { [UInt8]($0) }
+            let isChange = member?.isStale(digest: assignment.digest, running: running) ?? true
             if isChange {
-                let running = try Data.fetchOne(
-                    db, sql: "SELECT runningDigest FROM device WHERE id = ?", arguments: [row.id])
                 if let budget = rollout.policy.storeBudget, digest != nil, running != nil,
-                    running != digest,
-                    try Self.underway(db, store: row.storeID, besides: row.id) >= budget
+                    running != assignment.digest,
+                    try Self.underway(
+                        db, store: row.storeID, besides: row.id, at: assignment.decidedAt)
+                        >= budget
                 {
                     return false
                 }
-                let after = state.after(
-                    digest == nil ? .noFit : .assigned(runs: running == digest))
+                let before =
+                    member
+                    ?? RolloutMember(rollout: rollout.id, device: assignment.device, wave: wave)
+                let after = before.assigned(digest: assignment.digest, running: running)
                 guard after != .goingBack else { return false }
                 try Self.set(
                     db, rollout.id, device: row.id, wave: member?.wave ?? wave, after,
@@ -272,6 +299,29 @@ extension SQLiteHubStore {
                 arguments: [Int64(rollout), row.id])
             try Self.addEvent(
                 db, device: row.id, DeviceEvent(at: at, kind: "taken-back", text: reason))
+        }
+    }
+
+    package func yield(
+        _ device: DeviceID, from rollouts: [UInt64], at: Timestamp
+    ) async throws {
+        try await write { db in
+            guard let row = try Self.deviceRow(db, device) else { return }
+            for rollout in rollouts {
+                guard let member = try Self.member(db, rollout, device: row.id) else { continue }
+                let state = member.state.after(.yielded)
+                guard state != member.state else { continue }
+                let reason = "it was away, and its place in its store was given on"
+                try Self.set(
+                    db, rollout, device: row.id, wave: member.wave, state,
+                    digest: member.digest.map { Data($0) }, reason: reason, at: at)
+                try db.execute(
+                    sql: "DELETE FROM assignment WHERE deviceID = ? AND rolloutID = ?",
+                    arguments: [row.id, Int64(rollout)])
+                try Self.addEvent(
+                    db, device: row.id,
+                    DeviceEvent(at: at, kind: "waiting", text: "rollout \(rollout): \(reason)"))
+            }
         }
     }
 

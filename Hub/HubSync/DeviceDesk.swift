@@ -158,7 +158,10 @@ package struct DeviceDesk: Sendable {
     private func decide(
         for device: DeviceRecord, into desired: inout DesiredState
     ) async throws -> Bool {
-        let (admission, facts) = try await plan.decide(for: device)
+        let (admission, facts) = try await plan.decide(for: device, at: clock.now())
+        if !admission.yields.isEmpty {
+            try await store.yield(device.id, from: admission.yields, at: clock.now())
+        }
         desired.reason = cut(admission.wish.reason, bytesMax: Limit.textBytes)
         guard let rollout = admission.rollout else {
             desired.desire = .stayAsYouAre
@@ -173,7 +176,8 @@ package struct DeviceDesk: Sendable {
             desired.digest = taken
             try await store.sendBack(
                 device.id, from: rollout.id, digest: taken, reason: desired.reason, at: clock.now())
-            return true
+            // Who runs nothing has nothing to leave, and is told at once what it is to run instead.
+            return device.running != nil
         case .run(let package, _):
             digest = package.digest
             desired.desire = .run
@@ -187,7 +191,8 @@ package struct DeviceDesk: Sendable {
         let member = facts.memberships.first { $0.rollout == rollout.id }
         guard
             noted?.rollout != rollout.id || noted?.digest != digest
-                || noted?.reason != desired.reason || member?.state.hasIt != true
+                || noted?.reason != desired.reason
+                || member?.isStale(digest: digest, running: device.running?.digest) != false
         else { return true }
         let isKept = try await store.assign(
             AssignmentRecord(

@@ -18,9 +18,11 @@ actor FleetPlan {
     init(store: any HubStore) { self.store = store }
 
     /// What `device` should run by the newest rollout that admits it, and where it stands in all of them.
-    func decide(for device: DeviceRecord) async throws -> (Admission, Admission.Facts) {
+    func decide(
+        for device: DeviceRecord, at now: Timestamp
+    ) async throws -> (Admission, Admission.Facts) {
         try await refresh()
-        let facts = try await store.admissionFacts(of: device.id)
+        let facts = try await store.admissionFacts(of: device.id, at: now)
         let rollouts = try await rollouts()
         // Read before: a decision asks for them in between.
         var packages: [String: [PackageRecord]] = [:]

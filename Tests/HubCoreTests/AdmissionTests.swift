@@ -114,7 +114,8 @@ struct AdmissionTests {
     func paused(state: MemberState) throws {
         var scene = try Scene(runs: state == .active ? "new" : "old", state: state)
         try scene.rollouts[0].handle(.pause(why: "a look"), at: start)
-        #expect(scene.wish == (state.hasIt ? "run new 2" : "run old 1"))
+        let keeps = state.hasIt && state != .refused && state != .rolledBack
+        #expect(scene.wish == (keeps ? "run new 2" : "run old 1"))
     }
 
     @Test("Aborted, it sends back who has it and takes nobody", arguments: MemberState.allCases)
@@ -168,7 +169,39 @@ struct AdmissionTests {
         #expect(scene.wish == "run old 1")
     }
 
-    @Test("The store's budget is kept, but not by who is on the way or has nothing to lose")
+    @Test("What is taken back is all of a rollout's packages: another size of it runs on meanwhile")
+    func sizes() throws {
+        // It ran the rollout's package, and is on its way to a larger one of the same release.
+        var scene = try Scene(runs: "new", state: .trial)
+        scene.facts.memberships[0].digest = [9]
+        try scene.rollouts[0].handle(.abort(why: "bad"), at: start)
+        #expect(scene.wish == "go back new 2")
+        scene.device.running = RunningPackage(
+            digest: Scene.digest("old", 1), release: 1, arenaBytes: 1)
+        #expect(scene.wish == "go back ?")
+        scene.facts.memberships[0].state = .refused
+        #expect(scene.wish == "run old 1")
+        scene.device.running = RunningPackage(
+            digest: Scene.digest("new", 2), release: 2, arenaBytes: 1)
+        #expect(scene.wish == "go back new 2")
+        // It ran it before.
+        scene.facts.memberships[0].state = .already
+        #expect(scene.wish == "run old 1")
+    }
+
+    @Test("Who runs one size of a package and may not have the other yet keeps it")
+    func otherSize() throws {
+        var scene = try Scene(runs: "new", state: .active)
+        scene.device.running?.release = 2
+        scene.packages[1] = Scene.package("new", release: 2, arena: 5_000)
+        scene.packages.append(Scene.package("new", release: 2, arena: 400))
+        scene.packages[3].digest = [7]
+        #expect(scene.wish == "run new 2" && scene.decide().waits.isEmpty)
+        scene.facts.storeUnderway = 1
+        #expect(scene.wish == "nothing" && scene.decide().yields.isEmpty)
+    }
+
+    @Test("The store's budget is kept, but not by who has nothing to lose")
     func budget() throws {
         var scene = try Scene()
         scene.facts.storeUnderway = 1
@@ -179,11 +212,16 @@ struct AdmissionTests {
         scene.rollouts[0].policy.storeBudget = 2
         #expect(scene.wish == "run new 2")
         scene.rollouts[0].policy.storeBudget = 1
+        #expect(scene.decide().yields.isEmpty)
+        // It was away, others are in its place; or its copy went bad, and it is not its turn.
         for state in [MemberState.assigned, .trial, .active] {
             var own = try Scene(state: state)
-            own.facts.storeUnderway = 1
             #expect(own.wish == "run new 2", "\(state)")
+            own.facts.storeUnderway = 1
+            #expect(own.wish == "run old 1", "\(state)")
+            #expect(own.decide().yields == [2], "\(state)")
         }
+        scene.rollouts[0].policy.storeBudget = 1
         var fresh = try Scene(runs: nil)
         fresh.facts.storeUnderway = 5
         #expect(fresh.wish == "run new 2")
@@ -207,6 +245,29 @@ struct AdmissionTests {
         var unfit = try Scene(runs: nil, wave: 1)
         unfit.packages[0] = Scene.package("old", release: 1, arena: 5_000)
         #expect(unfit.wish == "run new 2")
+    }
+
+    @Test(
+        "What it refused or went back from is not offered again, unless there is nothing else",
+        arguments: [MemberState.refused, .rolledBack])
+    func failed(state: MemberState) throws {
+        var scene = try Scene(state: state)
+        #expect(scene.wish == "run old 1")
+        #expect(
+            scene.decide().waits
+                == [.init(rollout: 2, reason: "it refused the package, or went back from it")])
+        // An older release than what runs is none for it.
+        scene.device.running?.release = 2
+        #expect(scene.wish == "nothing")
+        // Its database is lost.
+        scene.device.running = nil
+        #expect(scene.wish == "run old 1")
+        scene.rollouts.removeLast()
+        #expect(scene.wish == "run new 2")
+        // Another package of the rollout is another matter.
+        var other = try Scene(state: state)
+        other.facts.memberships[0].digest = [9]
+        #expect(other.wish == "run new 2")
     }
 
     @Test("Nothing of the newest fits: the device stays as it is, and nothing older is said")

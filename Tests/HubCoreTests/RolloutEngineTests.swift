@@ -129,60 +129,69 @@ struct MemberStateTests {
     private static let events: [MemberState.Event] =
         [.assigned(runs: false), .assigned(runs: true), .noFit]
         + PackageOutcome.allCases.map(MemberState.Event.reported)
-        + [.takenBack, .wentBack, .superseded]
+        + [.takenBack, .wentBack, .superseded, .yielded]
 
     private static func column(_ state: MemberState) -> [MemberState] {
         // assigned, assigned as it runs, no fit; reported active, refused, rolled back, trial; taken back, went
-        // back, superseded
+        // back, superseded; its place given on
         switch state {
         case .waiting:
             [
-                .assigned, .already, .noFit, .waiting, .waiting, .waiting, .waiting, .waiting,
-                .waiting, .superseded,
+                .assigned, .already, .noFit, .active, .refused, .rolledBack, .waiting, .waiting,
+                .waiting, .superseded, .waiting,
             ]
         case .assigned:
             [
                 .assigned, .already, .noFit, .active, .refused, .rolledBack, .trial, .goingBack,
                 .assigned, .superseded,
+                .waiting,
             ]
         case .trial:
             [
                 .assigned, .already, .noFit, .active, .refused, .rolledBack, .trial, .goingBack,
                 .trial, .superseded,
+                .waiting,
             ]
         case .active:
             [
                 .assigned, .already, .noFit, .active, .refused, .rolledBack, .active, .goingBack,
                 .active, .active,
+                .waiting,
             ]
         case .already:
             [
                 .assigned, .already, .noFit, .already, .refused, .rolledBack, .already, .already,
                 .already, .already,
+                .waiting,
             ]
         case .refused:
             [
                 .assigned, .already, .noFit, .active, .refused, .rolledBack, .refused, .refused,
                 .refused, .refused,
+                .refused,
             ]
         case .goingBack:
             [
                 .goingBack, .goingBack, .goingBack, .goingBack, .refused, .rolledBack, .goingBack,
                 .goingBack, .rolledBack, .goingBack,
+                .goingBack,
             ]
         case .rolledBack:
             [
                 .assigned, .already, .noFit, .active, .refused, .rolledBack, .rolledBack,
                 .rolledBack, .rolledBack, .rolledBack,
+                .rolledBack,
             ]
         case .noFit:
             [
                 .assigned, .already, .noFit, .noFit, .noFit, .noFit, .noFit, .noFit, .noFit, .noFit,
+                .noFit,
             ]
         case .superseded:
             [
                 .assigned, .already, .noFit, .active, .refused, .rolledBack, .superseded,
                 .superseded, .superseded, .superseded,
+                .superseded,
             ]
         }
     }
@@ -193,6 +202,82 @@ struct MemberStateTests {
             #expect(state.after(event) == expected, "\(state) after \(event)")
         }
         #expect(Self.column(state).count == Self.events.count)
+    }
+
+    private static func member(
+        _ state: MemberState, gave: [UInt8]? = [1], changedAt: Timestamp? = nil
+    ) throws -> RolloutMember {
+        RolloutMember(
+            rollout: 1, device: try DeviceID("d"), wave: 0, state: state, digest: gave,
+            changedAt: changedAt)
+    }
+
+    @Test(
+        "holds as long as it fits what the device runs and is to run",
+        arguments: MemberState.allCases)
+    func stale(state: MemberState) throws {
+        let runs = try Self.member(state).isStale(digest: [1], running: [1])
+        let runsOther = try Self.member(state).isStale(digest: [1], running: [2])
+        switch state {
+        case .active, .already: #expect(!runs && runsOther)
+        case .assigned, .trial, .refused, .rolledBack: #expect(runs && !runsOther)
+        case .noFit: #expect(!runs && !runsOther)
+        case .waiting, .goingBack, .superseded: #expect(runs && runsOther)
+        }
+        #expect(try Self.member(state).isStale(digest: [3], running: [1]))
+        #expect(try !Self.member(.noFit, gave: nil).isStale(digest: nil, running: [1]))
+    }
+
+    @Test("tells what the rollout gave a device from what it ran before")
+    func given() throws {
+        let fresh = try Self.member(.waiting, gave: nil)
+        #expect(fresh.assigned(digest: [1], running: [1]) == .already)
+        #expect(fresh.assigned(digest: [1], running: [2]) == .assigned)
+        #expect(fresh.assigned(digest: nil, running: [2]) == .noFit)
+        // It became active while its place was given on, or another rollout decided.
+        for state in [MemberState.waiting, .superseded, .assigned, .trial, .rolledBack] {
+            #expect(try Self.member(state).assigned(digest: [1], running: [1]) == .active)
+        }
+        // Its copy went bad.
+        #expect(try Self.member(.active).assigned(digest: [1], running: [2]) == .assigned)
+    }
+
+    @Test(
+        "is underway until it is heard that it is not, for three days",
+        arguments: MemberState.allCases)
+    func underway(state: MemberState) throws {
+        func isUnderway(
+            _ member: RolloutMember, seen: Int64, now: Int64 = 100, decides: Bool = true
+        )
+            -> Bool
+        {
+            member.isUnderway(
+                running: [2], decides: decides, seenAt: start.advanced(bySeconds: seen),
+                now: start.advanced(bySeconds: now))
+        }
+        let member = try Self.member(state, changedAt: start.advanced(bySeconds: 10))
+        // Told after it was heard of last; heard of since.
+        let (told, heard) = (isUnderway(member, seen: 9), isUnderway(member, seen: 11))
+        switch state {
+        case .assigned, .trial, .active, .already: #expect(told && heard)
+        case .goingBack:
+            #expect(told && heard)
+            var twice = member
+            twice.isTold = true
+            #expect(isUnderway(twice, seen: 9) && !isUnderway(twice, seen: 11))
+        case .waiting, .noFit, .superseded, .rolledBack: #expect(told && !heard)
+        case .refused: #expect(!told && !heard)
+        }
+        let away = RolloutMember.placeKeptSeconds + 1
+        #expect(!isUnderway(member, seen: 11, now: 11 + away))
+        if state == .active {
+            // A newer rollout decides for it.
+            #expect(!isUnderway(member, seen: 11, decides: false))
+            #expect(
+                !member.isUnderway(
+                    running: [1], decides: true, seenAt: start.advanced(bySeconds: 11),
+                    now: start.advanced(bySeconds: 12)))
+        }
     }
 
     @Test("counts in one way only", arguments: MemberState.allCases)

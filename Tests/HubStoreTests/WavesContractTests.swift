@@ -47,6 +47,12 @@ private struct Fleet {
                 decidedAt: Sample.now), ifStill: rollout, wave: 0)
     }
 
+    func admission(_ id: DeviceID, at now: Timestamp = Sample.now) async throws
+        -> Admission.Facts
+    {
+        try await store.admissionFacts(of: id, at: now)
+    }
+
     func report(_ outcome: PackageOutcome, _ id: DeviceID) async throws {
         let running = outcome == .active ? new : old
         try await store.reportOutcome(
@@ -138,12 +144,78 @@ struct WavesContractTests {
             #expect(kept == 2)
             let first = try await fleet.state(fleet.ids[0]) == .assigned ? 0 : 1
             #expect(
-                try await store.admissionFacts(of: fleet.ids[1 - first]).storeUnderway == 1)
-            #expect(try await store.admissionFacts(of: fleet.ids[first]).storeUnderway == 0)
+                try await fleet.admission(fleet.ids[1 - first]).storeUnderway == 1)
+            #expect(try await fleet.admission(fleet.ids[first]).storeUnderway == 0)
             try await fleet.report(.trial, fleet.ids[first])
             #expect(try await !fleet.assign(fleet.ids[1 - first]))
             try await fleet.report(.active, fleet.ids[first])
             #expect(try await fleet.assign(fleet.ids[1 - first]))
+        }
+    }
+
+    @Test(
+        "Who is away gives up its place in its store after three days, and waits for another when it is back",
+        arguments: StoreUnderTest.allCases)
+    func away(implementation: StoreUnderTest) async throws {
+        try await implementation.run { store in
+            let fleet = try await Fleet(store)
+            let mates = try await store.devices(store: nil).filter { device in
+                fleet.ids.contains(device.id)
+            }
+            let first = try #require(mates.first { $0.id == fleet.ids[0] })
+            let other = try #require(
+                mates.first { $0.id != first.id && $0.store == first.store })
+            #expect(try await fleet.assign(first.id))
+            try await fleet.report(.trial, first.id)
+            #expect(try await !fleet.assign(other.id))
+            let later = Sample.now.advanced(bySeconds: RolloutMember.placeKeptSeconds + 60)
+            #expect(try await fleet.admission(other.id).storeUnderway == 1)
+            #expect(try await fleet.admission(other.id, at: later).storeUnderway == 0)
+            try await store.touchDevice(other.id, at: later)
+            #expect(
+                try await store.assign(
+                    AssignmentRecord(
+                        device: other.id, rollout: fleet.rollout.id, digest: fleet.new,
+                        reason: "fits", decidedAt: later), ifStill: fleet.rollout, wave: 0))
+            // The first is back, and finds the other in its place.
+            try await store.touchDevice(first.id, at: later)
+            #expect(try await fleet.admission(first.id, at: later).storeUnderway == 1)
+            try await store.yield(first.id, from: [fleet.rollout.id], at: later)
+            #expect(try await fleet.state(first.id) == .waiting)
+            #expect(try await store.assignment(of: first.id) == nil)
+            // It may not have heard of it, until it is heard of again.
+            let soon = later.advanced(bySeconds: 60)
+            try await store.yield(first.id, from: [fleet.rollout.id], at: soon)
+            #expect(try await fleet.admission(other.id, at: soon).storeUnderway == 0)
+            // Its trial had ended meanwhile: what it runs is the rollout's, and can be taken back.
+            try await fleet.report(.active, first.id)
+            #expect(try await fleet.state(first.id) == .active)
+        }
+    }
+
+    @Test(
+        "What is active and does not run any more is on its way again, within the budget",
+        arguments: StoreUnderTest.allCases)
+    func lostCopy(implementation: StoreUnderTest) async throws {
+        try await implementation.run { store in
+            let fleet = try await Fleet(store)
+            let id = fleet.ids[0]
+            #expect(try await fleet.assign(id))
+            try await fleet.report(.active, id)
+            #expect(try await fleet.admission(fleet.ids[1]).storeUnderway == 0)
+            _ = try await store.registerDevice(
+                id, capabilities: DeviceCapabilities(), labels: [],
+                running: RunningPackage(digest: fleet.old, release: 1, arenaBytes: 1),
+                at: Sample.now)
+            #expect(try await fleet.admission(fleet.ids[1]).storeUnderway == 1)
+            #expect(try await fleet.assign(id))
+            #expect(try await fleet.state(id) == .assigned)
+            _ = try await store.registerDevice(
+                id, capabilities: DeviceCapabilities(), labels: [],
+                running: RunningPackage(digest: fleet.new, release: 1, arenaBytes: 1),
+                at: Sample.now)
+            #expect(try await fleet.assign(id))
+            #expect(try await fleet.state(id) == .active)
         }
     }
 
@@ -242,8 +314,8 @@ struct WavesContractTests {
             #expect(try await store.apply(step, ifStill: 0, at: Sample.now))
             #expect(try await fleet.state(fleet.ids[0]) == .goingBack)
             #expect(try await fleet.state(fleet.ids[2]) == .trial)
-            #expect(try await store.admissionFacts(of: fleet.ids[1]).rolledBack.count == 1)
-            #expect(try await store.admissionFacts(of: fleet.ids[2]).rolledBack.isEmpty)
+            #expect(try await fleet.admission(fleet.ids[1]).rolledBack.count == 1)
+            #expect(try await fleet.admission(fleet.ids[2]).rolledBack.isEmpty)
             let stores = try await store.rolloutStores(fleet.rollout.id)
             #expect(stores.map { $0.rolledBackAt != nil } == [true, false])
             #expect(stores[0].why.hasSuffix("60 forecasts of 20 items: significantly worse"))
