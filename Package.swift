@@ -120,7 +120,7 @@ if !embedded {
             dependencies: [
                 "Forecasting", "JSONText", "SyncProtocol", "UpdateTrust", "ModelPackage",
             ],
-            path: "Hub/HubCore", swiftSettings: strict),
+            path: "Hub/HubCore", swiftSettings: strict + numeric),
         .target(
             name: "Training", dependencies: ["Forecasting", "Kernels", "COpenBLAS"],
             path: "Hub/Training",
@@ -187,6 +187,12 @@ if !embedded {
                 "ModelPackage", "Forecasting", "CTLS", "CPosix", "CFailingDisk", "TestSupport",
                 "RepositorySamples",
             ]),
+        // Thousands of devices and their hub, without a clock, a socket or a disk.
+        .target(
+            name: "SimulatedFleet",
+            dependencies: ["AgentCore", "HubCore", "Forecasting", "UpdateTrust"],
+            path: "Tests/SimulatedFleet", swiftSettings: strict + numeric),
+        tests("RolloutSimulation", ["SimulatedFleet"]),
         tests(
             "HubCoreTests",
             ["HubCore", "Forecasting", "JSONText", "ModelPackage", "UpdateTrust", "TestSupport"]),
