@@ -1,6 +1,7 @@
 #include "CTLS.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,29 @@
 #include <mbedtls/x509_csr.h>
 #include <psa/crypto.h>
 
-int shelfcast_crypto_setup(void) { return psa_crypto_init() == PSA_SUCCESS ? 0 : -1; }
+// The library's generator and key slots are the program's own and have no lock. The agent has one thread; a program that
+// is many devices at once has more.
+static pthread_mutex_t global_state = PTHREAD_MUTEX_INITIALIZER;
+
+static int random_bytes(void *state, unsigned char *into, size_t count) {
+    pthread_mutex_lock(&global_state);
+    int result = mbedtls_psa_get_random(state, into, count);
+    pthread_mutex_unlock(&global_state);
+    return result;
+}
+
+int shelfcast_crypto_setup(void) {
+    pthread_mutex_lock(&global_state);
+    psa_status_t status = psa_crypto_init();
+    pthread_mutex_unlock(&global_state);
+    return status == PSA_SUCCESS ? 0 : -1;
+}
 
 int shelfcast_random(uint8_t *into, size_t count) {
-    return psa_generate_random(into, count) == PSA_SUCCESS ? 0 : -1;
+    pthread_mutex_lock(&global_state);
+    psa_status_t status = psa_generate_random(into, count);
+    pthread_mutex_unlock(&global_state);
+    return status == PSA_SUCCESS ? 0 : -1;
 }
 
 // SHA-256
@@ -63,11 +83,15 @@ int shelfcast_p256_verify(
     psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_VERIFY_MESSAGE);
     psa_set_key_algorithm(&attributes, PSA_ALG_ECDSA(PSA_ALG_SHA_256));
     psa_key_id_t id = 0;
-    if (psa_import_key(&attributes, key, SHELFCAST_P256_KEY_BYTES, &id) != PSA_SUCCESS) return 0;
-    psa_status_t status = psa_verify_message(
-        id, PSA_ALG_ECDSA(PSA_ALG_SHA_256), message, message_bytes, signature,
-        SHELFCAST_P256_SIGNATURE_BYTES);
-    psa_destroy_key(id);
+    pthread_mutex_lock(&global_state);
+    psa_status_t status = psa_import_key(&attributes, key, SHELFCAST_P256_KEY_BYTES, &id);
+    if (status == PSA_SUCCESS) {
+        status = psa_verify_message(
+            id, PSA_ALG_ECDSA(PSA_ALG_SHA_256), message, message_bytes, signature,
+            SHELFCAST_P256_SIGNATURE_BYTES);
+        psa_destroy_key(id);
+    }
+    pthread_mutex_unlock(&global_state);
     return status == PSA_SUCCESS ? 1 : 0;
 }
 
@@ -83,7 +107,7 @@ int shelfcast_key_make(uint8_t *der, size_t der_bytes_max) {
     int result = mbedtls_pk_setup(&key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY));
     if (result == 0)
         result = mbedtls_ecp_gen_key(
-            MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(key), mbedtls_psa_get_random,
+            MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(key), random_bytes,
             MBEDTLS_PSA_RANDOM_STATE);
     if (result == 0)
         result = moved_to_start(
@@ -94,7 +118,7 @@ int shelfcast_key_make(uint8_t *der, size_t der_bytes_max) {
 
 static int parse_key(mbedtls_pk_context *key, const uint8_t *der, size_t bytes) {
     return mbedtls_pk_parse_key(
-        key, der, bytes, NULL, 0, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
+        key, der, bytes, NULL, 0, random_bytes, MBEDTLS_PSA_RANDOM_STATE);
 }
 
 int shelfcast_p256_sign(
@@ -117,7 +141,7 @@ int shelfcast_p256_sign(
         mbedtls_ecp_keypair *pair = mbedtls_pk_ec(key);
         result = mbedtls_ecdsa_sign(
             &pair->MBEDTLS_PRIVATE(grp), &r, &s, &pair->MBEDTLS_PRIVATE(d), digest, sizeof digest,
-            mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
+            random_bytes, MBEDTLS_PSA_RANDOM_STATE);
     }
     if (result == 0) result = mbedtls_mpi_write_binary(&r, signature, 32);
     if (result == 0) result = mbedtls_mpi_write_binary(&s, signature + 32, 32);
@@ -159,7 +183,7 @@ int shelfcast_request_make(
         result = moved_to_start(
             der, der_bytes_max,
             mbedtls_x509write_csr_der(
-                &request, der, der_bytes_max, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE));
+                &request, der, der_bytes_max, random_bytes, MBEDTLS_PSA_RANDOM_STATE));
     mbedtls_x509write_csr_free(&request);
     mbedtls_pk_free(&key);
     return result;
@@ -177,7 +201,7 @@ int shelfcast_certificate_matches(
         result = mbedtls_x509_crt_parse_der(&certificate, certificate_der, certificate_bytes);
     if (result == 0)
         result = mbedtls_pk_check_pair(
-                     &certificate.pk, &key, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE) == 0
+                     &certificate.pk, &key, random_bytes, MBEDTLS_PSA_RANDOM_STATE) == 0
                      ? 1
                      : 0;
     mbedtls_x509_crt_free(&certificate);
@@ -335,7 +359,7 @@ shelfcast_tls *shelfcast_tls_open(int fd, const shelfcast_tls_trust *trust, int 
         &tls->config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
         MBEDTLS_SSL_PRESET_DEFAULT);
     if (result == 0) {
-        mbedtls_ssl_conf_rng(&tls->config, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
+        mbedtls_ssl_conf_rng(&tls->config, random_bytes, MBEDTLS_PSA_RANDOM_STATE);
         mbedtls_ssl_conf_min_tls_version(&tls->config, MBEDTLS_SSL_VERSION_TLS1_3);
         mbedtls_ssl_conf_max_tls_version(&tls->config, MBEDTLS_SSL_VERSION_TLS1_3);
         mbedtls_ssl_conf_verify(&tls->config, judge, tls);

@@ -54,9 +54,9 @@ struct PackageTests {
         let digest = Crypto.sha256(content)
         try hub.offer(content, release: 1)
         hub.packages[digest] = flipped
-        for _ in 0..<3 {
-            #expect(try outcome(service) == "the package's SHA-256 is not the one that was signed")
-        }
+        // A copy that is fetched again is no answer yet.
+        for _ in 0..<2 { #expect(try outcome(service) == "0 reports") }
+        #expect(try outcome(service) == "the package's SHA-256 is not the one that was signed")
         #expect(try outcome(service) == "0 reports")
         #expect(service.running == nil)
     }
@@ -67,6 +67,7 @@ struct PackageTests {
         let content = try TestPackage.model(release: 1).encode()
         try hub.offer(content, release: 1)
         hub.packages[Crypto.sha256(content)] = content + [0]
+        for _ in 0..<2 { #expect(try outcome(service) == "0 reports") }
         #expect(
             try outcome(service)
                 == "the hub's file has \(content.count + 1) bytes; its metadata says \(content.count)"
