@@ -117,8 +117,9 @@ package enum RolloutEngine {
             step.notes.append(
                 .init(action: "roll-back", why: "store \(store.store.text): \(store.text)"))
         }
-        // Paused or complete, nothing else moves by itself.
-        if rollout.state == .running { advance(&step, facts, at: now) }
+        // Paused or complete, nothing else moves by itself. Nor does a wave whose devices are just sent back: they still count as
+        // active here.
+        if rollout.state == .running, step.rolledBack.isEmpty { advance(&step, facts, at: now) }
         return step.rollout == rollout && step.rolledBack.isEmpty ? nil : step
     }
 

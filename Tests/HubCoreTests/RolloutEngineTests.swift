@@ -481,6 +481,10 @@ struct RolloutEngineTests {
             #expect(step.rollout == record)
         }
         #expect(RolloutEngine.step(try rollout(state: .aborted), facts, at: later) == nil)
+        // Its devices still count as active here: no wave is opened on their word.
+        let active = Self.facts(wave { $0.active = 3 }, stores: [bad])
+        let atOnce = try rollout(soak: 0)
+        #expect(try #require(RolloutEngine.step(atOnce, active, at: later)).rollout == atOnce)
     }
 
     @Test("moves nothing by itself unless it runs", arguments: RolloutState.allCases)

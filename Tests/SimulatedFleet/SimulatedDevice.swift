@@ -114,6 +114,8 @@ final class SimulatedDevice {
             if fleet.chance.happens(0.8) { mark = .none }
             if disk.isTorn {
                 // What was lost with the last write has not happened, as far as the device can know.
+                // Nor can the hub know of it before it is heard of again.
+                truth.heardAt = -1
                 if let last = truth.refused.last, disk.records.isRefused(last) == nil {
                     truth.refused.removeLast()
                 }
