@@ -238,7 +238,8 @@ if !light {
         .target(
             name: "HubSync",
             dependencies: [
-                "HubStore", "HubCore", "Forecasting", "SyncProtocol", "UpdateTrust",
+                "HubStore", "HubCore", "Forecasting", "ModelPackage", "SyncProtocol",
+                "UpdateTrust",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -285,7 +286,8 @@ if !light {
         tests(
             "HubSyncTests",
             [
-                "HubSync", "HubStore", "HubCore", "Forecasting", "SyncProtocol", "UpdateTrust",
+                "HubSync", "HubStore", "HubCore", "Forecasting", "ModelPackage", "SyncProtocol",
+                "UpdateTrust",
                 "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -44,16 +44,19 @@ package struct UpdateTerms: Equatable, Sendable {
     package var nanosecondsMax: UInt64
     /// What the update may fetch; 0: anything.
     package var fetchBytesMax: UInt64
+    /// What it may fetch over a link that is paid for by the byte; 0: what the device allows by itself.
+    package var meteredBytesMax: UInt64
     /// When the active package may change.
     package var window: DayWindow?
 
     package init(
         trialDays: Int = 0, nanosecondsMax: UInt64 = 0, fetchBytesMax: UInt64 = 0,
-        window: DayWindow? = nil
+        meteredBytesMax: UInt64 = 0, window: DayWindow? = nil
     ) {
         self.trialDays = min(max(trialDays, 0), Self.trialDaysMax)
         self.nanosecondsMax = nanosecondsMax
         self.fetchBytesMax = fetchBytesMax
+        self.meteredBytesMax = meteredBytesMax
         self.window = window
     }
 }

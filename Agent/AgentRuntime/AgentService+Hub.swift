@@ -16,14 +16,9 @@ extension AgentService {
                 hasUnsentRecords: try store.hasUnsent(), hasReport: try store.hasReport(),
                 wantsRenewal: certificateIsDue, registrationChanged: registrationChanged,
                 lacksContext: lacksContext)
-            if case .fetching(let candidate) = update.phase,
-                thrift.mayFetch(
-                    packageBytes: candidate.stated.packageBytes, isAsked: contactIsAsked,
-                    batteryPercent: batteryInUse)
-            {
-                work.fetch = FetchPosition(
-                    digest: candidate.stated.digest, offset: try store.fetchedBytes())
-            }
+            work.fetch = try nextPiece()
+            // What keeps a package waiting may just have become news.
+            if work.fetch == nil, !work.hasReport { work.hasReport = try store.hasReport() }
             return work
         }
     }

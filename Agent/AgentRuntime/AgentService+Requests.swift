@@ -200,6 +200,7 @@ extension AgentService {
                 }
             more.append(.init("desire", .string(desire)))
             more.append(.init("desireReason", .text(try store.text(.desireReason) ?? [])))
+            more.append(.init("waits", try waitingFor().map { .string($0) } ?? .null))
             more.append(.init("trial", try trialStatus()))
             more.append(
                 .init(

@@ -192,7 +192,7 @@ extension UpdateTerms {
     init(_ desired: DesiredState) {
         self.init(
             trialDays: Int(desired.trialDays), nanosecondsMax: desired.latencyMaxNs,
-            fetchBytesMax: desired.bytesMax,
+            fetchBytesMax: desired.bytesMax, meteredBytesMax: desired.meteredBytesMax,
             window: desired.windowFrom == desired.windowTo
                 ? nil : DayWindow(from: Int(desired.windowFrom), until: Int(desired.windowTo)))
     }

@@ -103,21 +103,8 @@ extension AgentService {
             try refuse(candidate, Self.reason(error))
             return
         }
-        let terms = UpdateTerms(desired)
-        let here = try fetched(of: candidate)
-        guard
-            terms.fetchBytesMax == 0 || candidate.stated.packageBytes - here <= terms.fetchBytesMax
-        else {
-            // Another limit may come at any time, so it is told and not remembered.
-            try step(.withdrawn)
-            try tell(
-                candidate.stated.digest,
-                refusal:
-                    "the package has \(candidate.stated.packageBytes) bytes, and this update may fetch at most \(terms.fetchBytesMax)"
-            )
-            return
-        }
-        try step(.offered(candidate, terms))
+        try note(desired.delta, for: candidate)
+        try step(.offered(candidate, UpdateTerms(desired)))
         // What could not be written at an earlier offer goes on from there; no crash is blamed on the package.
         switch update.phase {
         case .verified: try step(.restarted)
@@ -177,15 +164,6 @@ extension AgentService {
         return nil
     }
 
-    /// How much of it is here already.
-    private func fetched(of candidate: Candidate) throws(AgentError) -> UInt64 {
-        switch update.phase {
-        case .fetching(candidate): try stored { () throws(StoreError) in try store.fetchedBytes() }
-        case .verified(candidate), .trial(candidate, _): candidate.stated.packageBytes
-        case .idle, .fetching, .verified, .trial: 0
-        }
-    }
-
     /// The hub takes a package back that runs here or was to.
     private func takeBack(_ digest: [UInt8], because reason: String) throws(AgentError) {
         guard let active = predictor, active.candidate.stated.digest == digest else {
@@ -225,12 +203,17 @@ extension AgentService {
         }
     }
 
-    /// One piece of the wanted package.
+    /// One piece of the wanted package, or of the delta by which it comes.
     package func take(_ chunk: Chunk) throws(AgentError) {
-        guard case .fetching(let candidate) = update.phase,
-            chunk.digest == candidate.stated.digest
-        else { return }  // an answer to what is no longer wanted
-        guard chunk.packageBytes == candidate.stated.packageBytes else {
+        guard case .fetching(let candidate) = update.phase else { return }
+        let route = try stored { () throws(StoreError) in try self.route(to: candidate) }
+        guard chunk.digest == route.digest else { return }  // an answer to what is no longer wanted
+        guard chunk.packageBytes == route.bytes else {
+            guard route.base == nil else {
+                return try giveUpDelta(
+                    to: candidate,
+                    "the hub's delta has \(chunk.packageBytes) bytes; it said \(route.bytes)")
+            }
             try step(
                 .failed(
                     .download(
@@ -240,7 +223,7 @@ extension AgentService {
         }
         let here = try stored { () throws(StoreError) in try store.fetchedBytes() }
         guard chunk.offset == here, !chunk.content.isEmpty,
-            here + UInt64(chunk.content.count) <= candidate.stated.packageBytes
+            here + UInt64(chunk.content.count) <= route.bytes
         else {
             throw .refused("the hub sent another piece of the package than was asked for")
         }
@@ -252,8 +235,11 @@ extension AgentService {
     }
 
     private func goOnIfComplete(_ candidate: Candidate) throws(AgentError) {
-        let here = try stored { () throws(StoreError) in try store.fetchedBytes() }
-        if here == candidate.stated.packageBytes { try step(.fetched) }
+        let isComplete = try stored { () throws(StoreError) -> Bool in
+            let here = try store.fetchedBytes()
+            return here == (try route(to: candidate).bytes)
+        }
+        if isComplete { try step(.fetched) }
     }
 
     /// Feeds one event, stores the state with what the action leaves behind, and acts.
@@ -312,7 +298,7 @@ extension AgentService {
     }
 
     private func check(_ candidate: Candidate) throws(AgentError) {
-        let content = try stored { () throws(StoreError) in try store.fetchedContent() }
+        guard let content = try fetchedPackage(candidate) else { return }
         do throws(UnusablePackage) {
             try EnginePredictor.check(candidate, content: content)
         } catch {
@@ -395,7 +381,8 @@ extension AgentService {
                     try store.queueReport(
                         digest: candidate.stated.digest, outcome: .trial,
                         reason:
-                            "golden vectors proved; \(update.terms.trialDays) days beside the active package",
+                            "golden vectors proved; \(update.terms.trialDays) days beside the active package"
+                            + wayHere(of: candidate),
                         arenaBytes: candidate.stated.arenaBytes)
                 case .activated(let candidate, _, let reason):
                     var rollback = try store.rollbackGuard()
@@ -411,7 +398,8 @@ extension AgentService {
                     }
                     try store.queueReport(
                         digest: candidate.stated.digest, outcome: .active,
-                        reason: reason, arenaBytes: candidate.stated.arenaBytes)
+                        reason: reason + wayHere(of: candidate),
+                        arenaBytes: candidate.stated.arenaBytes)
                     try refreshForecasts()
                 case .refuse(let candidate, let reason):
                     try store.discardFetched()

@@ -20,15 +20,17 @@ extension AgentStore {
             let row = try database.first(
                 """
                 SELECT phase, activeSlot, candidate, attempts, stage, comparedDays, besideSince, besideThrough,
-                    trialDays, nanosecondsMax, fetchBytesMax, windowFrom, windowUntil, crashes
+                    trialDays, nanosecondsMax, fetchBytesMax, windowFrom, windowUntil, crashes,
+                    meteredBytesMax
                 FROM updateState
-                """, columns: 14)
+                """, columns: 15)
         else { throw .corrupt }
         var update = Update(
             active: row[1].isNull ? nil : Slot(rawValue: UInt8(clamping: row[1].integer)),
             terms: UpdateTerms(
                 trialDays: Int(row[8].integer), nanosecondsMax: UInt64(clamping: row[9].integer),
                 fetchBytesMax: UInt64(clamping: row[10].integer),
+                meteredBytesMax: UInt64(clamping: row[14].integer),
                 window: row[11].isNull
                     ? nil : DayWindow(from: Int(row[11].integer), until: Int(row[12].integer))),
             crashes: Int(row[13].integer))
@@ -69,7 +71,8 @@ extension AgentStore {
             """
             UPDATE updateState SET phase = ?, activeSlot = ?, digest = ?, candidate = ?, attempts = ?,
                 stage = ?, comparedDays = ?, besideSince = ?, besideThrough = ?, trialDays = ?,
-                nanosecondsMax = ?, fetchBytesMax = ?, windowFrom = ?, windowUntil = ?, crashes = ?
+                nanosecondsMax = ?, fetchBytesMax = ?, windowFrom = ?, windowUntil = ?, crashes = ?,
+                meteredBytesMax = ?
             """,
             [
                 .integer(phase), update.active.map { .integer(Int64($0.rawValue)) } ?? .null,
@@ -81,7 +84,7 @@ extension AgentStore {
                 .integer(Int64(clamping: terms.fetchBytesMax)),
                 terms.window.map { .integer(Int64($0.from)) } ?? .null,
                 terms.window.map { .integer(Int64($0.until)) } ?? .null,
-                .integer(Int64(update.crashes)),
+                .integer(Int64(update.crashes)), .integer(Int64(clamping: terms.meteredBytesMax)),
             ])
         if stage != 1 { try database.run("DELETE FROM besideForecast") }
     }
@@ -242,6 +245,7 @@ extension AgentStore {
             try database.run("DELETE FROM packageReport")
             try database.run("DELETE FROM refusedPackage")
             try database.run("DELETE FROM packageChunk")
+            try database.run("DELETE FROM packageDelta")
             try database.run("DELETE FROM packageSlot")
             try database.run("DELETE FROM metadata")
             try save(TrustState())
@@ -249,7 +253,7 @@ extension AgentStore {
             for name in [
                 Setting.contextRevision, .ownShareBits, .confirmedGeneration, .acceptedRelease,
                 .acceptedDigest, .acceptedFamily, .acceptedVariant, .desire, .desireReason,
-                .lastContact, .lastError, .contactNumber, .trustProblem,
+                .lastContact, .lastError, .contactNumber, .trustProblem, .toldHold,
             ] {
                 try clear(name)
             }

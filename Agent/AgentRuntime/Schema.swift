@@ -252,6 +252,31 @@ enum Schema {
         DROP TABLE packageReport;
         ALTER TABLE packageReportWithTrust RENAME TO packageReport;
         """,
+        """
+        -- Of the hub: what an update may fetch over a link that is paid for by the byte; 0: what the device allows.
+        ALTER TABLE updateState ADD COLUMN meteredBytesMax INTEGER NOT NULL DEFAULT 0;
+        -- One row at most: how the wanted package comes, where there is more to say than its digest. digest, bytes and base are of the
+        -- delta by which it comes, or 0; problem: why it comes by none any more. spent: bytes fetched in vain.
+        CREATE TABLE packageDelta (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            target BLOB NOT NULL CHECK (length(target) = 32),
+            digest BLOB NOT NULL,
+            bytes INTEGER NOT NULL CHECK (bytes >= 0),
+            base INTEGER NOT NULL,
+            problem TEXT,
+            spent INTEGER NOT NULL CHECK (spent >= 0)
+        );
+        -- outcome: 5 not trusted, 6 on its way.
+        CREATE TABLE packageReportOnTheWay (
+            digest BLOB PRIMARY KEY NOT NULL CHECK (length(digest) = 32),
+            outcome INTEGER NOT NULL CHECK (outcome BETWEEN 1 AND 6),
+            reason TEXT NOT NULL,
+            arenaBytes INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        INSERT INTO packageReportOnTheWay SELECT digest, outcome, reason, arenaBytes FROM packageReport;
+        DROP TABLE packageReport;
+        ALTER TABLE packageReportOnTheWay RENAME TO packageReport;
+        """,
     ]
 
     /// What is copied out of a damaged database, table by table, as far as it can be read. Rows that

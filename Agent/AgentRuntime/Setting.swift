@@ -33,6 +33,8 @@ package enum Setting: String {
     /// What the hub last said it wants, and why.
     case desire
     case desireReason
+    /// A package's digest, and what the hub was told that it waits for.
+    case toldHold
     /// The rollback guard's accepted package.
     case acceptedRelease
     case acceptedDigest

@@ -124,7 +124,7 @@ struct Commands {
             options: [
                 "--state", "--config", "--contact", "--close-at", "--memory-budget", "--lead-days",
                 "--service-level", "--order-multiple", "--sales", "--commit-every", "--outbox-max",
-                "--data-max", "--low-battery",
+                "--data-max", "--low-battery", "--metered-max",
             ], flags: ["--metered"], positionalMax: 0)
         try arguments.addDefaults()
         return arguments
@@ -258,6 +258,12 @@ struct Commands {
             guard let most = thrift.dataBytesMax, most >= 16_384 else {
                 throw .usage("--data-max is bytes a day, from 16KiB to 1024MiB, like 1MiB")
             }
+        }
+        if let text = arguments.value("--metered-max") {
+            guard let most = Capabilities.budget(text: [UInt8](text.utf8)) else {
+                throw .usage("--metered-max is a number of bytes, or like 8KiB or 1MiB")
+            }
+            (thrift.isMetered, thrift.meteredBytesMax) = (true, most)
         }
         if let text = arguments.value("--low-battery") {
             guard let percent = decimal([UInt8](text.utf8)), percent <= 100 else {

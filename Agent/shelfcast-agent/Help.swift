@@ -87,7 +87,9 @@ enum Help {
                                  beyond it the oldest sales become totals per day and item
           --data-max BYTES       over the network in one day (UTC), TLS included: a package waits for tomorrow
                                  when three quarters are used, everything when all are
-          --metered              fetch no package above 8 KiB, unless somebody runs sync here
+          --metered              the link is paid for by the byte: an update that takes more than 8 KiB waits,
+                                 until the hub's operator allows it or somebody runs sync here
+          --metered-max BYTES    the same with another limit than 8 KiB
           --low-battery PERCENT  from here down, on battery, fetch no package and visit four times as
                                  rarely, but daily (default: 0, never)
 

@@ -115,6 +115,7 @@ enum Report {
         row("hub wants", reply.shown("desire"), reason.utf8.isEmpty ? "" : ": ", reason)
         if reply.shown("update") != "idle" {
             row("update", reply.shown("update"), " ", short(reply.shown("updateDigest")))
+            if let waits = reply["waits"], waits != .null { row("", reply.shown("waits")) }
             trial(reply["trial"])
         }
     }

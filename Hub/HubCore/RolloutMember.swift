@@ -52,7 +52,7 @@ package enum MemberState: String, Hashable, Sendable, CaseIterable {
         case (_, .reported(.rolledBack)): .rolledBack
         // A late word after an end changes nothing.
         case (.assigned, .reported(.trial)): .trial
-        case (_, .reported(.trial)): self
+        case (_, .reported(.trial)), (_, .reported(.fetching)): self
 
         case (.assigned, .takenBack), (.trial, .takenBack), (.active, .takenBack): .goingBack
         case (_, .takenBack): self

@@ -40,6 +40,8 @@ package struct RolloutRecord: Hashable, Sendable {
     /// What one forecast may take on a device; nil: anything.
     package var nanosecondsMax: Int?
     package var policy: RolloutPolicy
+    /// What an update to it may fetch over a link that is paid for by the byte; 0: what each device allows itself.
+    package var meteredBytesMax: UInt64 = 0
     package var createdAt: Timestamp
     package var state: RolloutState
     /// Why it is in that state.
@@ -99,6 +101,8 @@ package enum RolloutEvent: Hashable, Sendable {
     case abort(why: String)
     /// Go on to the next wave without waiting.
     case promote(why: String)
+    /// From now on so much may go over links that are paid for by the byte; 0: what each device allows itself.
+    case allowMetered(bytes: UInt64, why: String)
     // By the engine.
     case soak
     case openNext
@@ -161,6 +165,11 @@ extension RolloutRecord {
         case (.promote, .paused): throw .isPaused
         case (.promote, .aborted), (.promote, .complete): throw .notRunning(state)
 
+        case (.allowMetered(let bytes, _), .running), (.allowMetered(let bytes, _), .paused),
+            (.allowMetered(let bytes, _), .complete):
+            meteredBytesMax = bytes
+        case (.allowMetered, .aborted): throw .already(state)
+
         case (.soak, .running):
             if let openWave, waves[openWave].soakingSince == nil {
                 waves[openWave].soakingSince = now
@@ -199,6 +208,8 @@ package enum PackageOutcome: String, Hashable, Sendable, CaseIterable {
     case rolledBack
     /// Proved, and compared with the active one now. No end yet.
     case trial
+    /// On its way: its reason says what it waits for, or why it comes whole. No end, and nothing is told by it but that.
+    case fetching
 }
 
 /// What the hub wants one device to run, and what became of it. At most one for each device.

@@ -186,6 +186,7 @@ extension RolloutRecord {
         why = row["why"]
         stateSince = row.timestamp("stateSince")
         revision = row.unsigned("revision")
+        meteredBytesMax = row.unsigned("meteredBytesMax")
     }
 }
 

@@ -357,11 +357,14 @@ extension SQLiteHubStore {
             }
             try db.execute(
                 sql: """
-                    UPDATE assignment SET outcome = ?, outcomeReason = ?, outcomeAt = ?
+                    UPDATE assignment
+                    SET outcome = coalesce(?, outcome), outcomeReason = ?, outcomeAt = ?
                     WHERE deviceID = ? AND digest = ?
                     """,
                 arguments: [
-                    outcome.rawValue, reason, at.millisecondsSince1970, row.id, Data(digest),
+                    // What it waits for is no outcome.
+                    outcome == .fetching ? nil : outcome.rawValue, reason, at.millisecondsSince1970,
+                    row.id, Data(digest),
                 ])
             if let member = try Row.fetchOne(
                 db,
@@ -583,12 +586,14 @@ extension SQLiteHubStore {
     private static func write(_ db: Database, _ rollout: RolloutRecord) throws {
         try db.execute(
             sql: """
-                UPDATE rollout SET state = ?, why = ?, stateSince = ?, waves = ?, revision = ?
+                UPDATE rollout SET state = ?, why = ?, stateSince = ?, waves = ?, revision = ?,
+                    meteredBytesMax = ?
                 WHERE id = ?
                 """,
             arguments: [
                 rollout.state.rawValue, rollout.why, rollout.stateSince.millisecondsSince1970,
-                try json(rollout.waves), Int64(rollout.revision), Int64(rollout.id),
+                try json(rollout.waves), Int64(rollout.revision),
+                Int64(clamping: rollout.meteredBytesMax), Int64(rollout.id),
             ])
     }
 
@@ -637,6 +642,7 @@ extension RolloutEvent {
         case .soak: "soak"
         case .openNext: "open-wave"
         case .complete: "complete"
+        case .allowMetered: "allow-metered"
         }
     }
 
@@ -645,6 +651,8 @@ extension RolloutEvent {
         case .pause(let why), .resume(let why, _), .abort(let why), .promote(let why),
             .stop(let why):
             why
+        case .allowMetered(let bytes, let why):
+            (bytes == 0 ? "what each device allows itself: " : "\(bytes) bytes: ") + why
         case .soak, .openNext, .complete: ""
         }
     }

@@ -25,6 +25,7 @@ extension SQLiteHubStore {
                     ALTER TABLE package DROP COLUMN signature;
                     """)
         }
+        migrator.registerMigration("012 metered links", migrate: addMeteredLinks)
         return migrator
     }
 
@@ -180,6 +181,15 @@ extension SQLiteHubStore {
     private static func addTimeLimits(_ db: Database) throws {
         try db.execute(
             sql: "ALTER TABLE rollout ADD COLUMN nanosecondsMax INTEGER CHECK (nanosecondsMax > 0)")
+    }
+
+    private static func addMeteredLinks(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- What an update may fetch over a link that is paid for by the byte; 0: what each device allows.
+                ALTER TABLE rollout ADD COLUMN meteredBytesMax INTEGER NOT NULL DEFAULT 0
+                    CHECK (meteredBytesMax >= 0);
+                """)
     }
 
     private static func addFoldedSales(_ db: Database) throws {

@@ -5,11 +5,15 @@ import Logging
 import SyncProtocol
 
 extension DeviceDesk {
-    /// A piece of the package that is assigned to the device; of no other.
+    /// A piece of the package that is assigned to the device, or of a delta to it; of no other.
     func chunk(_ fetch: Fetch, for device: DeviceID) async throws -> DeviceSession.Answer {
-        guard let assignment = try await store.assignment(of: device),
-            assignment.digest == fetch.digest,
-            let package = try await store.package(digest: fetch.digest)
+        let assigned = try await store.assignment(of: device)?.digest
+        if let assigned, assigned != fetch.digest,
+            let chunk = try await deltaChunk(fetch, to: assigned, for: device)
+        {
+            return chunk
+        }
+        guard assigned == fetch.digest, let package = try await store.package(digest: fetch.digest)
         else {
             return .refused(
                 Refusal(
@@ -61,6 +65,7 @@ extension DeviceDesk {
                     text: cut(report.reason, bytesMax: DeviceEvent.textBytesMax)),
                 of: device)
             return .noted
+        case .fetching: outcome = .fetching
         case .unspecified, .unrecognized:
             return .refused(
                 Refusal(.malformed, "a PackageReport needs one of the outcomes this hub knows"))

@@ -18,6 +18,7 @@ package struct DeviceDesk: Sendable {
     let plan: FleetPlan
     let joins: JoinGate
     let changedStores: ChangedStores
+    let deltas: DeltaShelf
 
     package init(
         store: any HubStore, identity: HubIdentity, dataDirectory: String,
@@ -34,6 +35,7 @@ package struct DeviceDesk: Sendable {
         joins = JoinGate(
             JoinRateLimit(burstMax: limits.joinsBurstMax, perSecond: limits.joinsPerSecond))
         changedStores = ChangedStores()
+        deltas = DeltaShelf(packageFiles)
     }
 
     /// Never throws: what fails on our side is logged, and refused in words that tell the device to
@@ -184,6 +186,7 @@ package struct DeviceDesk: Sendable {
             desired.digest = package.digest
             desired.target = try await repository.target(for: package, at: clock.now())
             desired.say(rollout)
+            desired.delta = await deltaOffer(to: package, for: device)
         case .noFit:
             desired.desire = .noFit
         }
@@ -259,6 +262,7 @@ extension DesiredState {
         trialDays = UInt32(clamping: min(rollout.policy.trialDays, Int(Limit.trialDays)))
         latencyMaxNs = UInt64(clamping: rollout.nanosecondsMax ?? 0)
         bytesMax = rollout.policy.bytesMax ?? 0
+        meteredBytesMax = rollout.meteredBytesMax
         windowFrom = UInt32(clamping: rollout.policy.window?.fromMinute ?? 0)
         windowTo = UInt32(clamping: rollout.policy.window?.toMinute ?? 0)
     }

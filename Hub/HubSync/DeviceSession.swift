@@ -334,13 +334,13 @@ package struct DeviceSession: Sendable {
 }
 
 extension DesiredState {
-    /// Equal but for where the device's numbering stands, which is no news to it.
+    /// Equal but for where the device's numbering stands, and for what a package may come as, which are no news to it.
     fileprivate func saysTheSame(as other: DesiredState?) -> Bool {
         guard let other else { return false }
         return desire == other.desire && target == other.target && reason == other.reason
             && rollout == other.rollout && trialDays == other.trialDays
             && latencyMaxNs == other.latencyMaxNs && bytesMax == other.bytesMax
             && windowFrom == other.windowFrom && windowTo == other.windowTo
-            && digest == other.digest
+            && digest == other.digest && meteredBytesMax == other.meteredBytesMax
     }
 }

@@ -313,6 +313,8 @@ struct DeviceShowCommand: HubCommand {
         if let outcome = assignment.outcome {
             text += "; the device said: \(outcome.rawValue)"
             if let reason = assignment.outcomeReason, !reason.isEmpty { text += " (\(reason))" }
+        } else if let reason = assignment.outcomeReason {
+            text += "; on its way, the device said: \(reason)"
         }
         return text
     }

@@ -11,7 +11,7 @@ struct RolloutCommand: AsyncParsableCommand {
         subcommands: [
             RolloutListCommand.self, RolloutShowCommand.self, RolloutWatchCommand.self,
             RolloutPauseCommand.self, RolloutResumeCommand.self, RolloutAbortCommand.self,
-            RolloutPromoteCommand.self,
+            RolloutPromoteCommand.self, RolloutAllowMeteredCommand.self,
         ])
 }
 
@@ -198,6 +198,8 @@ struct RolloutShowCommand: HubCommand {
         var selector: String
         /// Of one forecast; left out: any.
         var nanosecondsMax: Int?
+        /// 0: what each device allows itself.
+        var meteredBytesMax: UInt64
         var createdAt: String
         var isSettled: Bool
         var devices: [Device]
@@ -225,6 +227,7 @@ struct RolloutShowCommand: HubCommand {
                     },
                     selector: view.rollout.selector.text,
                     nanosecondsMax: view.rollout.nanosecondsMax,
+                    meteredBytesMax: view.rollout.meteredBytesMax,
                     createdAt: FleetText.moment(view.rollout.createdAt),
                     isSettled: view.progress.isSettled,
                     devices: view.progress.lines.map {
@@ -238,6 +241,9 @@ struct RolloutShowCommand: HubCommand {
         Console.print(view.title)
         Console.print(view.rollout.policy.summary)
         Console.print(view.standing)
+        if view.rollout.meteredBytesMax > 0 {
+            Console.print("over metered links at most \(view.rollout.meteredBytesMax) bytes")
+        }
         if view.rollout.waves.count > 1 { Console.print(view.waveTable) }
         if !view.stores.isEmpty { Console.print(view.storeTable) }
         if !view.progress.lines.isEmpty {
@@ -450,5 +456,37 @@ struct RolloutPromoteCommand: RolloutVerb {
             rollout.state == .complete
                 ? "rollout \(number) is complete"
                 : "wave \((rollout.openWave ?? 0) + 1) of \(rollout.waves.count) is open")
+    }
+}
+
+struct RolloutAllowMeteredCommand: RolloutVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "allow-metered",
+        abstract: "Let devices on links that are paid for by the byte fetch a rollout's package.",
+        discussion: """
+            A device that runs with 'metered' fetches no update of more than 8 KiB (or its own 'metered-max') by \
+            itself: it stays as it is, and 'rollout show' says what it waits for. Connected devices hear of this \
+            at once, the others at their next visit. Without --bytes it is left to each device again.
+
+            Example:
+              shelfcast-hub rollout allow-metered 4 --bytes 20KiB --why 'worth it for these stores'
+            """)
+
+    @Argument(help: "The rollout's number.")
+    var number: UInt64
+    @Option(help: ArgumentHelp("What one device's update may take.", valueName: "bytes"))
+    var bytes: ByteCountText?
+    @Option(help: "For the audit log.")
+    var why: String
+    @OptionGroup var data: DataOptions
+
+    func perform() async throws {
+        let most = UInt64(bytes?.bytes ?? 0)
+        let rollout = try await steer { _ in .allowMetered(bytes: most, why: why) }
+        Console.print(
+            rollout.meteredBytesMax == 0
+                ? "rollout \(number): over metered links as much as each device allows itself"
+                : "rollout \(number): over metered links at most \(rollout.meteredBytesMax) bytes a device"
+        )
     }
 }

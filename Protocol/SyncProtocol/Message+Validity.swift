@@ -59,6 +59,7 @@ extension DesiredState {
         try check(trialDays <= Limit.trialDays, 20, .range)
         try check(windowFrom < Limit.minutesOfDay, 23, .range)
         try check(windowTo < Limit.minutesOfDay, 24, .range)
+        try delta?.validate()
         switch desire {
         case .run:
             try check(digest.count == Limit.digestBytes, 25, .length)
@@ -66,6 +67,13 @@ extension DesiredState {
         case .goBack: try check(digest.count == Limit.digestBytes, 25, .length)
         case .unspecified, .stayAsYouAre, .noFit, .unrecognized: break
         }
+    }
+}
+
+extension DeltaOffer {
+    func validate() throws(WireError) {
+        try check(digest.count == Limit.digestBytes, 40, .length)
+        try check(bytes > 0, 40, .range)
     }
 }
 

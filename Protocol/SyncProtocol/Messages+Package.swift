@@ -395,6 +395,10 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
     package var digest: [UInt8] = []
     /// RUN: the package's path in the repository, as its metadata writes it.
     package var target: String = ""
+    /// RUN: the package may come as this instead; absent: whole alone.
+    package var delta: DeltaOffer?
+    /// RUN: of this package that may be fetched over a link that is paid for by the byte; 0: what the device itself allows.
+    package var meteredBytesMax: UInt64 = 0
 
     package init() {}
 
@@ -403,7 +407,7 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
         storedThroughSequence: UInt64 = 0,
         contactNumber: UInt64 = 0, trialDays: UInt32 = 0, latencyMaxNs: UInt64 = 0,
         bytesMax: UInt64 = 0, windowFrom: UInt32 = 0, windowTo: UInt32 = 0, digest: [UInt8] = [],
-        target: String = ""
+        target: String = "", delta: DeltaOffer? = nil, meteredBytesMax: UInt64 = 0
     ) {
         self.desire = desire
         self.reason = reason
@@ -417,6 +421,8 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
         self.windowTo = windowTo
         self.digest = digest
         self.target = target
+        self.delta = delta
+        self.meteredBytesMax = meteredBytesMax
     }
 
     package func encode(to writer: inout WireWriter) {
@@ -432,6 +438,8 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
         writer.uint32(24, windowTo)
         writer.bytes(25, digest)
         writer.string(30, target)
+        writer.message(40, delta)
+        writer.uint64(41, meteredBytesMax)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -448,6 +456,8 @@ package struct DesiredState: WireMessage, Equatable, Sendable {
         case 24: windowTo = try reader.uint32()
         case 25: digest = try reader.bytes(bytesMax: Limit.digestBytes)
         case 30: target = try reader.string(bytesMax: Limit.targetBytes)
+        case 40: try reader.merge(into: &delta)
+        case 41: meteredBytesMax = try reader.uint64()
         default: try reader.skip()
         }
     }
@@ -566,6 +576,8 @@ package enum PackageOutcome: WireEnum {
     case trial
     /// Nobody the device trusts vouches for it now: nothing of it was fetched. Said of the metadata, not of the package.
     case untrusted
+    /// On its way; the reason says what it waits for, or why it comes whole.
+    case fetching
     /// A value of a later version.
     case unrecognized(Int32)
 
@@ -578,6 +590,7 @@ package enum PackageOutcome: WireEnum {
             case 3: .rolledBack
             case 4: .trial
             case 5: .untrusted
+            case 6: .fetching
             default: .unrecognized(rawValue)
             }
     }
@@ -590,6 +603,7 @@ package enum PackageOutcome: WireEnum {
         case .rolledBack: 3
         case .trial: 4
         case .untrusted: 5
+        case .fetching: 6
         case .unrecognized(let value): value
         }
     }

@@ -9,13 +9,20 @@ struct ThriftTests {
         return thrift
     }
 
+    static func hold(
+        _ thrift: Thrift, _ bytes: UInt64, _ terms: UpdateTerms = UpdateTerms(),
+        isAsked: Bool = false, batteryPercent: UInt32 = 0
+    ) -> FetchHold? {
+        thrift.hold(bytes: bytes, terms: terms, isAsked: isAsked, batteryPercent: batteryPercent)
+    }
+
     @Test(
         "A day's bytes end the day's packages first, then its contacts, and the next day begins anew"
     )
     func ceiling() {
         var thrift = Self.thrift(1000)
         func fetches() -> Bool {
-            thrift.mayFetch(packageBytes: 10, isAsked: true, batteryPercent: 0)
+            Self.hold(thrift, 10, isAsked: true) == nil
         }
         thrift.count(749, on: 20_000)
         #expect(thrift.mayTalk && fetches())
@@ -49,15 +56,48 @@ struct ThriftTests {
         var thrift = Self.thrift()
         thrift.count(.max, on: 1)
         #expect(thrift.mayTalk)
-        #expect(thrift.mayFetch(packageBytes: .max, isAsked: false, batteryPercent: 1))
+        #expect(Self.hold(thrift, .max, batteryPercent: 1) == nil)
     }
 
-    @Test("A metered link fetches what is small, and what somebody asks for")
+    @Test(
+        "A metered link takes an update that is small, what the hub allows, and what somebody asks for"
+    )
     func metered() {
-        let thrift = Self.thrift(metered: true)
-        #expect(thrift.mayFetch(packageBytes: 8192, isAsked: false, batteryPercent: 0))
-        #expect(!thrift.mayFetch(packageBytes: 8193, isAsked: false, batteryPercent: 0))
-        #expect(thrift.mayFetch(packageBytes: 8193, isAsked: true, batteryPercent: 0))
+        var thrift = Self.thrift(metered: true)
+        #expect(Self.hold(thrift, 8192) == nil)
+        #expect(Self.hold(thrift, 8193) == .metered(bytesMax: 8192))
+        #expect(Self.hold(thrift, 8193, isAsked: true) == nil)
+        // The hub's word goes before the device's own, either way.
+        #expect(Self.hold(thrift, 8193, UpdateTerms(meteredBytesMax: 8193)) == nil)
+        #expect(
+            Self.hold(thrift, 101, UpdateTerms(meteredBytesMax: 100)) == .metered(bytesMax: 100))
+        thrift.meteredBytesMax = 0
+        #expect(Self.hold(thrift, 1) == .metered(bytesMax: 0))
+        thrift.isMetered = false
+        #expect(Self.hold(thrift, .max) == nil)
+    }
+
+    @Test("What the hub sets for an update nobody on the device goes beyond")
+    func budget() {
+        let terms = UpdateTerms(fetchBytesMax: 100, meteredBytesMax: 1_000)
+        for thrift in [Self.thrift(), Self.thrift(metered: true)] {
+            #expect(Self.hold(thrift, 100, terms) == nil)
+            #expect(Self.hold(thrift, 101, terms, isAsked: true) == .update(bytesMax: 100))
+        }
+    }
+
+    @Test(
+        "What an update waits for is said with its figures, and to the hub unless it passes by itself"
+    )
+    func holds() {
+        #expect(
+            FetchHold.metered(bytesMax: 8192).text(bytes: 9_000)
+                == "it takes 9000 bytes, and over a metered link an update may fetch at most 8192")
+        #expect(
+            FetchHold.update(bytesMax: 10).text(bytes: 11)
+                == "it takes 11 bytes, and this update may fetch at most 10")
+        #expect(FetchHold.day.passes && FetchHold.battery.passes)
+        #expect(!FetchHold.metered(bytesMax: 1).passes && !FetchHold.update(bytesMax: 1).passes)
     }
 
     @Test(
@@ -70,8 +110,8 @@ struct ThriftTests {
         let thrift = Self.thrift(low: 20)
         #expect(thrift.wait(asked: asked, batteryPercent: percent) == wait)
         let isLow = percent > 0 && percent <= 20
-        #expect(thrift.mayFetch(packageBytes: 9, isAsked: false, batteryPercent: percent) == !isLow)
-        #expect(thrift.mayFetch(packageBytes: 9, isAsked: true, batteryPercent: percent))
+        #expect(Self.hold(thrift, 9, batteryPercent: percent) == (isLow ? .battery : nil))
+        #expect(Self.hold(thrift, 9, isAsked: true, batteryPercent: percent) == nil)
     }
 
     @Test("Urgent news goes with a visit that is due within a quarter of its interval")

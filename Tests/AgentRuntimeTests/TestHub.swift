@@ -51,6 +51,10 @@ final class TestHub {
     /// Of uploads and their answers, frame headers included.
     private(set) var uploadBytes = 0
     private(set) var foldedSales: UInt64 = 0
+    /// Bytes given of each file.
+    private(set) var fetched: [[UInt8]: Int] = [:]
+    /// The files asked for in their order, and empty where a report came between.
+    private(set) var order: [[UInt8]] = []
 
     struct Cut: Error {}
 
@@ -79,6 +83,22 @@ final class TestHub {
         packages[digest] = content
         desired = DesiredState(
             desire: .run, reason: "it fits", rollout: 1, digest: digest, target: path)
+    }
+
+    /// Offers a delta from `base` beside the package that is wanted.
+    /// - Parameter delta: nil: the true one.
+    /// - Returns: its digest.
+    @discardableResult
+    func offerDelta(
+        from base: [UInt8], to target: [UInt8], _ delta: [UInt8]? = nil
+    ) -> [UInt8] {
+        let delta = delta ?? PackageDelta.make(from: base, to: target)
+        let digest = Crypto.sha256(delta)
+        packages[digest] = delta
+        desired.delta = DeltaOffer(
+            digest: digest, bytes: UInt32(delta.count),
+            base: DeltaOffer.base(of: Crypto.sha256(base)))
+        return digest
     }
 
     func answer(_ message: Message) throws -> [Message] {
@@ -129,6 +149,8 @@ final class TestHub {
         case .fetch(let fetch):
             let content = packages[fetch.digest] ?? []
             let piece = [UInt8](content.dropFirst(Int(fetch.offset)).prefix(chunkBytes))
+            fetched[fetch.digest, default: 0] += piece.count
+            if order.last != fetch.digest { order.append(fetch.digest) }
             return [
                 .chunk(
                     Chunk(
@@ -137,6 +159,7 @@ final class TestHub {
             ]
         case .packageReport(let report):
             reports.append(report)
+            order.append([])
             return [.noted]
         case .goodbye: return [.farewell(Farewell(nextContactSeconds: 60))]
         default: return []

@@ -210,11 +210,14 @@ struct TrialTests {
         try hub.offer(content, release: 1)
         hub.desired.bytesMax = UInt64(content.count) - 1
         try hub.visit(service)
-        #expect(service.running == nil && service.update.phase == .idle)
-        #expect(
-            hub.reports.last?.reason
-                == "the package has \(content.count) bytes, and this update may fetch at most \(content.count - 1)"
-        )
+        let waits =
+            "it takes \(content.count) bytes, and this update may fetch at most \(content.count - 1)"
+        #expect(service.running == nil && hub.fetched.isEmpty)
+        #expect(hub.reports.map(\.outcome) == [.fetching] && hub.reports[0].reason == waits)
+        #expect(try service.status()["waits"] == .string(waits))
+        // Nothing has changed, so nothing is said again.
+        try hub.visit(service)
+        #expect(hub.reports.count == 1 && hub.fetched.isEmpty)
         hub.desired.bytesMax += 1
         try hub.visit(service)
         #expect(service.running?.release == 1)

@@ -40,6 +40,7 @@ struct RolloutStateTests {
     static let events: [RolloutEvent] = [
         .pause(why: "w"), .resume(why: "w", failures: [1, 0, 0]), .abort(why: "w"),
         .promote(why: "w"), .soak, .openNext, .complete, .stop(why: "w"),
+        .allowMetered(bytes: 9, why: "w"),
     ]
 
     /// Every state and every event, with waves left to open and without.
@@ -63,6 +64,8 @@ struct RolloutStateTests {
                 case (.soak, .running): .becomes(.running)
                 case (.openNext, .running): isAllOpen ? .refused : .becomes(.running)
                 case (.complete, .running): isAllOpen ? .becomes(.complete) : .refused
+                case (.allowMetered, .aborted): .refused
+                case (.allowMetered, let state): .becomes(state)
                 case (.pause, _), (.resume, _), (.abort, _), (.promote, _), (.soak, _),
                     (.openNext, _), (.complete, _), (.stop, _):
                     .refused
@@ -132,66 +135,58 @@ struct MemberStateTests {
         + [.takenBack, .wentBack, .superseded, .yielded]
 
     private static func column(_ state: MemberState) -> [MemberState] {
-        // assigned, assigned as it runs, no fit; reported active, refused, rolled back, trial; taken back, went
+        // assigned, assigned as it runs, no fit; reported active, refused, rolled back, trial, fetching; taken back, went
         // back, superseded; its place given on
         switch state {
         case .waiting:
             [
                 .assigned, .already, .noFit, .active, .refused, .rolledBack, .waiting, .waiting,
-                .waiting, .superseded, .waiting,
+                .waiting, .waiting, .superseded, .waiting,
             ]
         case .assigned:
             [
-                .assigned, .already, .noFit, .active, .refused, .rolledBack, .trial, .goingBack,
-                .assigned, .superseded,
-                .waiting,
+                .assigned, .already, .noFit, .active, .refused, .rolledBack, .trial, .assigned,
+                .goingBack, .assigned, .superseded, .waiting,
             ]
         case .trial:
             [
-                .assigned, .already, .noFit, .active, .refused, .rolledBack, .trial, .goingBack,
-                .trial, .superseded,
-                .waiting,
+                .assigned, .already, .noFit, .active, .refused, .rolledBack, .trial, .trial,
+                .goingBack, .trial, .superseded, .waiting,
             ]
         case .active:
             [
-                .assigned, .already, .noFit, .active, .refused, .rolledBack, .active, .goingBack,
-                .active, .active,
-                .waiting,
+                .assigned, .already, .noFit, .active, .refused, .rolledBack, .active, .active,
+                .goingBack, .active, .active, .waiting,
             ]
         case .already:
             [
                 .assigned, .already, .noFit, .already, .refused, .rolledBack, .already, .already,
-                .already, .already,
-                .waiting,
+                .already, .already, .already, .waiting,
             ]
         case .refused:
             [
                 .assigned, .already, .noFit, .active, .refused, .rolledBack, .refused, .refused,
-                .refused, .refused,
-                .refused,
+                .refused, .refused, .refused, .refused,
             ]
         case .goingBack:
             [
                 .goingBack, .goingBack, .goingBack, .goingBack, .refused, .rolledBack, .goingBack,
-                .goingBack, .rolledBack, .goingBack,
-                .goingBack,
+                .goingBack, .goingBack, .rolledBack, .goingBack, .goingBack,
             ]
         case .rolledBack:
             [
                 .assigned, .already, .noFit, .active, .refused, .rolledBack, .rolledBack,
-                .rolledBack, .rolledBack, .rolledBack,
-                .rolledBack,
+                .rolledBack, .rolledBack, .rolledBack, .rolledBack, .rolledBack,
             ]
         case .noFit:
             [
                 .assigned, .already, .noFit, .noFit, .noFit, .noFit, .noFit, .noFit, .noFit, .noFit,
-                .noFit,
+                .noFit, .noFit,
             ]
         case .superseded:
             [
                 .assigned, .already, .noFit, .active, .refused, .rolledBack, .superseded,
-                .superseded, .superseded, .superseded,
-                .superseded,
+                .superseded, .superseded, .superseded, .superseded, .superseded,
             ]
         }
     }

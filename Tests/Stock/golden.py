@@ -85,6 +85,9 @@ def golden():
     yield "metadata-most", m.Metadata(role="r" * 64, version=UINT64, content=bytes(49_152))
     yield "desired-state-go-back", m.DesiredState(
         desire=enums.DESIRE_GO_BACK, reason="its error grew in this store", rollout=4, digest=DIGEST)
+    yield "desired-state-delta", m.DesiredState(
+        desire=enums.DESIRE_RUN, statement=statement, signature=SIGNATURE,
+        delta=m.DeltaOffer(digest=DIGEST, bytes=131, base=UINT64), metered_bytes_max=1 << 33)
     yield "fetch", m.Fetch(digest=DIGEST, offset=4_096, bytes_max=32_768)
     yield "fetch-first", m.Fetch(digest=DIGEST, bytes_max=1)
     yield "chunk", m.Chunk(
@@ -100,6 +103,8 @@ def golden():
         digest=DIGEST, outcome=enums.OUTCOME_TRIAL, running=running)
     yield "package-report-untrusted", m.PackageReport(
         digest=DIGEST, outcome=enums.OUTCOME_UNTRUSTED, reason="timestamp: expired")
+    yield "package-report-fetching", m.PackageReport(
+        digest=DIGEST, outcome=enums.OUTCOME_FETCHING, reason="it waits", running=running)
     yield "noted", m.Noted()
     sale = m.Record(sale=m.SaleRecord(day=20_778, item="10", units=3))
     yield "upload", m.Upload(first_sequence=1, records=[

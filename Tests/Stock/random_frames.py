@@ -59,7 +59,7 @@ def fill(rng, message):
         getattr(message, field.name).CopyFrom(value_for(rng, message, field))
         return
     must = {"JoinRequest", "JoinReply", "RenewRequest", "RenewReply", "Fetch", "Chunk", "RunningPackage",
-            "SaleRecord", "ForecastRecord", "Upload", "DesiredState", "SalesOfDay", "ForecastsOfDay", "Metadata"}
+            "SaleRecord", "ForecastRecord", "Upload", "DesiredState", "SalesOfDay", "ForecastsOfDay", "Metadata", "DeltaOffer"}
     for field in message.DESCRIPTOR.fields:
         if name not in must and rng.random() < 0.3:
             continue
@@ -87,8 +87,10 @@ def fill(rng, message):
         message.target = message.target or "packages/1/00"
         message.trial_days = rng.randint(0, 28)
         message.window_from, message.window_to = rng.randrange(1_440), rng.randrange(1_440)
+    elif name == "DeltaOffer":
+        message.bytes = message.bytes or 1
     elif name == "PackageReport":
-        message.outcome = rng.choice([1, 2, 3, 4, 5, 44])
+        message.outcome = rng.choice([1, 2, 3, 4, 5, 6, 44])
     elif name == "StoreDay":
         forms = ["sold", "units", "own_items"]
         kept = rng.choice(forms)

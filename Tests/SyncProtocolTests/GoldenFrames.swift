@@ -105,6 +105,16 @@ enum GoldenFrames {
             DesiredState(
                 desire: .goBack, reason: "its error grew in this store", rollout: 4,
                 digest: digest)),
+        "desired-state-delta": .desiredState(
+            DesiredState(
+                desire: .run,
+                statement: PackageStatement(
+                    digest: digest, packageBytes: 5_321, arenaBytes: 1_872, release: 7,
+                    family: "2026-11-profile", variant: "lstm-4", store: "12"
+                ).encoded(),
+                signature: [UInt8](64..<128),
+                delta: DeltaOffer(digest: digest, bytes: 131, base: .max),
+                meteredBytesMax: 1 << 33)),
         "fetch": .fetch(Fetch(digest: digest, offset: 4_096, bytesMax: 32_768)),
         "fetch-first": .fetch(Fetch(digest: digest, bytesMax: 1)),
         "chunk": .chunk(
@@ -123,6 +133,9 @@ enum GoldenFrames {
             PackageReport(digest: digest, outcome: .trial, running: running)),
         "package-report-untrusted": .packageReport(
             PackageReport(digest: digest, outcome: .untrusted, reason: "timestamp: expired")),
+        "package-report-fetching": .packageReport(
+            PackageReport(
+                digest: digest, outcome: .fetching, reason: "it waits", running: running)),
         "noted": .noted,
     ]
 

@@ -41,7 +41,10 @@ struct RandomMessages {
                     desire: choice(), reason: text(),
                     rollout: u64(), storedThroughSequence: u64(),
                     contactNumber: u64(), trialDays: u32(), latencyMaxNs: u64(), bytesMax: u64(),
-                    windowFrom: u32(), windowTo: u32(), digest: bytes(32), target: text()))
+                    windowFrom: u32(), windowTo: u32(), digest: bytes(32), target: text(),
+                    delta: bool()
+                        ? DeltaOffer(digest: bytes(32), bytes: u32(), base: u64()) : nil,
+                    meteredBytesMax: u64()))
         case .fetch: return .fetch(Fetch(digest: bytes(32), offset: u64(), bytesMax: u32()))
         case .chunk:
             return .chunk(

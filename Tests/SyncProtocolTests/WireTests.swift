@@ -289,6 +289,12 @@ private let invalidMessages: [WireTests.Invalid] = [
         "window from beyond the day", .desiredState(DesiredState(windowFrom: 1_440)), 23, .range),
     .init("window to beyond the day", .desiredState(DesiredState(windowTo: 1_440)), 24, .range),
     .init(
+        "a delta without digest", .desiredState(DesiredState(delta: DeltaOffer(bytes: 1))), 40,
+        .length),
+    .init(
+        "a delta of nothing", .desiredState(DesiredState(delta: DeltaOffer(digest: digest))), 40,
+        .range),
+    .init(
         "go back from a short digest",
         .desiredState(DesiredState(desire: .goBack, digest: short)), 25, .length),
     .init("metadata of nobody", .metadata(Metadata(version: 1, content: [1])), 1, .length),
