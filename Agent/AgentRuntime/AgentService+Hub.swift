@@ -18,7 +18,9 @@ extension AgentService {
                 lacksContext: lacksContext)
             work.fetch = try nextPiece()
             // What keeps a package waiting may just have become news.
-            if work.fetch == nil, !work.hasReport { work.hasReport = try store.hasReport() }
+            if case .fetching = update.phase, work.fetch == nil {
+                work.hasReport = try store.hasReport()
+            }
             return work
         }
     }

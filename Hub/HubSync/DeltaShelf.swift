@@ -1,13 +1,9 @@
 import Crypto
-package import HubCore
-package import ModelPackage
+import ModelPackage
 
 /// Deltas from what devices run to what they should run (SPEC 8.6), made when one is first needed. Kept in memory, bounded; what is
 /// let go is made again, and gives the same bytes.
 package actor DeltaShelf {
-    /// Pairs of packages, and bytes of their deltas, that are kept; the oldest go first.
-    package static let pairsMax = 256
-    package static let bytesMax = 4 << 20
     /// What the offer itself takes in a DesiredState, at most.
     package static let offerBytes = 50
 
@@ -23,13 +19,24 @@ package actor DeltaShelf {
     }
 
     private let files: PackageFiles
+    private let pairsMax: Int
+    private let bytesMax: Int
     /// nil: it would not be clearly less than the package.
     private var kept: [Pair: Delta?] = [:]
     /// Those kept, the oldest first.
     private var order: [Pair] = []
     private var bytes = 0
 
-    package init(_ files: PackageFiles) { self.files = files }
+    /// - Parameters:
+    ///   - pairsMax: of packages, whose deltas are kept.
+    ///   - bytesMax: of these deltas, but for the last one.
+    package init(_ files: PackageFiles, pairsMax: Int = 256, bytesMax: Int = 4 << 20) {
+        self.files = files
+        self.pairsMax = pairsMax
+        self.bytesMax = bytesMax
+    }
+
+    package var pairs: Int { order.count }
 
     /// - Parameters:
     ///   - base: SHA-256 of the package a device runs.
@@ -53,7 +60,7 @@ package actor DeltaShelf {
         kept[pair] = .some(delta)
         order.append(pair)
         bytes += delta?.content.count ?? 0
-        while order.count > Self.pairsMax || bytes > Self.bytesMax && order.count > 1 {
+        while order.count > pairsMax || bytes > bytesMax && order.count > 1 {
             let gone = kept.removeValue(forKey: order.removeFirst()) ?? nil
             bytes -= gone?.content.count ?? 0
         }

@@ -186,7 +186,11 @@ package struct DeviceDesk: Sendable {
             desired.digest = package.digest
             desired.target = try await repository.target(for: package, at: clock.now())
             desired.say(rollout)
-            desired.delta = await deltaOffer(to: package, for: device)
+            // In trial it is there.
+            if !facts.memberships.contains(where: { $0.rollout == rollout.id && $0.state == .trial }
+            ) {
+                desired.delta = await deltaOffer(to: package, for: device)
+            }
         case .noFit:
             desired.desire = .noFit
         }

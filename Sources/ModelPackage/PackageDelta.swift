@@ -136,17 +136,19 @@ extension PackageDelta {
     /// Where each four bytes stand in a file.
     private struct Places {
         private static let none: Int32 = -1
-        private static let bits: UInt32 = 14
+        /// Of a slot's number: about as many slots as places.
+        private let bits: Int
         private var heads: [Int32]
         private var nexts: [Int32]
 
         init(of base: [UInt8]) {
-            heads = [Int32](repeating: Self.none, count: 1 << Int(Self.bits))
+            bits = max(8, Int.bitWidth - base.count.leadingZeroBitCount)
+            heads = [Int32](repeating: Self.none, count: 1 << bits)
             nexts = [Int32](repeating: Self.none, count: base.count)
             guard base.count >= gramBytes else { return }
             // From the end, so that of many places the first ones are looked at first.
             for place in stride(from: base.count - gramBytes, through: 0, by: -1) {
-                let slot = Self.slot(base, place)
+                let slot = slot(base, place)
                 nexts[place] = heads[slot]
                 heads[slot] = Int32(place)
             }
@@ -154,7 +156,7 @@ extension PackageDelta {
 
         func first(_ target: [UInt8], _ at: Int) -> Int? {
             guard at + gramBytes <= target.count else { return nil }
-            let head = heads[Self.slot(target, at)]
+            let head = heads[slot(target, at)]
             return head == Self.none ? nil : Int(head)
         }
 
@@ -163,11 +165,11 @@ extension PackageDelta {
         }
 
         /// By Fibonacci hashing (Knuth 1973, volume 3, 6.4).
-        private static func slot(_ bytes: [UInt8], _ at: Int) -> Int {
+        private func slot(_ bytes: [UInt8], _ at: Int) -> Int {
             let gram =
                 UInt32(bytes[at]) | UInt32(bytes[at + 1]) << 8 | UInt32(bytes[at + 2]) << 16
                 | UInt32(bytes[at + 3]) << 24
-            return Int((gram &* 0x9E37_79B1) >> (32 - bits))
+            return Int((gram &* 0x9E37_79B1) >> UInt32(32 - bits))
         }
     }
 }

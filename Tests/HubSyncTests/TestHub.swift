@@ -100,11 +100,12 @@ final class TestHub: Sendable {
             with: secret, rootDER: try identity.authority.rootDER, port: port)
     }
 
-    /// Registers a package of random content with the database and writes its file.
+    /// Registers a package, of random content unless it is given, with the database and writes its file.
     @discardableResult
     func addPackage(
         family: String, variant: String, store: String? = nil, release: UInt64 = 1,
-        arenaBytes: Int = 1000, wape: Double = 0.1, contentBytes: Int = 100_000
+        arenaBytes: Int = 1000, wape: Double = 0.1, contentBytes: Int = 100_000,
+        content given: [UInt8]? = nil
     ) async throws -> (record: PackageRecord, content: [UInt8]) {
         if try await operatorStore.family(family) == nil {
             try await operatorStore.saveFamily(
@@ -112,7 +113,7 @@ final class TestHub: Sendable {
                     name: family, createdAt: clock.now(), form: "profile", snapshotDigest: "",
                     seed: 1, asOf: BusinessDay(daysSince1970: 18_000), summary: "{}", trained: []))
         }
-        let content = (0..<contentBytes).map { _ in UInt8.random(in: 0...255) }
+        let content = given ?? (0..<contentBytes).map { _ in UInt8.random(in: 0...255) }
         let digest = Array(SHA256.hash(data: content))
         let record = PackageRecord(
             digest: digest, family: family, variant: variant,

@@ -14,9 +14,12 @@ struct PackageDeltaTests {
         let delta = PackageDelta.make(from: base, to: target)
         let expected: [UInt8] =
             [1, 56]
-            + [1, 0x41, 13, 4]  // "A", then 13 from place 3: two on from where "A" was the first byte
-            + [3, 0x63, 0x61, 0x74, 24, 0]  // "cat", then on as before
-            + [1, 0x2C, 14, 37]  // ",", then 14 from 19 before
+            // "A", then 13 bytes from place 3: two on from where the one of "A" ends.
+            + [1, 0x41, 13, 4]
+            // "cat", then 24 from where as many on.
+            + [3, 0x63, 0x61, 0x74, 24, 0]
+            // ",", then 14 from 19 before that.
+            + [1, 0x2C, 14, 37]
         #expect(delta == expected)
         #expect(PackageDelta.apply(expected, to: base, targetBytes: 56) == target)
     }

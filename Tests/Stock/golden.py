@@ -86,7 +86,7 @@ def golden():
     yield "desired-state-go-back", m.DesiredState(
         desire=enums.DESIRE_GO_BACK, reason="its error grew in this store", rollout=4, digest=DIGEST)
     yield "desired-state-delta", m.DesiredState(
-        desire=enums.DESIRE_RUN, statement=statement, signature=SIGNATURE,
+        desire=enums.DESIRE_RUN, digest=DIGEST, target=target,
         delta=m.DeltaOffer(digest=DIGEST, bytes=131, base=UINT64), metered_bytes_max=1 << 33)
     yield "fetch", m.Fetch(digest=DIGEST, offset=4_096, bytes_max=32_768)
     yield "fetch-first", m.Fetch(digest=DIGEST, bytes_max=1)

@@ -107,12 +107,7 @@ enum GoldenFrames {
                 digest: digest)),
         "desired-state-delta": .desiredState(
             DesiredState(
-                desire: .run,
-                statement: PackageStatement(
-                    digest: digest, packageBytes: 5_321, arenaBytes: 1_872, release: 7,
-                    family: "2026-11-profile", variant: "lstm-4", store: "12"
-                ).encoded(),
-                signature: [UInt8](64..<128),
+                desire: .run, digest: digest, target: target,
                 delta: DeltaOffer(digest: digest, bytes: 131, base: .max),
                 meteredBytesMax: 1 << 33)),
         "fetch": .fetch(Fetch(digest: digest, offset: 4_096, bytesMax: 32_768)),
