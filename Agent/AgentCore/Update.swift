@@ -204,6 +204,14 @@ package struct Update: Equatable, Sendable {
         }
     }
 
+    /// Whether the spare slot holds a candidate.
+    package var spareIsTaken: Bool {
+        switch phase {
+        case .idle, .fetching: false
+        case .verified, .trial: true
+        }
+    }
+
     /// Whether a candidate forecasts beside the active package.
     package var candidateBeside: Candidate? {
         guard case .trial(let candidate, .beside) = phase else { return nil }
@@ -315,10 +323,15 @@ package struct Update: Equatable, Sendable {
             // It is proved. Beside a package that ends the agent no day is closed, and no trial ends.
             return activate(candidate, because: "the active package broke: " + Self.crashText)
         case (_, .crashed(inTrial: false, let otherSlotIsUsable)):
-            // Counted as far as it matters: without another to go to, the one that is there is tried again each time.
-            crashes = min(crashes + 1, Self.crashesMax)
-            guard crashes >= Self.crashesMax, otherSlotIsUsable else { return .nothing }
-            return fall(to: active?.other, reason: Self.crashText, isFinal: true)
+            guard active != nil else { return .nothing }
+            crashes += 1
+            guard crashes >= Self.crashesMax else { return .nothing }
+            // Without another to go to none runs, for the agent would end again before it sells or asks. It may have
+            // been no fault of the package: it may come anew, and so does a candidate, for the slots change.
+            if !otherSlotIsUsable, spareIsTaken, let candidate { phase = .fetching(candidate) }
+            return fall(
+                to: otherSlotIsUsable ? active?.other : nil, reason: Self.crashText,
+                isFinal: otherSlotIsUsable)
         case (_, .wentWell):
             crashes = 0
             return .nothing

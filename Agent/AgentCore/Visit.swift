@@ -108,6 +108,16 @@ package struct Visit: Sendable {
         case goodbye
     }
 
+    /// What a device has to do with its hub beside registering, in the order in which it does.
+    package enum Subject: UInt8, CaseIterable, Sendable {
+        // Sales first: whatever happens later in the visit, they are safe.
+        case upload = 1
+        case context = 2
+        case fetch = 3
+        case report = 4
+        case renewal = 5
+    }
+
     private enum Open: Equatable {
         case welcome
         case desiredState
@@ -128,14 +138,20 @@ package struct Visit: Sendable {
     private var askedForRenewal = false
     /// The revision the hub last said it has.
     private var noticedRevision: UInt64 = 0
+    private let putOff: Subject?
+    /// Of the last question; the caller clears it when nothing is left to ask.
+    package var subject: Subject?
     package private(set) var hasLeft = false
     /// The ceiling the hub named for one payload.
     package private(set) var frameBytesMax = 65_536
     private var takesColumns = false
     private var items = NamedItems()
 
-    package init(mode: ContactMode) {
+    /// - Parameter putOff: comes last: where the conversation before this one broke off. Thus what a hub cannot answer keeps
+    ///   nothing else from it.
+    package init(mode: ContactMode, puttingOff putOff: Subject? = nil) {
         self.mode = mode
+        self.putOff = putOff
     }
 
     /// Whether everything that was to be said and asked at the last `next` is done.
@@ -244,13 +260,21 @@ package struct Visit: Sendable {
     package func next(_ work: VisitWork) -> Next? {
         guard open == .nothing, !hasLeft else { return nil }
         if !hasRegistered || wantsRegister || work.registrationChanged { return .register }
-        // Sales first: whatever happens later in the visit, they are safe.
-        if work.hasUnsentRecords { return .upload }
-        if wantsContext || work.lacksContext { return .requestContext }
-        if let fetch = work.fetch { return .fetch(fetch) }
-        if work.hasReport { return .report }
-        if work.wantsRenewal, !askedForRenewal { return .renew }
+        for subject in Subject.allCases where subject != putOff {
+            if let next = next(work, of: subject) { return next }
+        }
+        if let putOff, let next = next(work, of: putOff) { return next }
         return mode == .visit ? .goodbye : nil
+    }
+
+    private func next(_ work: VisitWork, of subject: Subject) -> Next? {
+        switch subject {
+        case .upload: work.hasUnsentRecords ? .upload : nil
+        case .context: wantsContext || work.lacksContext ? .requestContext : nil
+        case .fetch: work.fetch.map { .fetch($0) }
+        case .report: work.hasReport ? .report : nil
+        case .renewal: work.wantsRenewal && !askedForRenewal ? .renew : nil
+        }
     }
 
     /// Takes `message`, the answer to `next`, as asked.
@@ -261,15 +285,21 @@ package struct Visit: Sendable {
             wantsRegister = false
             open = .desiredState
         case .upload(let upload):
+            subject = .upload
             open = .uploadAck(first: upload.firstSequence)
             if takesColumns { return .upload(items.columns(of: upload)) }
         case .contextRequest:
+            subject = .context
             wantsContext = false
             open = .context
         case .fetch(let fetch):
+            subject = .fetch
             open = .chunk(FetchPosition(digest: fetch.digest, offset: fetch.offset))
-        case .packageReport(let report): open = .noted(digest: report.digest)
+        case .packageReport(let report):
+            subject = .report
+            open = .noted(digest: report.digest)
         case .renewRequest:
+            subject = .renewal
             askedForRenewal = true
             open = .renewal
         case .goodbye: open = .farewell

@@ -62,6 +62,7 @@ extension AgentService {
         case .report:
             guard var report = try stored({ () throws(StoreError) in try store.nextReport() })
             else { return nil }
+            reportSent = report
             report.running = running
             return .packageReport(report)
         case .renew:
@@ -141,21 +142,34 @@ extension AgentService {
         case .takeChunk(let chunk):
             try take(chunk)
         case .reportNoted(let digest):
-            try stored { () throws(StoreError) in try store.dropReport(digest) }
+            guard let sent = reportSent, sent.digest == digest else { return }
+            try stored { () throws(StoreError) in try store.drop(sent) }
         case .takeCertificate(let certificate):
             try renewed(certificate)
         }
     }
 
     /// For `status`: how the last try to reach the hub ended. Nil text: well.
-    package func note(contactError text: String?) {
+    /// - Parameter subject: what was asked last; the next conversation asks it last.
+    package func note(contactError text: String?, asking subject: Visit.Subject? = nil) {
         // A full disk must not turn a status line into a failure.
         try? stored { () throws(StoreError) in
             if let text {
                 try store.set(.lastError, text)
-            } else if try store.text(.lastError) != nil {
-                try store.clear(.lastError)
+                if let subject, subject != self.subjectPutOff {
+                    try store.set(.subjectPutOff, .integer(Int64(subject.rawValue)))
+                }
+            } else {
+                if try store.text(.lastError) != nil { try store.clear(.lastError) }
+                if subjectPutOff != nil { try store.clear(.subjectPutOff) }
             }
         }
+    }
+
+    /// Where the last conversation broke off: it must not keep what is asked after it from the hub for ever.
+    package var subjectPutOff: Visit.Subject? {
+        // Where it cannot be read, nothing is put off.
+        guard let kept = try? store.integer(.subjectPutOff) else { return nil }
+        return Visit.Subject(rawValue: UInt8(clamping: kept))
     }
 }

@@ -17,6 +17,8 @@ extension AgentService {
             guard let candidate = try predictorBeside() else { return }
             try forecastBeside(by: candidate)
             try compareDays()
+            // Only now: what its days lead to is part of its work.
+            if update.crashes > 0, update.candidateBeside != nil { try step(.wentWell) }
         } catch {
             try? stored { () throws(StoreError) in
                 try store.set(.lastError, "the trial of a package did not go on: " + error.text)
@@ -62,10 +64,6 @@ extension AgentService {
                 for day in targets {
                     try store.replace(
                         besideForecastsOf: day, by: plan.forecasts(for: day, by: candidate))
-                }
-                if update.crashes > 0 {
-                    _ = update.handle(.wentWell)
-                    try store.save(update)
                 }
             }
         }

@@ -41,11 +41,7 @@ extension AgentService {
 
     /// Whether the other slot holds a package that was active here and did not lose its place.
     private func formerIsThere() throws(AgentError) -> Bool {
-        switch update.phase {
-        case .idle, .fetching: break
-        case .verified, .trial: return false  // the candidate lies there
-        }
-        guard let active = update.active else { return false }
+        guard !update.spareIsTaken, let active = update.active else { return false }
         return try stored { () throws(StoreError) in
             guard let other = try store.package(in: active.other) else { return false }
             return try store.refused(other.candidate.stated.digest) == nil
@@ -68,7 +64,7 @@ extension AgentService {
     /// Makes `package` the one at work; otherwise says why not and changes nothing.
     private func load(_ package: StoredPackage?) -> String? {
         guard let package else { return "its slot is empty" }
-        AtWork.active.mark(in: store.directory)
+        workOfPredictor.mark(in: store.directory)
         defer { AtWork.none.mark(in: store.directory) }
         do throws(UnusablePackage) {
             predictor = try EnginePredictor.load(
@@ -272,12 +268,7 @@ extension AgentService {
         case .discard:
             try stored { () throws(StoreError) in
                 try store.transaction { () throws(StoreError) in
-                    try store.discardFetched()
-                    switch before.phase {
-                    case .idle, .fetching: break
-                    // Left there it would look like a package that was active once.
-                    case .verified, .trial: try store.empty(before.spare)
-                    }
+                    try discard(before)
                     try store.save(update)
                 }
             }
@@ -291,6 +282,13 @@ extension AgentService {
         case .compare, .refuse, .rolledBack:
             try conclude(action, from: before)
         }
+    }
+
+    /// Forgets what was fetched or put aside of a candidate. Its slot too: what never was active here is nothing to go
+    /// back to.
+    private func discard(_ before: Update) throws(StoreError) {
+        try store.discardFetched()
+        if before.spareIsTaken { try store.empty(before.spare) }
     }
 
     private func save() throws(AgentError) {
@@ -345,6 +343,9 @@ extension AgentService {
         _ candidate: Candidate, in slot: Slot, _ action: Update.Action, from before: Update
     ) throws(AgentError) {
         let former = predictor
+        // Until it is written down, an end of the agent in its code is the candidate's.
+        workOfPredictor = .candidate
+        defer { workOfPredictor = .active }
         let kept = try stored { () throws(StoreError) in try store.package(in: slot) }
         if let problem = load(kept) {
             update = before
@@ -402,7 +403,7 @@ extension AgentService {
                         arenaBytes: candidate.stated.arenaBytes)
                     try refreshForecasts()
                 case .refuse(let candidate, let reason):
-                    try store.discardFetched()
+                    try discard(before)
                     try store.remember(
                         refusalOf: candidate.stated.digest, reason: reason,
                         budgetBytes: Int(budgetBytes))
@@ -429,6 +430,7 @@ extension AgentService {
                             try store.remember(
                                 refusalOf: digest, reason: .package(reason),
                                 budgetBytes: Int(budgetBytes))
+                            if let at = before.active { try store.empty(at) }
                         }
                         try store.queueReport(
                             digest: digest, outcome: .rolledBack,

@@ -70,6 +70,10 @@ package final class AgentService {
     package private(set) var thrift = Thrift()
     /// A person on this device waits for a contact: a package may cost what it costs.
     var contactIsAsked = false
+    /// Whom an end of the agent in the predictor's code is held against.
+    var workOfPredictor = AtWork.active
+    /// The report that waits for its acknowledgement.
+    var reportSent: PackageReport?
     /// The hub has told us that another device has our identity.
     package internal(set) var isCopy = false
     /// The store's days are to be asked for in full (SPEC 10.6).
@@ -354,7 +358,7 @@ package final class AgentService {
         guard let first = targets.first, let last = targets.last else { return }
         let plan = try plan(first: first, through: last.advanced(by: -1), by: predictor)
         let release = predictor.candidate.stated.release
-        AtWork.active.mark(in: store.directory)
+        workOfPredictor.mark(in: store.directory)
         defer { AtWork.none.mark(in: store.directory) }
         for target in targets {
             try store.replace(

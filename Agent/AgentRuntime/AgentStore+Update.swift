@@ -228,8 +228,14 @@ extension AgentStore {
             arenaBytes: UInt64(clamping: row[3].integer), running: nil)
     }
 
-    package func dropReport(_ digest: [UInt8]) throws(StoreError) {
-        try database.run("DELETE FROM packageReport WHERE digest = ?", [.blob(digest)])
+    /// The hub has it. One that came in its place meanwhile stays.
+    package func drop(_ report: PackageReport) throws(StoreError) {
+        try database.run(
+            "DELETE FROM packageReport WHERE digest = ? AND outcome = ? AND reason = ?",
+            [
+                .blob(report.digest), .integer(Int64(report.outcome.rawValue)),
+                .text([UInt8](report.reason.utf8)),
+            ])
     }
 }
 
@@ -254,6 +260,7 @@ extension AgentStore {
                 Setting.contextRevision, .ownShareBits, .confirmedGeneration, .acceptedRelease,
                 .acceptedDigest, .acceptedFamily, .acceptedVariant, .desire, .desireReason,
                 .lastContact, .lastError, .contactNumber, .trustProblem, .toldHold,
+                .subjectPutOff,
             ] {
                 try clear(name)
             }

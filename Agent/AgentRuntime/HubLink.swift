@@ -8,6 +8,7 @@ package final class HubLink {
     /// SPEC 13. From when the hub's address is known.
     static let openMilliseconds: Int64 = 10_000
     static let answerMilliseconds: Int64 = 30_000
+    static let wholeAnswerMilliseconds: Int64 = 120_000
     static let pingMilliseconds: Int64 = 75_000
     static let silenceMilliseconds: Int64 = 150_000
     /// What is urgent waits this long for company before it goes up.
@@ -28,15 +29,18 @@ package final class HubLink {
         /// Steady milliseconds.
         var lastReceived: Int64
         var askedAt: Int64
+        /// The question, or the last whole message of its answer.
+        var answeredAt: Int64
         var pingedAt: Int64?
         /// Reading stopped before there was nothing more.
         var hasMore = false
 
-        init(_ connection: SecureConnection, mode: ContactMode, now: Int64) {
+        init(_ connection: SecureConnection, _ visit: Visit, now: Int64) {
             self.connection = connection
-            visit = Visit(mode: mode)
+            self.visit = visit
             lastReceived = now
             askedAt = now
+            answeredAt = now
         }
     }
 
@@ -121,7 +125,9 @@ package final class HubLink {
         case .talking(let talk):
             var at =
                 talk.visit.isWaiting
-                ? talk.askedAt + Self.answerMilliseconds
+                ? min(
+                    talk.askedAt + Self.answerMilliseconds,
+                    talk.answeredAt + Self.wholeAnswerMilliseconds)
                 : min(
                     (talk.pingedAt ?? talk.lastReceived) + Self.pingMilliseconds,
                     talk.lastReceived + Self.silenceMilliseconds)
@@ -236,7 +242,8 @@ package final class HubLink {
             }
         } catch { throw Self.agentError(error) }
         (hasSettled, looksForWork, mayUpload) = (false, true, true)
-        let talk = Conversation(connection, mode: service.contact, now: now)
+        let talk = Conversation(
+            connection, Visit(mode: service.contact, puttingOff: service.subjectPutOff), now: now)
         state = .talking(talk)
         connection.send(
             encodeFrame(talk.visit.opening(agentVersion: Machine.agentVersion)))
@@ -321,6 +328,7 @@ package final class HubLink {
                 looksForWork = true
                 switch action {
                 case .send(let reply): talk.connection.send(encodeFrame(reply))
+                case .takeContext: talk.answeredAt = now
                 case .leave(let seconds):
                     leave(afterSeconds: seconds, now: now)
                     return
@@ -341,6 +349,7 @@ package final class HubLink {
         if !mayUpload { work.hasUnsentRecords = false }
         guard let next = talk.visit.next(work) else {
             looksForWork = false
+            talk.visit.subject = nil
             settled()
             return
         }
@@ -353,7 +362,7 @@ package final class HubLink {
             let most = AgentStore.recordsMax(frameBytesMax: talk.visit.frameBytesMax)
             mayUpload = upload.records.count >= most
         }
-        talk.askedAt = now
+        (talk.askedAt, talk.answeredAt) = (now, now)
         exchanges += 1
         talk.connection.send(encodeFrame(talk.visit.ask(message)))
     }
@@ -362,6 +371,10 @@ package final class HubLink {
     private func watch(_ talk: Conversation, now: Int64) throws(AgentError) {
         if talk.visit.isWaiting, now - talk.askedAt >= Self.answerMilliseconds {
             throw .unreachable("the hub did not answer within \(Self.answerMilliseconds / 1000) s")
+        }
+        if talk.visit.isWaiting, now - talk.answeredAt >= Self.wholeAnswerMilliseconds {
+            throw .unreachable(
+                "the hub's answer was not whole within \(Self.wholeAnswerMilliseconds / 1000) s")
         }
         if now - talk.lastReceived >= Self.silenceMilliseconds {
             throw .unreachable("the hub was silent for \(Self.silenceMilliseconds / 1000) s")
@@ -418,16 +431,19 @@ package final class HubLink {
     }
 
     private func fail(_ error: AgentError, now: Int64) {
+        var subject: Visit.Subject?
         switch state {
         case .away: break
         case .opening(let connection, _): count(connection)
-        case .talking(let talk): count(talk.connection)
+        case .talking(let talk):
+            count(talk.connection)
+            subject = talk.visit.subject
         }
         visitInterval = 0
         service.contactIsAsked = false
         service.forgetArrivedMetadata()
         lastFailure = error.text
-        service.note(contactError: error.text)
+        service.note(contactError: error.text, asking: subject)
         let random = Crypto.random32()
         let wait = max(
             backoff.failed(random: random), Backoff.asked(milliseconds: askedWait, random: random))

@@ -26,6 +26,8 @@ package enum Setting: String {
     /// Milliseconds since 1970 UTC of the last complete exchange with the hub, by its clock.
     case lastContact
     case lastError
+    /// What the last conversation with the hub broke off at (`Visit.Subject`).
+    case subjectPutOff
     /// The hub's number of our last contact: what tells us from a copy of us.
     case contactNumber
     /// A day and what went over the wire on it (`Thrift.kept`), where there is a ceiling.

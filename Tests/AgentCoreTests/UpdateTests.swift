@@ -228,12 +228,27 @@ struct UpdateTests {
         #expect(active.handle(crash) == .rolledBack(to: .second, reason: text, isFinal: true))
         #expect(active == Update(active: .second))
 
-        // With nowhere to go it goes on being tried, and is left as soon as there is somewhere.
+        // With nowhere to go none runs: the agent must get as far as selling. It may come anew.
+        let crashAlone = Update.Event.crashed(inTrial: false, otherSlotIsUsable: false)
         var alone = Update(active: .first)
-        for _ in 0..<10 {
-            #expect(alone.handle(.crashed(inTrial: false, otherSlotIsUsable: false)) == .nothing)
+        #expect(alone.handle(crashAlone) == .nothing && alone.handle(crashAlone) == .nothing)
+        #expect(alone.handle(crashAlone) == .rolledBack(to: nil, reason: text, isFinal: false))
+        #expect(alone == Update() && alone.handle(crashAlone) == .nothing && alone == Update())
+        // A candidate that is proved takes over; one that is not goes on proving itself.
+        for (phase, takesOver) in [
+            (Self.beside(2), true), (.trial(Self.a, .due), true), (Self.proving(), false),
+            (.verified(Self.a), false),
+        ] {
+            var update = Update(phase: phase, active: .first, terms: Self.week, crashes: 2)
+            let action = update.handle(crashAlone)
+            #expect(
+                action
+                    == (takesOver
+                        ? .activated(
+                            Self.a, in: .second, because: "the active package broke: " + text)
+                        : .rolledBack(to: nil, reason: text, isFinal: false)))
+            #expect(update.phase == (takesOver ? .idle : .fetching(Self.a)))
         }
-        #expect(alone.handle(crash) == .rolledBack(to: .second, reason: text, isFinal: true))
 
         // No day is closed beside it, so a trial would never end.
         for phase in [Self.beside(0), .trial(Self.a, .due)] {

@@ -88,6 +88,28 @@ struct VisitTests {
         #expect(talk.visit.hasLeft)
     }
 
+    @Test(
+        "asks last what the one before it broke off at, and everything else as ever",
+        arguments: Visit.Subject.allCases)
+    func putsOff(subject: Visit.Subject) throws {
+        var talk = Conversation(.visit)
+        talk.visit = Visit(mode: .visit, puttingOff: subject)
+        talk.work = VisitWork(
+            hasUnsentRecords: true, fetch: FetchPosition(digest: [7], offset: 0),
+            hasReport: true, wantsRenewal: true)
+        try talk.hear(Self.welcome)
+        while talk.ask() { try talk.answer() }
+        let kinds: [MessageKind] = [
+            .upload, .contextRequest, .fetch, .packageReport, .renewRequest,
+        ]
+        let late = kinds[Int(subject.rawValue) - 1]
+        let early = kinds.filter { $0 != late }
+        // What a fetch leads to is reported in the same visit.
+        let ends: [MessageKind] =
+            subject == .fetch ? [late, .packageReport, .goodbye] : [late, .goodbye]
+        #expect(talk.said == [.register] + early + ends)
+    }
+
     @Test("that stays goes on when something is new, and settles in between")
     func stay() throws {
         var talk = Conversation(.stay)
