@@ -63,8 +63,8 @@ package final class AgentService {
     var news: [News] = []
     /// Of `machine`, refreshed at every registration.
     private var machine: Register
-    /// What was timed since the start: the reference networks, and the same with a package.
-    private var references: Measurement?
+    /// What was timed since the start: the reference networks, unless the caller knows them, and the same with a package.
+    package var references: Measurement?
     private var measurement: Measurement?
     /// What being in touch may cost.
     package private(set) var thrift = Thrift()

@@ -23,6 +23,9 @@ final class FailingDisk {
         shelfcast_disk_fail(disk, Int64(first), error, lasts ? 1 : 0)
     }
 
+    /// What was at work at the first failure.
+    var mark: AtWork? { AtWork(rawValue: shelfcast_disk_mark(disk)) }
+
     func mend() { fail(at: 0, with: 0) }
     var failures: Int { Int(shelfcast_disk_failures(disk)) }
     var writes: Int { Int(shelfcast_disk_writes(disk)) }

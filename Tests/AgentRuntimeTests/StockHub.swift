@@ -38,6 +38,8 @@ final class StockHub: Sendable {
             var offset: String?
         }
         var act: String
+        /// It answers nothing from here on.
+        var silent: Bool?
         var message: String?
         var content: Content?
         var stored: Int?
@@ -124,9 +126,12 @@ final class StockHub: Sendable {
         server.wait()
     }
 
+    /// The device's state directory.
+    var deviceFolder: String { folder.appendingPathComponent("device").path }
+
     /// Every file of the device's state directory.
     func deviceFiles() throws -> [String: Data] {
-        let device = folder.appendingPathComponent("device")
+        let device = URL(fileURLWithPath: deviceFolder)
         var files: [String: Data] = [:]
         for name in try FileManager.default.contentsOfDirectory(atPath: device.path) {
             files[name] = try Data(contentsOf: device.appendingPathComponent(name))

@@ -45,6 +45,11 @@ final class TestHub {
     /// The last of them is given and lost on its way.
     var cutsAnswers = false
     var chunkBytes = 300
+    /// Pieces of packages that are given before the network is cut; nil: all.
+    var piecesLeft: Int?
+    /// The network is cut at every report.
+    var losesReports = false
+    private(set) var fetches = 0
     /// As a hub of the first release, which knows no columns.
     var isOld = false
     private var items = NamedItems()
@@ -55,6 +60,16 @@ final class TestHub {
     private(set) var fetched: [[UInt8]: Int] = [:]
     /// The files asked for in their order, and empty where a report came between.
     private(set) var order: [[UInt8]] = []
+
+    init() {}
+
+    /// The same hub at another time of its life.
+    init(copyOf other: TestHub) {
+        repository = other.repository
+        (records, reports, registers) = (other.records, other.reports, other.registers)
+        (desired, packages, contexts) = (other.desired, other.packages, other.contexts)
+        (timeMilliseconds, chunkBytes) = (other.timeMilliseconds, other.chunkBytes)
+    }
 
     struct Cut: Error {}
 
@@ -147,6 +162,11 @@ final class TestHub {
             }
             return contexts.map { .context($0) }
         case .fetch(let fetch):
+            if let left = piecesLeft {
+                guard left > 0 else { throw Cut() }
+                piecesLeft = left - 1
+            }
+            fetches += 1
             let content = packages[fetch.digest] ?? []
             let piece = [UInt8](content.dropFirst(Int(fetch.offset)).prefix(chunkBytes))
             fetched[fetch.digest, default: 0] += piece.count
@@ -158,6 +178,7 @@ final class TestHub {
                         packageBytes: UInt64(content.count)))
             ]
         case .packageReport(let report):
+            guard !losesReports else { throw Cut() }
             reports.append(report)
             order.append([])
             return [.noted]
@@ -174,7 +195,17 @@ final class TestHub {
 
     /// One visit of `service`.
     func visit(_ service: AgentService) throws {
-        var visit = Visit(mode: .visit)
+        var visit = Visit(mode: .visit, puttingOff: service.subjectPutOff)
+        do {
+            try talk(&visit, with: service)
+        } catch {
+            service.note(contactError: "\(error)", asking: visit.subject)
+            throw error
+        }
+        if service.subjectPutOff != nil { service.note(contactError: nil) }
+    }
+
+    private func talk(_ visit: inout Visit, with service: AgentService) throws {
         var incoming = try answer(visit.opening(agentVersion: "test"))
         while !visit.hasLeft {
             for message in incoming {
@@ -255,9 +286,14 @@ extension AgentService {
     static func start(
         _ folder: TemporaryFolder, checks: Bool = false, clock: AgentClock = AgentClock()
     ) throws -> AgentService {
-        try AgentService(
+        let service = try AgentService(
             store: try AgentStore.open(directory: folder.path, checks: checks), clock: clock)
+        // Timed once for all tests, not at each start.
+        service.references = timed
+        return service
     }
+
+    private static let timed = EngineTiming.references()
 
     func sell(_ units: UInt32, of item: String, on day: BusinessDay, ref: String? = nil) throws {
         _ = try record([

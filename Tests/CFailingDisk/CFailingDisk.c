@@ -31,6 +31,7 @@ struct shelfcast_disk {
     int32_t error;
     int32_t lasts;
     int64_t writes, failures;
+    uint8_t mark;  // of the first failure
     image *images;
 };
 
@@ -46,11 +47,23 @@ static shelfcast_disk *disks;
 static sqlite3_vfs *below;
 static sqlite3_vfs above;
 
+// 0: the folder has no such file, or it is empty.
+static uint8_t at_work(const shelfcast_disk *disk) {
+    char path[1024];
+    if (snprintf(path, sizeof path, "%s/at-work", disk->folder) >= (int)sizeof path) return 0;
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) return 0;
+    int found = fgetc(file);
+    fclose(file);
+    return found == EOF ? 0 : (uint8_t)found;
+}
+
 // 0, or the error of a write that is to fail.
 static int count(shelfcast_disk *disk) {
     disk->writes++;
     if (disk->left == 0 || --disk->left > 0) return 0;
     disk->left = disk->lasts ? 1 : 0;
+    if (disk->mark == 0) disk->mark = at_work(disk);
     disk->failures++;
     errno = disk->error;
     return disk->error;
@@ -214,6 +227,24 @@ static int delete_file(sqlite3_vfs *vfs, const char *name, int syncs) {
     return result;
 }
 
+static void die(sqlite3_context *context, int count, sqlite3_value **values) {
+    (void)count;
+    shelfcast_disk *disk = disk_of((const char *)sqlite3_value_text(values[0]));
+    if (disk != NULL) {
+        if (disk->mark == 0) disk->mark = at_work(disk);
+        disk->left = disk->lasts = 1;
+        disk->error = EIO;
+        disk->failures++;
+    }
+    sqlite3_result_error(context, "the process has ended", -1);
+}
+
+static int let_die(sqlite3 *database, char **text, const struct sqlite3_api_routines *routines) {
+    (void)text, (void)routines;
+    return sqlite3_create_function(
+        database, "shelfcast_die", 1, SQLITE_UTF8 | SQLITE_INNOCUOUS, NULL, die, NULL, NULL);
+}
+
 static void stand_between(void) {
     if (sqlite3_initialize() != SQLITE_OK) return;
     below = sqlite3_vfs_find(NULL);
@@ -225,6 +256,7 @@ static void stand_between(void) {
     above.xOpen = open_file;
     above.xDelete = delete_file;
     sqlite3_vfs_register(&above, 1);
+    sqlite3_auto_extension((void (*)(void))let_die);
 }
 
 shelfcast_disk *shelfcast_disk_make(const char *folder) {
@@ -264,7 +296,10 @@ void shelfcast_disk_fail(shelfcast_disk *disk, int64_t first, int32_t error, int
     disk->left = first;
     disk->error = error;
     disk->lasts = lasts;
+    disk->mark = 0;
 }
+
+uint8_t shelfcast_disk_mark(const shelfcast_disk *disk) { return disk->mark; }
 
 int64_t shelfcast_disk_writes(const shelfcast_disk *disk) { return disk->writes; }
 int64_t shelfcast_disk_failures(const shelfcast_disk *disk) { return disk->failures; }

@@ -430,6 +430,34 @@ def acknowledges_nothing(conversation, _):
     conversation.send(m.UploadAck(through_sequence=0))
 
 
+@misdeed("silent-in-report", "PackageReport")
+def silent(conversation, _):
+    """Says nothing more, and waits for the device to leave."""
+    conversation.hub.hear(act=conversation.act, silent=True)
+    conversation.receive()
+    raise Gone
+
+
+@misdeed("silent-in-fetch", "Fetch")
+def silent_in_fetch(conversation, fetch):
+    """Gives the first piece and no other."""
+    if fetch.offset > 0:
+        silent(conversation, fetch)
+    conversation.on_Fetch(fetch)
+
+
+@misdeed("pings-in-fetch", "Fetch")
+def pings_in_fetch(conversation, fetch):
+    """As above, but shows that it is alive."""
+    if fetch.offset == 0:
+        conversation.on_Fetch(fetch)
+        return
+    while True:
+        conversation.send(m.Ping())
+        conversation.hub.hear(act=conversation.act, message=conversation.receive().DESCRIPTOR.name)
+        time.sleep(0.01)
+
+
 def end_with_standard_input():
     """Whoever started this holds the other end: when it is gone, however it went, so is the hub."""
     while sys.stdin.buffer.read1(4_096):

@@ -16,6 +16,9 @@ void shelfcast_disk_free(shelfcast_disk *disk);
 // Lets the `first`-th write from now on (1: the next) fail with `error` (ENOSPC, EROFS, EIO), and all behind it when
 // `lasts`. 0: none does, from now on.
 void shelfcast_disk_fail(shelfcast_disk *disk, int64_t first, int32_t error, int32_t lasts);
+// What the file "at-work" of the folder began with at the first failure since that; 0: nothing, or none failed. In SQL,
+// shelfcast_die(a path of the folder) is that first failure too: an error, and every write behind it fails with EIO.
+uint8_t shelfcast_disk_mark(const shelfcast_disk *disk);
 // What was asked of it since it was made, failures included.
 int64_t shelfcast_disk_writes(const shelfcast_disk *disk);
 int64_t shelfcast_disk_failures(const shelfcast_disk *disk);
