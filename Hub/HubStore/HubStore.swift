@@ -63,6 +63,8 @@ package protocol HubStore: Sendable {
     /// By store, then id.
     func devices(store: StoreID?) async throws -> [DeviceRecord]
     func device(_ id: DeviceID) async throws -> DeviceRecord?
+    /// Of the same device what is asked most, for a fraction of the cost.
+    func home(of device: DeviceID) async throws -> DeviceHome?
     /// A revoked device stays revoked. Changes what is final on the store's latest days, so the
     /// store's revision grows.
     /// - Returns: the device as it now is; nil when there is none.
@@ -155,8 +157,8 @@ package protocol HubStore: Sendable {
     /// Stores that were rolled back or have something to compare, by store.
     func rolloutStores(_ rollout: UInt64) async throws -> [RolloutStoreRecord]
 
-    /// What is known of a device beyond its record, for `Admission`.
-    func admissionFacts(of device: DeviceID, at now: Timestamp) async throws -> Admission.Facts
+    /// What is known of a device beyond its record, all of one moment.
+    func standing(of device: DeviceID, at now: Timestamp) async throws -> DeviceStanding
     /// Replaces the device's assignment. Where rollout and digest are as before, only the reason
     /// changes: a known outcome stays.
     /// - Parameters:

@@ -107,6 +107,20 @@ extension SQLiteHubStore {
         try await read { db in try Self.fetchDevice(db, id) }
     }
 
+    package func home(of device: DeviceID) async throws -> DeviceHome? {
+        try await read { db in
+            try Row.fetchOne(
+                db,
+                cached: """
+                    SELECT store.name AS store, status FROM device JOIN store ON store.id = storeID
+                    WHERE device.name = ?
+                    """, arguments: [device.text]
+            ).map {
+                DeviceHome(store: try $0.identifier("store"), status: try $0.value("status"))
+            }
+        }
+    }
+
     package func setStatus(
         _ status: DeviceStatus, of device: DeviceID, at: Timestamp
     ) async throws -> DeviceRecord? {
@@ -158,7 +172,7 @@ extension SQLiteHubStore {
         try await write { db in
             guard let row = try Self.deviceRow(db, device) else { return nil }
             let before = try String.fetchOne(
-                db, sql: "SELECT capabilities FROM device WHERE id = ?", arguments: [row.id])
+                db, cached: "SELECT capabilities FROM device WHERE id = ?", arguments: [row.id])
             let previous = try before.map {
                 try JSONDecoder().decode(DeviceCapabilities.self, from: Data($0.utf8))
             }
@@ -168,7 +182,7 @@ extension SQLiteHubStore {
             encoder.outputFormatting = .sortedKeys
             let json = String(decoding: try encoder.encode(capabilities), as: UTF8.self)
             try db.execute(
-                sql: """
+                cached: """
                     UPDATE device SET capabilities = ?, reportedLabels = ?, lastSeenAt = ?
                     WHERE id = ?
                     """,
@@ -233,13 +247,13 @@ extension SQLiteHubStore {
     private static func set(_ db: Database, _ line: ContactLine, ofDevice row: Int64) throws {
         let json = String(decoding: try JSONEncoder().encode(line), as: UTF8.self)
         try db.execute(
-            sql: "UPDATE device SET contactLine = ? WHERE id = ?", arguments: [json, row])
+            cached: "UPDATE device SET contactLine = ? WHERE id = ?", arguments: [json, row])
     }
 
     package func touchDevice(_ device: DeviceID, at: Timestamp) async throws {
         try await write { db in
             try db.execute(
-                sql: "UPDATE device SET lastSeenAt = ? WHERE name = ?",
+                cached: "UPDATE device SET lastSeenAt = ? WHERE name = ?",
                 arguments: [at.millisecondsSince1970, device.text])
         }
     }
@@ -269,26 +283,28 @@ extension SQLiteHubStore {
     // MARK: Within a transaction
 
     static func fetchDevice(_ db: Database, _ id: DeviceID) throws -> DeviceRecord? {
-        try Row.fetchOne(db, sql: DeviceRecord.sql + " WHERE device.name = ?", arguments: [id.text])
-            .map(DeviceRecord.init(row:))
+        try Row.fetchOne(
+            db, cached: DeviceRecord.sql + " WHERE device.name = ?", arguments: [id.text]
+        )
+        .map(DeviceRecord.init(row:))
     }
 
     static func deviceRow(_ db: Database, _ id: DeviceID) throws -> (id: Int64, storeID: Int64)? {
         try Row.fetchOne(
-            db, sql: "SELECT id, storeID FROM device WHERE name = ?", arguments: [id.text]
+            db, cached: "SELECT id, storeID FROM device WHERE name = ?", arguments: [id.text]
         ).map { ($0["id"], $0["storeID"]) }
     }
 
     /// Keeps the log bounded in the same transaction.
     static func addEvent(_ db: Database, device: Int64, _ event: DeviceEvent) throws {
         try db.execute(
-            sql: "INSERT INTO deviceEvent (deviceID, at, kind, text) VALUES (?, ?, ?, ?)",
+            cached: "INSERT INTO deviceEvent (deviceID, at, kind, text) VALUES (?, ?, ?, ?)",
             arguments: [
                 device, event.at.millisecondsSince1970, event.kind,
                 String(event.text.unicodeScalars.prefix(DeviceEvent.textBytesMax)),
             ])
         try db.execute(
-            sql: """
+            cached: """
                 DELETE FROM deviceEvent WHERE deviceID = ?1 AND id <= (
                     SELECT id FROM deviceEvent WHERE deviceID = ?1
                     ORDER BY id DESC LIMIT 1 OFFSET ?2)
@@ -300,7 +316,7 @@ extension SQLiteHubStore {
         _ db: Database, device: Int64, _ running: RunningPackage?, at: Timestamp
     ) throws {
         try db.execute(
-            sql: """
+            cached: """
                 UPDATE device SET runningDigest = ?, runningRelease = ?, runningArenaBytes = ?
                 WHERE id = ?
                 """,
@@ -310,7 +326,7 @@ extension SQLiteHubStore {
             ])
         guard running != nil else { return }
         try db.execute(
-            sql: """
+            cached: """
                 UPDATE device SET activeSince = ?1, forecastsExpectedAfter = (
                     SELECT max(day) FROM deviceDay WHERE deviceID = ?2 AND closedAllDay IS NOT NULL)
                 WHERE id = ?2 AND activeSince IS NULL

@@ -137,7 +137,7 @@ extension SQLiteHubStore {
     package func package(digest: [UInt8]) async throws -> PackageRecord? {
         try await read { db in
             try Row.fetchOne(
-                db, sql: PackageRecord.sql + " WHERE digest = ?", arguments: [Data(digest)]
+                db, cached: PackageRecord.sql + " WHERE digest = ?", arguments: [Data(digest)]
             ).map(PackageRecord.init(row:))
         }
     }

@@ -142,27 +142,29 @@ extension SQLiteHubStore {
 
     // MARK: One device
 
-    package func admissionFacts(
+    package func standing(
         of device: DeviceID, at now: Timestamp
-    ) async throws -> Admission.Facts {
+    ) async throws -> DeviceStanding {
         try await read { db in
-            guard let row = try Self.deviceRow(db, device) else { return Admission.Facts() }
-            var facts = Admission.Facts()
-            facts.memberships = try Row.fetchAll(
-                db, sql: RolloutMember.sql + " WHERE deviceID = ?", arguments: [row.id]
+            guard let row = try Self.deviceRow(db, device) else { return DeviceStanding() }
+            var standing = DeviceStanding()
+            standing.contextRevision = UInt64(clamping: try Self.revision(db, store: row.storeID))
+            standing.assignment = try Self.assignment(db, device)
+            standing.facts.memberships = try Row.fetchAll(
+                db, cached: RolloutMember.sql + " WHERE deviceID = ?", arguments: [row.id]
             ).map(RolloutMember.init(row:))
             for line in try Row.fetchAll(
                 db,
-                sql: """
+                cached: """
                     SELECT rolloutID, why FROM rolloutStore
                     WHERE storeID = ? AND rolledBackAt IS NOT NULL
                     """, arguments: [row.storeID])
             {
-                facts.rolledBack[line.unsigned("rolloutID")] = line["why"]
+                standing.facts.rolledBack[line.unsigned("rolloutID")] = line["why"]
             }
-            facts.storeUnderway = try Self.underway(
+            standing.facts.storeUnderway = try Self.underway(
                 db, store: row.storeID, besides: row.id, at: now)
-            return facts
+            return standing
         }
     }
 
@@ -205,9 +207,10 @@ extension SQLiteHubStore {
             guard let row = try Self.deviceRow(db, assignment.device) else {
                 throw HubStoreError.notFound(what: "device \(assignment.device.text)")
             }
-            guard try Self.rollout(db, rollout.id)?.revision == rollout.revision else {
-                return false
-            }
+            let revision = try Int64.fetchOne(
+                db, cached: "SELECT revision FROM rollout WHERE id = ?",
+                arguments: [Int64(rollout.id)])
+            guard revision == Int64(rollout.revision) else { return false }
             let member = try Self.member(db, rollout.id, device: row.id)
             let digest = assignment.digest.map { Data($0) }
             let running = try Data.fetchOne(
@@ -232,7 +235,7 @@ extension SQLiteHubStore {
                     db, rollout.id, device: row.id, wave: member?.wave ?? wave, after,
                     digest: digest, reason: assignment.reason, at: assignment.decidedAt)
                 try db.execute(
-                    sql: """
+                    cached: """
                         UPDATE rolloutDevice SET state = 'superseded', changedAt = ?
                         WHERE deviceID = ? AND rolloutID <> ?
                             AND state IN ('assigned', 'trial')
@@ -241,7 +244,7 @@ extension SQLiteHubStore {
                         assignment.decidedAt.millisecondsSince1970, row.id, Int64(rollout.id),
                     ])
                 try db.execute(
-                    sql: """
+                    cached: """
                         UPDATE rolloutDevice SET state = 'superseded', changedAt = ?
                         WHERE deviceID = ? AND rolloutID < ? AND state = 'waiting'
                         """,
@@ -250,14 +253,14 @@ extension SQLiteHubStore {
                     ])
             }
             try db.execute(
-                sql: """
+                cached: """
                     UPDATE assignment SET reason = ? WHERE deviceID = ? AND rolloutID = ?
                     AND digest IS ?
                     """,
                 arguments: [assignment.reason, row.id, Int64(assignment.rollout), digest])
             guard db.changesCount == 0 else { return true }
             try db.execute(
-                sql: """
+                cached: """
                     INSERT OR REPLACE INTO assignment
                         (deviceID, rolloutID, digest, reason, decidedAt) VALUES (?, ?, ?, ?, ?)
                     """,
@@ -282,20 +285,20 @@ extension SQLiteHubStore {
                 let member = try Self.member(db, rollout, device: row.id)
             else { return }
             let running = try Data.fetchOne(
-                db, sql: "SELECT runningDigest FROM device WHERE id = ?", arguments: [row.id])
+                db, cached: "SELECT runningDigest FROM device WHERE id = ?", arguments: [row.id])
             // What it does not run it drops as soon as it is told; what it runs it says itself.
             var state = member.state == .superseded ? .goingBack : member.state.after(.takenBack)
             if running != Data(digest) { state = state.after(.wentBack) }
             // The package is not its to fetch any more.
             try db.execute(
-                sql: "DELETE FROM assignment WHERE deviceID = ? AND rolloutID = ?",
+                cached: "DELETE FROM assignment WHERE deviceID = ? AND rolloutID = ?",
                 arguments: [row.id, Int64(rollout)])
             guard state != member.state || !member.isTold else { return }
             try Self.set(
                 db, rollout, device: row.id, wave: member.wave, state, digest: Data(digest),
                 reason: reason, at: at)
             try db.execute(
-                sql: "UPDATE rolloutDevice SET told = 1 WHERE rolloutID = ? AND deviceID = ?",
+                cached: "UPDATE rolloutDevice SET told = 1 WHERE rolloutID = ? AND deviceID = ?",
                 arguments: [Int64(rollout), row.id])
             try Self.addEvent(
                 db, device: row.id, DeviceEvent(at: at, kind: "taken-back", text: reason))
@@ -326,11 +329,13 @@ extension SQLiteHubStore {
     }
 
     package func assignment(of device: DeviceID) async throws -> AssignmentRecord? {
-        try await read { db in
-            try Row.fetchOne(
-                db, sql: AssignmentRecord.sql + " WHERE device.name = ?", arguments: [device.text]
-            ).map(AssignmentRecord.init(row:))
-        }
+        try await read { db in try Self.assignment(db, device) }
+    }
+
+    private static func assignment(_ db: Database, _ device: DeviceID) throws -> AssignmentRecord? {
+        try Row.fetchOne(
+            db, cached: AssignmentRecord.sql + " WHERE device.name = ?", arguments: [device.text]
+        ).map(AssignmentRecord.init(row:))
     }
 
     package func assignments(rollout: UInt64?) async throws -> [AssignmentRecord] {
@@ -356,7 +361,7 @@ extension SQLiteHubStore {
                 throw HubStoreError.notFound(what: "device \(device.text)")
             }
             try db.execute(
-                sql: """
+                cached: """
                     UPDATE assignment
                     SET outcome = coalesce(?, outcome), outcomeReason = ?, outcomeAt = ?
                     WHERE deviceID = ? AND digest = ?
@@ -368,7 +373,7 @@ extension SQLiteHubStore {
                 ])
             if let member = try Row.fetchOne(
                 db,
-                sql: RolloutMember.sql
+                cached: RolloutMember.sql
                     + " WHERE deviceID = ? AND digest = ? ORDER BY rolloutID DESC LIMIT 1",
                 arguments: [row.id, Data(digest)]
             ).map(RolloutMember.init(row:)) {
@@ -390,7 +395,7 @@ extension SQLiteHubStore {
     {
         try Bool.fetchOne(
             db,
-            sql: """
+            cached: """
                 SELECT state = 'aborted' OR EXISTS (SELECT 1 FROM rolloutStore
                     WHERE rolloutID = rollout.id AND storeID = ?2 AND rolledBackAt IS NOT NULL)
                 FROM rollout WHERE id = ?1
@@ -601,7 +606,7 @@ extension SQLiteHubStore {
         _ db: Database, _ rollout: UInt64, device: Int64
     ) throws -> RolloutMember? {
         try Row.fetchOne(
-            db, sql: RolloutMember.sql + " WHERE rolloutID = ? AND deviceID = ?",
+            db, cached: RolloutMember.sql + " WHERE rolloutID = ? AND deviceID = ?",
             arguments: [Int64(rollout), device]
         ).map(RolloutMember.init(row:))
     }
@@ -611,7 +616,7 @@ extension SQLiteHubStore {
         digest: Data?, reason: String, at: Timestamp
     ) throws {
         try db.execute(
-            sql: """
+            cached: """
                 INSERT INTO rolloutDevice
                     (rolloutID, deviceID, wave, state, digest, reason, changedAt)
                 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (rolloutID, deviceID) DO UPDATE

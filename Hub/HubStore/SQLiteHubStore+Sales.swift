@@ -135,7 +135,7 @@ extension SQLiteHubStore {
         try await read { db in
             try Row.fetchOne(
                 db,
-                sql: """
+                cached: """
                     SELECT max(day) AS day FROM storeDay
                     WHERE storeID = (SELECT id FROM store WHERE name = ?)
                     """, arguments: [store.text]
@@ -151,7 +151,7 @@ extension SQLiteHubStore {
             let from = Int64(first?.daysSince1970 ?? 0)
             let items = try Row.fetchAll(
                 db,
-                sql: """
+                cached: """
                     SELECT series.id, item.name FROM series JOIN item ON item.id = itemID
                     WHERE storeID = ?
                     """, arguments: [storeRow]
@@ -161,7 +161,7 @@ extension SQLiteHubStore {
             var positions: [Int64: Int] = [:]
             for row in try Row.fetchAll(
                 db,
-                sql: """
+                cached: """
                     SELECT day, revision, imported FROM storeDay
                     WHERE storeID = ? AND day >= ? ORDER BY day
                     """, arguments: [storeRow, from])
@@ -187,7 +187,7 @@ extension SQLiteHubStore {
                 }
             }
             let devices = try Row.fetchAll(
-                db, sql: "SELECT name FROM device WHERE storeID = ? AND status = 'approved'",
+                db, cached: "SELECT name FROM device WHERE storeID = ? AND status = 'approved'",
                 arguments: [storeRow]
             ).map { try $0.identifier("name") as DeviceID }.sorted()
             return StoreLedger(
@@ -202,18 +202,18 @@ extension SQLiteHubStore {
     // MARK: Within a transaction
 
     static func fetchStore(_ db: Database, _ id: StoreID) throws -> StoreRecord? {
-        try Row.fetchOne(db, sql: StoreRecord.sql + " WHERE name = ?", arguments: [id.text])
+        try Row.fetchOne(db, cached: StoreRecord.sql + " WHERE name = ?", arguments: [id.text])
             .map(StoreRecord.init(row:))
     }
 
     static func storeRowIfAny(_ db: Database, _ id: StoreID) throws -> Int64? {
-        try Int64.fetchOne(db, sql: "SELECT id FROM store WHERE name = ?", arguments: [id.text])
+        try Int64.fetchOne(db, cached: "SELECT id FROM store WHERE name = ?", arguments: [id.text])
     }
 
     static func storeRow(_ db: Database, _ id: StoreID) throws -> Int64 {
         if let known = try storeRowIfAny(db, id) { return known }
         try db.execute(
-            sql: "INSERT INTO store (name, timeZone) VALUES (?, 'UTC')", arguments: [id.text])
+            cached: "INSERT INTO store (name, timeZone) VALUES (?, 'UTC')", arguments: [id.text])
         return db.lastInsertedRowID
     }
 
@@ -221,7 +221,7 @@ extension SQLiteHubStore {
         let known = try Int64.fetchOne(
             db.cachedStatement(sql: "SELECT id FROM item WHERE name = ?"), arguments: [id.text])
         if let known { return known }
-        try db.execute(sql: "INSERT INTO item (name) VALUES (?)", arguments: [id.text])
+        try db.execute(cached: "INSERT INTO item (name) VALUES (?)", arguments: [id.text])
         return db.lastInsertedRowID
     }
 
@@ -236,25 +236,26 @@ extension SQLiteHubStore {
         if countMax < .max {
             let count =
                 try Int.fetchOne(
-                    db, sql: "SELECT count(*) FROM series WHERE storeID = ?", arguments: [store])
+                    db, cached: "SELECT count(*) FROM series WHERE storeID = ?", arguments: [store])
                 ?? 0
             guard count < countMax else { throw SeriesLimitReached() }
         }
         try db.execute(
-            sql: "INSERT INTO series (storeID, itemID) VALUES (?, ?)", arguments: [store, item])
+            cached: "INSERT INTO series (storeID, itemID) VALUES (?, ?)", arguments: [store, item])
         return db.lastInsertedRowID
     }
 
     struct SeriesLimitReached: Error {}
 
     static func revision(_ db: Database, store: Int64) throws -> Int64 {
-        try Int64.fetchOne(db, sql: "SELECT revision FROM store WHERE id = ?", arguments: [store])
+        try Int64.fetchOne(
+            db, cached: "SELECT revision FROM store WHERE id = ?", arguments: [store])
             ?? 0
     }
 
     static func setRevision(_ db: Database, store: Int64, _ revision: Int64) throws {
         try db.execute(
-            sql: "UPDATE store SET revision = ? WHERE id = ?", arguments: [revision, store])
+            cached: "UPDATE store SET revision = ? WHERE id = ?", arguments: [revision, store])
     }
 
     /// After a change of who is expected: the latest days may be final now, or not any more.

@@ -26,7 +26,7 @@ extension SQLiteHubStore {
             guard
                 let device = try Row.fetchOne(
                     db,
-                    sql: """
+                    cached: """
                         SELECT id, storeID, status, throughSequence, foldedSales FROM device
                         WHERE name = ?
                         """,
@@ -59,7 +59,7 @@ extension SQLiteHubStore {
                     now: Int64(clamping: batch.foldedSales), at: at)
                 let reached = through + UInt64(fresh.count)
                 try db.execute(
-                    sql: "UPDATE device SET throughSequence = ?, lastSeenAt = ? WHERE id = ?",
+                    cached: "UPDATE device SET throughSequence = ?, lastSeenAt = ? WHERE id = ?",
                     arguments: [Int64(reached), at.millisecondsSince1970, device["id"] as Int64])
                 return .stored(throughSequence: reached, new: fresh.count)
             }
@@ -74,7 +74,7 @@ extension SQLiteHubStore {
     ) throws {
         guard now != before else { return }
         try db.execute(
-            sql: "UPDATE device SET foldedSales = ? WHERE id = ?", arguments: [now, device])
+            cached: "UPDATE device SET foldedSales = ? WHERE id = ?", arguments: [now, device])
         guard now > before else { return }
         try addEvent(
             db, device: device,
@@ -237,7 +237,7 @@ private struct UploadWriter {
         } else {
             rollout = try Row.fetchAll(
                 db,
-                sql: """
+                cached: """
                     SELECT rolloutID, digest FROM rolloutDevice
                     WHERE deviceID = ? AND digest IS NOT NULL ORDER BY rolloutID DESC
                     """, arguments: [device]

@@ -11,16 +11,18 @@ package final class SQLiteHubStore: HubStore {
     static let busySeconds = 15.0
 
     let database: any DatabaseWriter
+    private let writes: WriteGroup
     /// In the audit log.
     let author: String
 
-    private init(database: any DatabaseWriter, author: String = "hub") {
+    private init(database: any DatabaseWriter, writes: WriteGroup? = nil, author: String = "hub") {
         self.database = database
+        self.writes = writes ?? WriteGroup(database)
         self.author = author
     }
 
     package func acting(as author: String) -> any HubStore {
-        SQLiteHubStore(database: database, author: author)
+        SQLiteHubStore(database: database, writes: writes, author: author)
     }
 
     /// A store that ends with its process, for tests and simulations: the same schema and the same
@@ -83,10 +85,11 @@ package final class SQLiteHubStore: HubStore {
         }
     }
 
+    /// Together with what others write at the same moment; returns after the commit.
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
-        do { return try await database.write(body) } catch { throw HubStoreError(wrapping: error) }
+        do { return try await writes.write(body) } catch { throw HubStoreError(wrapping: error) }
     }
 
     func read<Value: Sendable>(

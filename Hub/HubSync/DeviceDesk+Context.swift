@@ -8,7 +8,9 @@ extension DeviceDesk {
     func context(
         of device: DeviceID, _ request: ContextRequest
     ) async throws -> DeviceSession.Answer {
-        guard let record = try await store.device(device) else { return .refused(.unknown(device)) }
+        guard let record = try await store.home(of: device) else {
+            return .refused(.unknown(device))
+        }
         guard record.status == .approved else {
             return .refused(record.status == .revoked ? .revoked(device) : .pending(device))
         }

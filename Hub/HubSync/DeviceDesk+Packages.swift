@@ -75,7 +75,7 @@ extension DeviceDesk {
             running: report.running.map(HubCore.RunningPackage.init), device: device,
             at: clock.now())
         // Others of its store may be waiting for it.
-        if let home = try await store.device(device)?.store { changedStores.insert(home) }
+        if let home = try await store.home(of: device)?.store { changedStores.insert(home) }
         logger.info(
             "package report",
             metadata: [

@@ -23,7 +23,7 @@ extension DeviceDesk {
             at: clock.now())
         switch outcome {
         case .stored(let through, let new):
-            if new > 0, let home = try await store.device(device)?.store {
+            if new > 0, let home = try await store.home(of: device)?.store {
                 changedStores.insert(home)
             }
             return .stored(throughSequence: through)

@@ -69,8 +69,8 @@ package struct DeviceDesk: Sendable {
 
     /// Whom TLS let in still has to be somebody the database knows and has not revoked.
     private func admit(_ device: DeviceID) async throws -> DeviceSession.Answer {
-        guard let record = try await store.device(device) else { return .refused(.unknown(device)) }
-        guard record.status != .revoked else { return .refused(.revoked(device)) }
+        guard let home = try await store.home(of: device) else { return .refused(.unknown(device)) }
+        guard home.status != .revoked else { return .refused(.revoked(device)) }
         return .admitted
     }
 
@@ -135,15 +135,16 @@ package struct DeviceDesk: Sendable {
         case .pending: return .refused(.pending(device.id))
         case .approved: break
         }
-        let revision = try await store.store(device.store)?.revision ?? 0
         var desired = DesiredState()
         desired.storedThroughSequence = device.throughSequence
         // Others decide at the same time: what one of them was quicker with is decided anew.
         for _ in 0..<Self.decisionsMax {
             var decided = desired
-            if try await decide(for: device, into: &decided) {
+            try await plan.refresh()
+            let standing = try await store.standing(of: device.id, at: clock.now())
+            if try await decide(for: device, standing, into: &decided) {
                 return .standing(
-                    decided, contextRevision: revision,
+                    decided, contextRevision: standing.contextRevision,
                     metadata: try await metadata(
                         aheadOf: decided, for: device, holding: held))
             }
@@ -158,9 +159,9 @@ package struct DeviceDesk: Sendable {
     /// What the device should run, noted where it differs from what was noted before.
     /// - Returns: false when something of it changed meanwhile.
     private func decide(
-        for device: DeviceRecord, into desired: inout DesiredState
+        for device: DeviceRecord, _ standing: DeviceStanding, into desired: inout DesiredState
     ) async throws -> Bool {
-        let (admission, facts) = try await plan.decide(for: device, at: clock.now())
+        let admission = try await plan.decide(for: device, standing.facts)
         if !admission.yields.isEmpty {
             try await store.yield(device.id, from: admission.yields, at: clock.now())
         }
@@ -187,15 +188,17 @@ package struct DeviceDesk: Sendable {
             desired.target = try await repository.target(for: package, at: clock.now())
             desired.say(rollout)
             // In trial it is there.
-            if !facts.memberships.contains(where: { $0.rollout == rollout.id && $0.state == .trial }
-            ) {
+            let isInTrial = standing.facts.memberships.contains {
+                $0.rollout == rollout.id && $0.state == .trial
+            }
+            if !isInTrial {
                 desired.delta = await deltaOffer(to: package, for: device)
             }
         case .noFit:
             desired.desire = .noFit
         }
-        let noted = try await store.assignment(of: device.id)
-        let member = facts.memberships.first { $0.rollout == rollout.id }
+        let noted = standing.assignment
+        let member = standing.facts.memberships.first { $0.rollout == rollout.id }
         guard
             noted?.rollout != rollout.id || noted?.digest != digest
                 || noted?.reason != desired.reason
@@ -236,7 +239,7 @@ package struct DeviceDesk: Sendable {
     /// The device's store; nil when the device or the database is gone, and then no push can reach it.
     func home(of device: DeviceID) async -> StoreID? {
         do {
-            return try await store.device(device)?.store
+            return try await store.home(of: device)?.store
         } catch {
             logger.error("a device gets no pushes", metadata: ["error": "\(error)"])
             return nil

@@ -12,17 +12,17 @@ actor FleetPlan {
     private var counter: Int64?
     /// Counts how often what is kept was forgotten: what was read before that is not kept after it.
     private var generation = 0
+    /// The latest question, answered or not.
+    private var asking: Task<Void, any Error>?
+    /// That one, while it is not put yet.
+    private var following: Task<Void, any Error>?
     private var rolloutsKept: [RolloutRecord]?
     private var packagesKept: [String: PackageShelf] = [:]
 
     init(store: any HubStore) { self.store = store }
 
-    /// What `device` should run by the newest rollout that admits it, and where it stands in all of them.
-    func decide(
-        for device: DeviceRecord, at now: Timestamp
-    ) async throws -> (Admission, Admission.Facts) {
-        try await refresh()
-        let facts = try await store.admissionFacts(of: device.id, at: now)
+    /// What `device` should run by the newest rollout that admits it, from `facts` that were read after a `refresh`.
+    func decide(for device: DeviceRecord, _ facts: Admission.Facts) async throws -> Admission {
         let rollouts = try await rollouts()
         // Read before: a decision asks for them in between.
         var packages: [String: [PackageRecord]] = [:]
@@ -31,10 +31,7 @@ actor FleetPlan {
             packages[rollout.family] = try await shelf(of: rollout.family)
                 .packages(for: device.store)
         }
-        let admission = Admission.decide(for: device, facts, rollouts: rollouts) {
-            packages[$0] ?? []
-        }
-        return (admission, facts)
+        return Admission.decide(for: device, facts, rollouts: rollouts) { packages[$0] ?? [] }
     }
 
     /// A rollout was changed by this process.
@@ -44,7 +41,20 @@ actor FleetPlan {
     }
 
     /// Forgets what may be out of date. Packages are made by other processes only, and their commits move the counter.
-    private func refresh() async throws {
+    ///
+    /// The counter is asked of the one connection that writes, so all who come while a question is on its way share the
+    /// next: the answer to that one may be older than they are.
+    func refresh() async throws {
+        if let following { return try await following.value }
+        let before = asking
+        let task = Task { try await ask(after: before) }
+        (asking, following) = (task, task)
+        try await task.value
+    }
+
+    private func ask(after before: Task<Void, any Error>?) async throws {
+        _ = await before?.result
+        following = nil
         let counter = try await store.changeCounter()
         guard counter != self.counter else { return }
         self.counter = counter

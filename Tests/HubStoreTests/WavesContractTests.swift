@@ -50,7 +50,7 @@ private struct Fleet {
     func admission(_ id: DeviceID, at now: Timestamp = Sample.now) async throws
         -> Admission.Facts
     {
-        try await store.admissionFacts(of: id, at: now)
+        try await store.standing(of: id, at: now).facts
     }
 
     func report(_ outcome: PackageOutcome, _ id: DeviceID) async throws {
