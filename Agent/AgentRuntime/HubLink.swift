@@ -432,12 +432,14 @@ package final class HubLink {
 
     private func fail(_ error: AgentError, now: Int64) {
         var subject: Visit.Subject?
+        var isLost = false
         switch state {
         case .away: break
         case .opening(let connection, _): count(connection)
         case .talking(let talk):
             count(talk.connection)
             subject = talk.visit.subject
+            isLost = hasSettled && askedWait == 0
         }
         visitInterval = 0
         service.contactIsAsked = false
@@ -445,8 +447,10 @@ package final class HubLink {
         lastFailure = error.text
         service.note(contactError: error.text, asking: subject)
         let random = Crypto.random32()
-        let wait = max(
-            backoff.failed(random: random), Backoff.asked(milliseconds: askedWait, random: random))
+        let wait =
+            isLost
+            ? backoff.lost(random: random)
+            : backoff.failed(askedMilliseconds: askedWait, random: random)
         askedWait = 0
         state = .away(until: now + wait)
         if isAwaited { outcome = .failed(error) }

@@ -8,6 +8,8 @@ final class ConnectedDevices: Sendable {
     private struct State {
         var connections: [ObjectIdentifier: Connection] = [:]
         var seats: [DeviceID: ObjectIdentifier] = [:]
+        /// Connections that are to look where they stand, in order.
+        var lookLine: [ObjectIdentifier] = []
         /// Who waits for the last connection to end.
         var drained: AsyncStream<Void>.Continuation?
     }
@@ -16,6 +18,10 @@ final class ConnectedDevices: Sendable {
         var channel: any Channel
         var device: DeviceID?
         var store: StoreID?
+        /// Registered: pushes are for it.
+        var isSeated = false
+        /// Something happened that may concern it.
+        var wantsLook = false
     }
 
     private let connectionsMax: Int
@@ -44,28 +50,57 @@ final class ConnectedDevices: Sendable {
         }
     }
 
-    /// A device has registered on `channel`. If it is still on an older connection (its network may
-    /// have changed without a goodbye), that one is closed: the newest counts.
-    func seat(_ device: DeviceID, of store: StoreID, on channel: any Channel) {
-        let id = ObjectIdentifier(channel)
-        let older: (any Channel)? = state.withLock { state in
-            guard state.connections[id] != nil else { return nil }
-            state.connections[id]?.device = device
-            state.connections[id]?.store = store
-            let before = state.seats.updateValue(id, forKey: device)
-            return before == id ? nil : before.flatMap { state.connections[$0]?.channel }
+    /// A device is registering on `channel`: what concerns it from now on is not missed.
+    func expect(_ device: DeviceID, of store: StoreID, on channel: any Channel) {
+        state.withLock { state in
+            guard var connection = state.connections[ObjectIdentifier(channel)] else { return }
+            (connection.device, connection.store) = (device, store)
+            state.connections[ObjectIdentifier(channel)] = connection
         }
-        older?.close(promise: nil)
     }
 
-    /// Lets the sessions of these devices look where they stand.
+    /// The device expected on `channel` has registered. If it is still on an older connection (its network may
+    /// have changed without a goodbye), that one is closed: the newest counts.
+    /// - Returns: whether something happened meanwhile that may concern it.
+    func seat(_ device: DeviceID, on channel: any Channel) -> Bool {
+        let id = ObjectIdentifier(channel)
+        let (older, missed) = state.withLock { state -> ((any Channel)?, Bool) in
+            guard var connection = state.connections[id], connection.device == device else {
+                return (nil, false)
+            }
+            let missed = !connection.isSeated && connection.wantsLook
+            if missed { connection.wantsLook = false }
+            connection.isSeated = true
+            state.connections[id] = connection
+            let before = state.seats.updateValue(id, forKey: device)
+            let older = before == id ? nil : before.flatMap { state.connections[$0]?.channel }
+            return (older, missed)
+        }
+        older?.close(promise: nil)
+        return missed
+    }
+
+    /// Notes that these devices' sessions are to look where they stand; `takeLooks` says which do so when.
     func look(at isConcerned: (DeviceID, StoreID) -> Bool) {
-        let channels = state.withLock { state in
-            state.connections.values.compactMap { connection -> (any Channel)? in
+        state.withLock { state in
+            for (id, connection) in state.connections where !connection.wantsLook {
                 guard let device = connection.device, let store = connection.store,
                     isConcerned(device, store)
-                else { return nil }
-                return connection.channel
+                else { continue }
+                state.connections[id]?.wantsLook = true
+                if connection.isSeated { state.lookLine.append(id) }
+            }
+        }
+    }
+
+    /// Lets so many of the sessions that are to look do so, those first that were noted first.
+    func sendLooks(countMax: Int) {
+        let channels = state.withLock { state in
+            let some = state.lookLine.prefix(countMax)
+            state.lookLine.removeFirst(some.count)
+            return some.compactMap { id -> (any Channel)? in
+                state.connections[id]?.wantsLook = false
+                return state.connections[id]?.channel
             }
         }
         for channel in channels {
@@ -73,13 +108,21 @@ final class ConnectedDevices: Sendable {
         }
     }
 
-    /// Tells every session that the hub is going down.
-    func stopAll() {
+    /// Tells every session that the hub is going down, and each another time to come back, so that they do not come
+    /// together.
+    /// - Parameter perSecond: how many are to come back in a second.
+    func stopAll(perSecond: Int) {
         let channels = state.withLock { state in state.connections.values.map(\.channel) }
-        for channel in channels {
-            channel.pipeline.fireUserInboundEventTriggered(ConnectionSignal.stop)
+        for (index, channel) in channels.shuffled().enumerated() {
+            channel.pipeline.fireUserInboundEventTriggered(
+                ConnectionSignal.stop(
+                    retryAfterSeconds: Self.retrySecondsMin
+                        + UInt32(clamping: index / max(1, perSecond))))
         }
     }
+
+    /// A restart takes about so long.
+    private static let retrySecondsMin: UInt32 = 5
 
     /// Cuts every connection off.
     func closeAll() {

@@ -11,12 +11,16 @@ struct DeviceConnection: Sendable {
     var channel: NIOAsyncChannel<ConnectionInput, Message>
     var desk: DeviceDesk
     var connected: ConnectedDevices
+    var gate: ServingGate
+    /// This connection's at the gate.
+    var ticket: ServingGate.Ticket
     var limits: HubServerLimits
     var logger: Logger
 
     /// Returns when the connection is closed. Whatever a peer does ends here as a closed connection,
     /// never as an error of the server.
     func run() async {
+        defer { gate.leave(ticket) }
         do {
             try await channel.executeThenClose { inbound, outbound in
                 var input = inbound.makeAsyncIterator()
@@ -25,9 +29,12 @@ struct DeviceConnection: Sendable {
                 var session = DeviceSession(
                     peer: peer, hubTimeMilliseconds: { clock.now().millisecondsSince1970 })
                 var lastTouch = clock.now()
+                var isNewcomer = true
                 while !session.hasEnded, let next = try await input.next() {
                     guard case .event(let event) = next else { return }
-                    try await carryOut(session.handle(event), of: &session, to: outbound)
+                    try await carryOut(
+                        session.handle(event), of: &session, isOwn: !event.isFromDevice,
+                        isNewcomer: &isNewcomer, to: outbound)
                     if let device = session.registeredDevice, case .received = event,
                         lastTouch.advanced(bySeconds: limits.touchEverySeconds) <= clock.now()
                     {
@@ -36,6 +43,8 @@ struct DeviceConnection: Sendable {
                     }
                 }
                 guard session.hasEnded else { return }
+                // What is left needs nothing of the hub.
+                gate.leave(ticket)
                 await linger(&input)
             }
         } catch {
@@ -44,9 +53,10 @@ struct DeviceConnection: Sendable {
         }
     }
 
+    /// - Parameter isOwn: the hub began it, not the device.
     private func carryOut(
-        _ actions: [DeviceSession.Action], of session: inout DeviceSession,
-        to outbound: NIOAsyncChannelOutboundWriter<Message>
+        _ actions: [DeviceSession.Action], of session: inout DeviceSession, isOwn: Bool,
+        isNewcomer: inout Bool, to outbound: NIOAsyncChannelOutboundWriter<Message>
     ) async throws {
         // A question is always the last action, and its answer brings at most one more round of them.
         var queue = actions[...]
@@ -56,23 +66,35 @@ struct DeviceConnection: Sendable {
                 if case .refusal(let refusal) = message { log(refusal) }
                 try await outbound.write(message)
             case .ask(let question):
-                let answer = await desk.answer(question)
+                let answer: DeviceSession.Answer
+                if isOwn {
+                    gate.enterAtOnce(ticket)
+                    answer = await self.answer(question)
+                } else if let seconds = await gate.enter(ticket, isNewcomer: isNewcomer) {
+                    answer = .refused(.crowded(afterSeconds: seconds))
+                } else {
+                    isNewcomer = false
+                    answer = await self.answer(question)
+                }
                 queue += session.handle(.answered(answer))
-                await seat(question, answer)
             case .close:
                 return
             }
         }
     }
 
-    /// Pushes start once a registration is answered. Changes between the answer and this moment are
-    /// seen by the look that follows.
-    private func seat(_ question: DeviceSession.Ask, _ answer: DeviceSession.Answer) async {
-        guard case .register(let device, _) = question, case .standing = answer,
-            let store = await desk.home(of: device)
-        else { return }
-        connected.seat(device, of: store, on: channel.channel)
-        channel.channel.pipeline.fireUserInboundEventTriggered(ConnectionSignal.look)
+    /// - Precondition: the connection has its place.
+    private func answer(_ question: DeviceSession.Ask) async -> DeviceSession.Answer {
+        defer { gate.answered(ticket) }
+        guard case .register(let device, _) = question else { return await desk.answer(question) }
+        // Pushes start once a registration is answered; what changes meanwhile is looked at then.
+        let home = await desk.home(of: device)
+        if let home { connected.expect(device, of: home, on: channel.channel) }
+        let answer = await desk.answer(question)
+        if case .standing = answer, connected.seat(device, on: channel.channel) {
+            channel.channel.pipeline.fireUserInboundEventTriggered(ConnectionSignal.look)
+        }
+        return answer
     }
 
     /// Closing while bytes of the peer are unread would reset the connection and could take our last
@@ -93,5 +115,23 @@ struct DeviceConnection: Sendable {
     private func log(_ refusal: Refusal) {
         logger.info(
             "refused", metadata: ["code": "\(refusal.code)", "why": "\(refusal.message)"])
+    }
+}
+
+extension DeviceSession.Event {
+    fileprivate var isFromDevice: Bool {
+        switch self {
+        case .received, .undecodable: true
+        case .answered, .look, .idle, .stopping: false
+        }
+    }
+}
+
+extension Refusal {
+    fileprivate static func crowded(afterSeconds seconds: UInt32) -> Refusal {
+        var refusal = Refusal(
+            .busy, "more devices than the hub can serve at once; come back in \(seconds) s")
+        refusal.retryAfterSeconds = seconds
+        return refusal
     }
 }

@@ -24,8 +24,8 @@ package struct DeviceSession: Sendable {
         case look
         /// Nothing was received for a while on a connection that stays.
         case idle
-        /// The hub is going down.
-        case stopping
+        /// The hub is going down; it names a time to come back, another one to each device.
+        case stopping(retryAfterSeconds: UInt32)
     }
 
     package enum Action: Equatable, Sendable {
@@ -140,9 +140,10 @@ package struct DeviceSession: Sendable {
             guard stays, !awaitsPong else { return end() }
             awaitsPong = true
             return [.send(.ping)]
-        case .stopping:
-            return refuse(
-                Refusal(.busy, "the hub is shutting down; come back shortly"))
+        case .stopping(let seconds):
+            var refusal = Refusal(.busy, "the hub is shutting down; come back shortly")
+            refusal.retryAfterSeconds = seconds
+            return refuse(refusal)
         }
     }
 

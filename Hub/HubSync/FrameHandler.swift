@@ -14,7 +14,7 @@ enum ConnectionInput: Sendable {
 /// Asked of a connection from outside its event loop, as a user inbound event.
 enum ConnectionSignal: Sendable {
     case look
-    case stop
+    case stop(retryAfterSeconds: UInt32)
 }
 
 /// Cuts the decrypted bytes of one connection into frames and back, watches its clock, and turns
@@ -27,6 +27,8 @@ final class FrameHandler: ChannelDuplexHandler {
     typealias OutboundOut = ByteBuffer
 
     private let limits: HubServerLimits
+    /// Called when TLS is up.
+    private let onOpen: () -> Void
     private var decoder = FrameDecoder(
         from: .device, payloadBytesMax: DeviceSession.frameBytesMax)
     /// After bytes that are no frame there is no telling where the next one starts.
@@ -42,7 +44,10 @@ final class FrameHandler: ChannelDuplexHandler {
     private var partialSince: NIODeadline?
     private var timer: Scheduled<Void>?
 
-    init(limits: HubServerLimits) { self.limits = limits }
+    init(limits: HubServerLimits, onOpen: @escaping () -> Void) {
+        self.limits = limits
+        self.onOpen = onOpen
+    }
 
     func channelActive(context: ChannelHandlerContext) {
         lastInbound = .now()
@@ -63,8 +68,8 @@ final class FrameHandler: ChannelDuplexHandler {
             if case .handshakeCompleted = event { open(context) }
         case ConnectionSignal.look:
             interject(.look, context)
-        case ConnectionSignal.stop:
-            interject(.stopping, context)
+        case ConnectionSignal.stop(let seconds):
+            interject(.stopping(retryAfterSeconds: seconds), context)
         default:
             context.fireUserInboundEventTriggered(event)
         }
@@ -108,6 +113,7 @@ final class FrameHandler: ChannelDuplexHandler {
 
     private func open(_ context: ChannelHandlerContext) {
         openedAt = .now()
+        onOpen()
         do {
             let tls = try context.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)
             guard let certificate = tls.peerCertificate else {

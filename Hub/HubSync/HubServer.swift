@@ -34,6 +34,8 @@ package struct HubServer: Service {
     private let limits: HubServerLimits
     private let desk: DeviceDesk
     private let connected: ConnectedDevices
+    private let gate: ServingGate
+    private let openings: OpeningBound
     private let tls: ListenerTLS
     private let logger: Logger
     private let onListening: @Sendable (_ port: Int) -> Void
@@ -52,6 +54,8 @@ package struct HubServer: Service {
         self.logger = logger
         self.onListening = onListening
         connected = ConnectedDevices(connectionsMax: limits.connectionsMax)
+        gate = ServingGate(limits.crowd)
+        openings = OpeningBound(openingsMax: limits.openingsMax)
         tls = try ListenerTLS(authority: identity.authority, now: clock.now().date)
         desk = DeviceDesk(
             store: store, identity: identity, dataDirectory: dataDirectory, limits: limits,
@@ -62,22 +66,26 @@ package struct HubServer: Service {
     /// told, and get a moment to close. Cancelled: returns at once.
     package func run() async throws {
         let listener = try await bind()
+        openings.attach(listener)
         onListening(listener.localAddress?.port ?? port)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await cancelWhenGracefulShutdown { await watchChanges() } }
             group.addTask { await cancelWhenGracefulShutdown { await renewCertificate() } }
             group.addTask { await cancelWhenGracefulShutdown { await driveRollouts() } }
             group.addTask { await cancelWhenGracefulShutdown { await renewMetadata() } }
+            group.addTask { await cancelWhenGracefulShutdown { await turnGate() } }
             await withTaskCancellationHandler {
                 await withGracefulShutdownHandler {
                     await closed(listener)
                 } onGracefulShutdown: {
                     listener.close(promise: nil)
                 }
-                connected.stopAll()
+                gate.stop()
+                connected.stopAll(perSecond: limits.returnsPerSecond)
                 await connected.drain()
             } onCancel: {
                 listener.close(promise: nil)
+                gate.stop()
                 connected.closeAll()
             }
             group.cancelAll()
@@ -121,9 +129,19 @@ extension HubServer {
             logger.warning("too many connections", metadata: ["max": "\(limits.connectionsMax)"])
             throw ChannelError.operationUnsupported
         }
-        channel.closeFuture.whenComplete { _ in connected.leave(channel) }
+        let (opening, ticket) = (openings.begin(), gate.ticket())
+        channel.eventLoop.scheduleTask(in: .milliseconds(limits.openingCountedMilliseconds)) {
+            opening.end()
+        }
+        channel.closeFuture.whenComplete { _ in
+            connected.leave(channel)
+            opening.end()
+            // Who waits there waits for nothing any more.
+            gate.leave(ticket)
+        }
         try channel.pipeline.syncOperations.addHandlers([
-            NIOSSLServerHandler(context: tls.context), FrameHandler(limits: limits),
+            NIOSSLServerHandler(context: tls.context),
+            FrameHandler(limits: limits) { opening.end() },
         ])
         let client = try NIOAsyncChannel<ConnectionInput, Message>(
             wrappingChannelSynchronously: channel,
@@ -133,7 +151,8 @@ extension HubServer {
         var logger = logger
         logger[metadataKey: "peer"] = "\(channel.remoteAddress?.description ?? "unknown")"
         let connection = DeviceConnection(
-            channel: client, desk: desk, connected: connected, limits: limits, logger: logger)
+            channel: client, desk: desk, connected: connected, gate: gate, ticket: ticket,
+            limits: limits, logger: logger)
         Task { await connection.run() }
     }
 
@@ -149,6 +168,7 @@ extension HubServer {
                 case .stores(let stores): connected.look { stores.contains($1) }
                 case .everybody: connected.look { _, _ in true }
                 }
+                sendLooks()
                 isFailing = false
             } catch {
                 desk.changedStores.formUnion(changed)
@@ -181,6 +201,7 @@ extension HubServer {
                 if steps.contains(where: { !$0.notes.isEmpty }) {
                     await desk.plan.forget()
                     connected.look { _, _ in true }
+                    sendLooks()
                 } else if !steps.isEmpty {
                     await desk.plan.forget()
                 }
@@ -226,6 +247,38 @@ extension HubServer {
                 isFailing = true
             }
         } while await pause(milliseconds: limits.metadataPollMilliseconds)
+    }
+
+    /// As many as there is room for, so that a push to thousands of connected devices is no crowd of its own.
+    private func sendLooks() { connected.sendLooks(countMax: gate.room) }
+
+    /// Sees whose turn it is, and says in the log when devices wait or are turned away.
+    private func turnGate() async {
+        var reported = gate.report
+        var reportedAt = ContinuousClock.now
+        var wasCrowded = false
+        while await pause(milliseconds: limits.gateTurnMilliseconds) {
+            gate.turn()
+            connected.sendLooks(countMax: max(gate.room, limits.looksPerTurnMin))
+            let elapsed = (ContinuousClock.now - reportedAt) / .milliseconds(1)
+            guard elapsed >= Double(limits.crowdReportMilliseconds) else { continue }
+            let report = gate.report
+            let sentAway = report.sentAway - reported.sentAway
+            let isCrowded = sentAway > 0 || report.waiting > 0
+            if isCrowded {
+                logger.warning(
+                    "more devices than can be served at once",
+                    metadata: [
+                        "waiting": "\(report.waiting)", "told to come back": "\(sentAway)",
+                        "at work": "\(report.atWork)", "connecting": "\(openings.openingCount)",
+                        "served per second":
+                            "\(report.perSecond.map { "\(Int($0.rounded()))" } ?? "not measured yet")",
+                    ])
+            } else if wasCrowded {
+                logger.notice("every device that comes is served at once again")
+            }
+            (reported, reportedAt, wasCrowded) = (report, .now, isCrowded)
+        }
     }
 
     private func renewCertificate() async {

@@ -1,7 +1,23 @@
+package import HubCore
+
 /// What one hub process grants the network. Every bound a stranger can reach is here.
 package struct HubServerLimits: Sendable {
     /// Open connections; one more is closed before its TLS handshake.
     package var connectionsMax = 10_000
+    /// TLS handshakes in progress; while there are so many, the next ones wait in the kernel.
+    package var openingsMax = 512
+    /// A handshake that takes longer counts no more: who only holds the door open must not hold it shut.
+    package var openingCountedMilliseconds: Int64 = 2_000
+    /// Who is worked for at once, and who waits.
+    package var crowd = CrowdGate.Limits()
+    /// How often it is seen whose turn it is, beside each time that somebody leaves.
+    package var gateTurnMilliseconds: Int64 = 50
+    /// How often the log says that devices wait or are turned away.
+    package var crowdReportMilliseconds: Int64 = 10_000
+    /// Of the devices that wait to look where they stand, so many do each turn, however great the crowd.
+    package var looksPerTurnMin = 4
+    /// How many devices are to come back in a second after the hub has gone down.
+    package var returnsPerSecond = 100
     // SPEC 13.
     /// For the TLS handshake, and again for the first frame.
     package var openingMilliseconds: Int64 = 10_000

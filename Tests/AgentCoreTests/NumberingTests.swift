@@ -73,6 +73,32 @@ struct BackoffTests {
         #expect(Backoff.asked(milliseconds: 60_000, random: .max) == 66_000)
         #expect(Backoff.asked(milliseconds: 0, random: .max) == 0)
     }
+
+    @Test("After a hub's refusal the longer of its wait and the device's own counts")
+    func askedWait() {
+        var backoff = Backoff()
+        #expect(backoff.failed(askedMilliseconds: 20_000, random: 0) == 20_000)
+        #expect(backoff.failed(askedMilliseconds: 20_000, random: .max) == 22_000)
+        for _ in 0..<10 { _ = backoff.failed(random: 0) }
+        #expect(backoff.failed(askedMilliseconds: 2_000, random: 0) == 30_000)
+    }
+
+    @Test("A fleet that loses its hub in one second spreads its first tries over eight")
+    func lost() {
+        let waits = (UInt32(0)..<65_536).map { random in
+            var backoff = Backoff()
+            return backoff.lost(random: random)
+        }
+        #expect(
+            waits.min() == Backoff.millisecondsMin && waits.max() == Backoff.lostMillisecondsMax)
+        for second in Int64(1)..<8 {
+            let share = waits.count { $0 / 1000 == second }
+            #expect((65_536 / 9...65_536 / 7).contains(share))
+        }
+        var backoff = Backoff()
+        _ = backoff.lost(random: 0)
+        #expect(backoff.failed(random: .max) == 2 * Backoff.millisecondsMin)
+    }
 }
 
 @Suite("What a machine says of itself")

@@ -346,12 +346,15 @@ struct DeviceSessionTests {
                 == [.send(.pong)])
     }
 
-    @Test("A hub that goes down says so, and that coming back helps")
+    @Test("A hub that goes down says so, and when coming back helps")
     func stopping() {
         for events in [[Self.hello], Self.atHome, Self.registered] {
             let peer: DeviceSession.Peer =
                 events.count == 1 ? .anonymous : .device(Self.device)
-            #expect(Self.refusalCode(Self.play(peer, events + [.stopping])) == .busy)
+            let actions = Self.play(peer, events + [.stopping(retryAfterSeconds: 7)])
+            #expect(Self.refusalCode(actions) == .busy)
+            guard case .send(.refusal(let refusal))? = actions.first else { continue }
+            #expect(refusal.retryAfterSeconds == 7)
         }
     }
 }
