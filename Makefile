@@ -89,6 +89,7 @@ hub: setup
 
 bench: setup .venv/complete hub agent agent-static
 	swift build -c release --product shelfcast-bench
+	swift build -c release --product fleet-load
 	.build/release/shelfcast-bench $(if $(ONLY),--only $(ONLY))
 
 conformance: setup .venv/complete

@@ -316,6 +316,21 @@ if !light {
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        // A whole fleet that comes back at once, over real sockets.
+        .executableTarget(
+            name: "fleet-load",
+            dependencies: [
+                "HubSync", "HubStore", "HubCore", "AgentCore", "Forecasting", "SyncProtocol",
+                "TestSupport",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "X509", package: "swift-certificates"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            path: "Benchmarks/fleet-load", swiftSettings: strict),
         // The update client with the command line of the public conformance suite.
         .executableTarget(
             name: "shelfcast-tuf-client",

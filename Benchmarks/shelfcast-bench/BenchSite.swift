@@ -28,10 +28,7 @@ final class BenchSite {
                 "\(AgentGroup.items)", "--from", "2023-01-01", "--to", "2024-12-31",
             ])
         try run("sales", "import", folder + "/sales.csv")
-        for name in ["first", "second"] {
-            try run("train", "--form", "profile", "--units", "4", "--name", name)
-            try run("package", "build", name)
-        }
+        for (index, name) in ["first", "second"].enumerated() { try pack(name, seed: index + 1) }
         let server = try ChildProcess(
             hub, ["serve", "--data", data, "--host", "127.0.0.1", "--port", "0", "--no-web"])
         self.server = server
@@ -52,6 +49,18 @@ final class BenchSite {
     @discardableResult
     private func run(_ arguments: String...) throws -> String {
         try Program.run(hub, arguments + ["--data", data]).output
+    }
+
+    /// A family, trained and packed.
+    func pack(_ family: String, seed: Int) throws {
+        try run(
+            "train", "--form", "profile", "--units", "4", "--name", family, "--seed", "\(seed)")
+        try run("package", "build", family)
+    }
+
+    /// The command that pushes, just started.
+    func pushing(_ family: String) throws -> ChildProcess {
+        try ChildProcess(hub, ["push", family, "--all", "--at-once", "--data", data])
     }
 
     func push(_ family: String) throws { try run("push", family, "--all", "--at-once") }

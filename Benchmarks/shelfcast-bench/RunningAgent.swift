@@ -51,11 +51,14 @@ final class RunningAgent {
     }
 
     /// Asks until the answer `is` so, a minute at most.
-    func wait(_ what: String, until isSo: ([String: Any]) -> Bool) throws -> [String: Any] {
-        for _ in 0..<600 {
+    func wait(
+        _ what: String, everyMicroseconds step: UInt32 = 100_000,
+        until isSo: ([String: Any]) -> Bool
+    ) throws -> [String: Any] {
+        for _ in 0..<(60_000_000 / step) {
             let status = try ask("{\"do\":\"status\"}")
             if isSo(status) { return status }
-            usleep(100_000)
+            usleep(step)
         }
         throw Program.Failure(description: "the agent is not \(what) after a minute")
     }

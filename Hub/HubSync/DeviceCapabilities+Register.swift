@@ -1,9 +1,9 @@
-import HubCore
-import SyncProtocol
+package import HubCore
+package import SyncProtocol
 
 extension DeviceCapabilities {
     /// What the wire says, as the hub keeps it. Values of later versions count as unknown.
-    init(_ register: Register) {
+    package init(_ register: Register) {
         self.init()
         architecture = register.architecture
         cpuFeatures = register.cpuFeatures

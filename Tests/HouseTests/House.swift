@@ -20,7 +20,7 @@ enum House {
         "AgentCore": 3, "HubCore": 3, "Training": 3,
         "AgentRuntime": 4, "Compression": 4, "HubStore": 4, "ModelExchange": 4,
         "shelfcast-agent": 5, "HubSync": 5, "HubWeb": 5,
-        "shelfcast-hub": 6, "shelfcast-bench": 6,
+        "shelfcast-hub": 6, "shelfcast-bench": 6, "fleet-load": 6,
     ]
 
     /// Why a device's code may not import a module.
