@@ -69,7 +69,8 @@ package struct CrowdGate: Sendable {
     private var newcomersWaiting = 0
     /// When the latest one that was sent away is expected to have its turn.
     private var bookedUntil: Int64 = 0
-    /// Newcomers let in since `windowAt`, a time in which somebody waited all along; nil: nobody waits.
+    /// Newcomers let in since `windowAt`, a time in which somebody waited all along; nil: nobody waits, or none of them has
+    /// had its turn.
     private var windowAt: Int64?
     private var windowCount = 0
 
@@ -112,7 +113,6 @@ package struct CrowdGate: Sendable {
             known.append(ticket, now)
         }
         waiting[ticket] = isNewcomer
-        if windowAt == nil { (windowAt, windowCount) = (now, 0) }
         return .wait
     }
 
@@ -144,6 +144,8 @@ package struct CrowdGate: Sendable {
         var verdicts: [(ticket: Ticket, verdict: Verdict)] = []
         while places.count < limits.placesMax, let ticket = takeNext() {
             letIn(ticket.ticket, isNewcomer: ticket.isNewcomer, at: now)
+            // Before the first of the line has its turn, places are only filled, and nothing is to be measured.
+            if windowAt == nil, ticket.isNewcomer { (windowAt, windowCount) = (now, 0) }
             verdicts.append((ticket.ticket, .enter))
         }
         for isNewcomer in [false, true] {
