@@ -136,7 +136,7 @@ if !embedded {
             name: "shelfcast-bench",
             dependencies: [
                 "Compression", "ModelPackage", "Training", "Forecasting", "CZlib", "HubCore",
-                "TestSupport",
+                "TestSupport", "RepositorySamples", "AgentRuntime", "SyncProtocol", "UpdateTrust",
             ],
             path: "Benchmarks/shelfcast-bench", swiftSettings: strict),
         .target(name: "CSpawn", path: "Tests/CSpawn"),

@@ -9,6 +9,7 @@ let groups: [(name: String, run: (inout BenchReport) throws -> Void)] = [
     ("import", ImportGroup.run),
     ("agent", AgentGroup.run),
     ("rollout", RolloutGroup.run),
+    ("trust", TrustGroup.run),
 ]
 
 var wanted = groups.map(\.name)

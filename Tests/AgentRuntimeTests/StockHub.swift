@@ -89,11 +89,14 @@ final class StockHub: Sendable {
     }
 
     /// What the hub does from the next connection on.
-    /// - Parameter wireBytes: of each connection, both ways, before the network goes away.
+    /// - Parameters:
+    ///   - wireBytes: of each connection, both ways, before the network goes away.
+    ///   - daysAhead: so much later it is there.
     func behave(
-        _ act: String = "honest", offer: [String: Any]? = nil, wireBytes: Int? = nil
+        _ act: String = "honest", offer: [String: Any]? = nil, wireBytes: Int? = nil,
+        daysAhead: Int = 0
     ) throws {
-        var wish: [String: Any] = ["act": act]
+        var wish: [String: Any] = ["act": act, "daysAhead": daysAhead]
         wish["offer"] = offer
         wish["wireBytes"] = wireBytes
         try JSONSerialization.data(withJSONObject: wish).write(

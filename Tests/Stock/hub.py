@@ -286,6 +286,8 @@ class Conversation:
         piece = content[fetch.offset:fetch.offset + most]
         chunk = m.Chunk(
             digest=fetch.digest, offset=fetch.offset, content=piece, package_bytes=len(content))
+        if how == "drip":
+            chunk.content = piece[:1]
         if how == "cut" and fetch.offset > 0:
             self.leave()
         if how == "longer":
@@ -403,6 +405,10 @@ instead("context-far-beyond-the-names", "ContextRequest", stock.frame(
     m.Context(named_items=["~1", "~2"], days=[m.StoreDay(day=1, units=[1, 1], item_gaps=[0, 2**32 - 1])])))
 instead("context-of-no-numbers", "ContextRequest", stock.frame(
     m.Context(items=["1"], levels=[m.ItemLevel(level_units=float("nan"))])))
+instead("revoked", "Register", stock.frame(
+    m.Refusal(code=enums.REFUSAL_REVOKED, message="this device was revoked")))
+instead("copied", "Register", stock.frame(
+    m.Refusal(code=enums.REFUSAL_COPY, message="another device has its identity")))
 instead("busy", "Register", stock.frame(
     m.Refusal(code=enums.REFUSAL_BUSY, message="come back", retry=True, retry_after_seconds=1)))
 

@@ -123,13 +123,11 @@ class Repository:
             forged.publish()
             return [forged.frame("root"), *(forged.frame(role) for role in newest)]
         if how == "flipped-metadata":
-            forged.publish()
-            frames = [forged.frame(role) for role in newest]
+            frames = [self.frame(role) for role in newest]
             frames[-1].content = frames[-1].content.replace(b'"arena": ', b'"arena": 1')
             return frames
         if how == "flipped-signature":
-            forged.publish()
-            frames = [forged.frame(role) for role in newest]
+            frames = [self.frame(role) for role in newest]
             for frame in frames:
                 content = frame.content
                 frame.content = content[:-12] + (b"1" if content[-12:-11] == b"0" else b"0") + content[-11:]
@@ -152,5 +150,5 @@ class Repository:
         if how == "nothing":
             return []
         if how == "garbage":
-            return [self.frame(role, content=b"[" * 40_000) for role in newest]
+            return [self.frame(role, content=b"[" * 4_000) for role in newest]
         raise ValueError(how)
