@@ -9,6 +9,10 @@ package final class HubLink {
     static let openMilliseconds: Int64 = 10_000
     static let answerMilliseconds: Int64 = 30_000
     static let wholeAnswerMilliseconds: Int64 = 120_000
+    /// A hub that gives a byte now and then is as good as silent (slow retrieval): questions that follow one another may take
+    /// this long, and a second more for every so many bytes both ways.
+    static let slowMilliseconds: Int64 = 300_000
+    static let bytesPerSecondMin: Int64 = 64
     static let pingMilliseconds: Int64 = 75_000
     static let silenceMilliseconds: Int64 = 150_000
     /// What is urgent waits this long for company before it goes up.
@@ -32,6 +36,10 @@ package final class HubLink {
         /// The question, or the last whole message of its answer.
         var answeredAt: Int64
         var pingedAt: Int64?
+        /// Whether all has been said and asked.
+        var isAtRest = false
+        /// The first question since then, and the bytes carried until it.
+        var busy: (since: Int64, bytes: UInt64)
         /// Reading stopped before there was nothing more.
         var hasMore = false
 
@@ -41,6 +49,14 @@ package final class HubLink {
             lastReceived = now
             askedAt = now
             answeredAt = now
+            busy = (now, connection.carriedBytes)
+        }
+
+        /// When the questions that follow one another must be answered.
+        var patienceEndsAt: Int64 {
+            let bytes = Int64(clamping: connection.carriedBytes &- busy.bytes)
+            return busy.since + HubLink.slowMilliseconds
+                + bytes * 1000 / HubLink.bytesPerSecondMin
         }
     }
 
@@ -127,7 +143,7 @@ package final class HubLink {
                 talk.visit.isWaiting
                 ? min(
                     talk.askedAt + Self.answerMilliseconds,
-                    talk.answeredAt + Self.wholeAnswerMilliseconds)
+                    talk.answeredAt + Self.wholeAnswerMilliseconds, talk.patienceEndsAt)
                 : min(
                     (talk.pingedAt ?? talk.lastReceived) + Self.pingMilliseconds,
                     talk.lastReceived + Self.silenceMilliseconds)
@@ -350,6 +366,7 @@ package final class HubLink {
         guard let next = talk.visit.next(work) else {
             looksForWork = false
             talk.visit.subject = nil
+            talk.isAtRest = true
             settled()
             return
         }
@@ -362,6 +379,8 @@ package final class HubLink {
             let most = AgentStore.recordsMax(frameBytesMax: talk.visit.frameBytesMax)
             mayUpload = upload.records.count >= most
         }
+        if talk.isAtRest { talk.busy = (now, talk.connection.carriedBytes) }
+        talk.isAtRest = false
         (talk.askedAt, talk.answeredAt) = (now, now)
         exchanges += 1
         talk.connection.send(encodeFrame(talk.visit.ask(message)))
@@ -375,6 +394,10 @@ package final class HubLink {
         if talk.visit.isWaiting, now - talk.answeredAt >= Self.wholeAnswerMilliseconds {
             throw .unreachable(
                 "the hub's answer was not whole within \(Self.wholeAnswerMilliseconds / 1000) s")
+        }
+        if talk.visit.isWaiting, now >= talk.patienceEndsAt {
+            throw .unreachable(
+                "the hub answers more slowly than \(Self.bytesPerSecondMin) bytes a second")
         }
         if now - talk.lastReceived >= Self.silenceMilliseconds {
             throw .unreachable("the hub was silent for \(Self.silenceMilliseconds / 1000) s")

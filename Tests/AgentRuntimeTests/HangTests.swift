@@ -142,6 +142,38 @@ struct HangTests {
         #expect(device.link.lastFailure == "the hub's answer was not whole within 120 s")
     }
 
+    @Test("but gives a byte now and then keeps no radio awake, and costs nothing that has come")
+    func drip() async throws {
+        let hub = try await StockHub()
+        let package = try SmallPackage.make(release: 1)
+        var wished = try offer(package, hub)
+        wished["serve"] = "drip"
+        try hub.behave(offer: wished)
+        let device = try Device(hub)
+        var fetches = 0
+        // Each byte comes half a minute after it was asked for.
+        while fetches < 100 {
+            try device.turn { try device.isAway || device.heard("Fetch").count > fetches }
+            guard !device.isAway else { break }
+            fetches = try device.heard("Fetch").count
+            device.now += 29_000
+        }
+        #expect((14...20).contains(fetches), "\(fetches)")
+        let said = try #require(device.link.lastFailure)
+        #expect(said == "the hub answers more slowly than 64 bytes a second")
+        print(
+            "attack | slow retrieval: a byte now and then | leaves after \(device.now / 60_000) minutes; says: \(said)"
+        )
+
+        try hub.behave(offer: try offer(package, hub))
+        let before = try device.heard("Fetch").count
+        try device.visit()
+        #expect(device.service.running?.release == 1)
+        let first = try device.heard("Fetch").dropFirst(before).first?.content?.offset
+        // The last byte may have come just as the device left.
+        #expect(["\(fetches - 1)", "\(fetches)"].contains(first), "what came is not fetched again")
+    }
+
     @Test("at a report stops no package from working and no sale from arriving")
     func report() async throws {
         let hub = try await StockHub()
