@@ -386,6 +386,7 @@ struct SurvivalTests {
                 DROP TABLE besideForecast;
                 DROP TABLE metadata;
                 DROP TABLE trustState;
+                DROP TABLE packageDelta;
                 ALTER TABLE packageSlot RENAME COLUMN candidate TO statement;
                 ALTER TABLE packageSlot ADD COLUMN signature BLOB;
                 ALTER TABLE updateState RENAME COLUMN candidate TO statement;
@@ -395,7 +396,7 @@ struct SurvivalTests {
             for column in [
                 "stage", "comparedDays", "besideSince", "besideThrough", "trialDays",
                 "nanosecondsMax",
-                "fetchBytesMax", "windowFrom", "windowUntil", "crashes",
+                "fetchBytesMax", "meteredBytesMax", "windowFrom", "windowUntil", "crashes",
             ] {
                 try service.store.database.execute(
                     "ALTER TABLE updateState DROP COLUMN \(column)")

@@ -15,6 +15,8 @@ enum House {
         "COpenBLAS": 0, "JSONText": 0,
         // Other programs run beside a test or a benchmark.
         "TestSupport": 0,
+        // Metadata to verify, made for tests and benchmarks.
+        "RepositorySamples": 4,
         "Forecasting": 1, "SyncProtocol": 1, "UpdateTrust": 1,
         "ModelPackage": 2,
         "AgentCore": 3, "HubCore": 3, "Training": 3,
