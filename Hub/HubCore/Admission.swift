@@ -99,10 +99,16 @@ package struct Admission: Hashable, Sendable {
                 continue
             }
             let choice = try choose(rollout, device, packages)
-            // What it refused or went back from it is not offered again, even if it has forgotten.
+            // What it refused or went back from it is not offered again, even if it has forgotten; that nothing of the family
+            // fits for a while must not make the hub forget it.
             var hasFailed = false
-            if case .run(let package, _) = choice, member?.digest == package.digest {
-                hasFailed = member?.state == .refused || member?.state == .rolledBack
+            if let member, let failed = member.digest,
+                member.state == .refused || member.state == .rolledBack
+            {
+                switch choice {
+                case .run(let package, _): hasFailed = package.digest == failed
+                case .noFit: hasFailed = true
+                }
             }
             if hasFailed {
                 waits.append(
@@ -111,7 +117,7 @@ package struct Admission: Hashable, Sendable {
                 )
                 hasPassed = true
                 // Its database is lost, and with it what it knows of the package. What is older may do.
-                if device.running == nil, lastResort == nil {
+                if case .run = choice, device.running == nil, lastResort == nil {
                     lastResort = Admission(rollout: rollout, wish: Wish(choice), wave: wave)
                 }
                 continue

@@ -268,6 +268,14 @@ struct AdmissionTests {
         var other = try Scene(state: state)
         other.facts.memberships[0].digest = [9]
         #expect(other.wish == "run new 2")
+        // It shrank, and with it went what fits: what it refused is not overwritten by that.
+        var shrunk = try Scene(state: state)
+        shrunk.packages[1] = Scene.package("new", release: 2, arena: 5_000)
+        #expect(shrunk.wish == "run old 1")
+        shrunk.rollouts.removeLast()
+        #expect(shrunk.wish == "nothing")
+        shrunk.device.running = nil
+        #expect(shrunk.wish == "nothing")
     }
 
     @Test("Nothing of the newest fits: the device stays as it is, and nothing older is said")

@@ -129,7 +129,8 @@ extension FleetSimulation {
     func checkContact(_ device: SimulatedDevice) {
         if device.running == 0, device.told.wish != .noFit,
             device.disk.records.isRefused(device.told.package) == nil,
-            device.truth.heardAt > hubChangedAt
+            device.truth.heardAt > hubChangedAt,
+            models.values.contains({ $0.record.arenaBytes <= device.budget })
         {
             violated("it was in touch, and runs nothing", device: device.index)
         }
@@ -173,7 +174,11 @@ extension FleetSimulation {
             capabilities: hub.records[device.index].capabilities,
             among: models.values.map(\.record))
         guard case .run(let package, _) = choice else {
-            return member.state == .noFit ? nil : "nothing fits, and the hub has \(member.state)"
+            switch member.state {
+            // What it refused stays on record.
+            case .noFit, .refused, .rolledBack: return nil
+            default: return "nothing fits, and the hub has \(member.state)"
+            }
         }
         let number = SimulatedModel.number(ofDigest: package.digest)
         if device.running == number {
