@@ -27,6 +27,8 @@ export SALES_DATA ?= $(CURDIR)/../shared/data
 export PEERS ?= $(CURDIR)/../shared/peers
 export SHELFCAST_PYTHON ?= $(CURDIR)/.venv/bin/python3
 AGENT := .build/agent/shelfcast-agent
+# More tests at once than the machine can carry starve those that wait for one another.
+TESTS := swift test --skip-build --experimental-maximum-parallelization-width 4
 
 .PHONY: demo test lint agent agent-static agent-aarch64 agent-armv7 packages hub bench conformance attacks fuzz setup clean
 
@@ -39,14 +41,14 @@ test: export SHELFCAST_PACKAGES := $(CURDIR)/.build/packages
 test: export SHELFCAST_FRESH_DEBIAN := $(CURDIR)/.build/fresh-debian.tar
 test: setup .venv/complete agent agent-static
 	swift build --build-tests --explicit-target-dependency-import-check error
-	swift test --skip-build --skip EndToEndTests
+	$(TESTS) --skip EndToEndTests
 	$(MAKE) conformance
 	@for names in aarch64:arm64 armv7:armel armv7:armhf; do arm=$${names%:*}; \
 	if Scripts/setup-arm $$arm; then $(MAKE) agent-$$arm && Scripts/package-agent $(AGENT)-$$arm $${names#*:} || exit 1; \
 	else rm -f $(AGENT)-$$arm; echo "make test: skipping what runs on an emulated ARM ($$arm), for the reason above" >&2; fi; done
 	Scripts/package-agent $(AGENT) "$$(dpkg --print-architecture)"
 	@Scripts/fresh-debian $(SHELFCAST_FRESH_DEBIAN) || echo "make test: skipping what installs the agent in a fresh Debian, for the reason above" >&2
-	swift test --skip-build --filter EndToEndTests
+	$(TESTS) --filter EndToEndTests
 
 lint: setup
 	swift format lint --strict --recursive --parallel Package.swift Sources Protocol Agent Hub Tests Benchmarks
