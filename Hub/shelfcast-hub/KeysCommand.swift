@@ -59,6 +59,9 @@ struct KeysListCommand: HubCommand {
         let repository = data.repository(of: store)
         let now = Timestamp(Date())
         guard let root = try await repository.root() else {
+            if json.isOn {
+                return try Console.printJSON(Result(roles: [], packages: 0, bins: 0, warnings: []))
+            }
             return Console.print(
                 "no keys yet; the next shelfcast-hub serve, package build or push makes them")
         }
@@ -131,7 +134,7 @@ struct KeysNewCommand: HubCommand {
             shelfcast-hub keys root add FILE.pub
 
             Example:
-              shelfcast-hub keys new ann-root.pem
+              shelfcast-hub keys new manager-root.pem
             """)
 
     @Argument(help: "Where the private key goes.")
@@ -243,7 +246,7 @@ struct KeysRootAddCommand: HubCommand {
         commandName: "add", abstract: "Let another root key sign too.",
         discussion: """
             Example:
-              shelfcast-hub keys root add ann-root.pem.pub --root-key /media/stick/root.pem
+              shelfcast-hub keys root add manager-root.pem.pub --root-key /media/stick/root.pem
             """)
 
     @Argument(help: "The public key, as 'keys new' writes it.")
@@ -297,7 +300,7 @@ struct KeysRootThresholdCommand: HubCommand {
         commandName: "threshold", abstract: "Say how many root keys must sign a root.",
         discussion: """
             Example:
-              shelfcast-hub keys root threshold 2 --root-key ann.pem --draft root-4.json
+              shelfcast-hub keys root threshold 2 --root-key manager-root.pem --draft root-4.json
             """)
 
     @Argument(help: "1, or as many as must agree.")
@@ -321,7 +324,7 @@ struct KeysSignCommand: HubCommand {
             Needs no hub. Shows what the draft says; the signature is added to it.
 
             Example:
-              shelfcast-hub keys sign root-4.json --root-key ann-root.pem
+              shelfcast-hub keys sign root-4.json --root-key manager-root.pem
             """)
 
     @Argument(help: "The draft.")

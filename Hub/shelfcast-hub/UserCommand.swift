@@ -23,7 +23,7 @@ struct UserAddCommand: HubCommand {
             A viewer may look; an operator may also change what runs.
 
             Example:
-              shelfcast-hub user add ann --role operator
+              shelfcast-hub user add manager --role operator
             """)
 
     @Argument(help: "Letters, digits, '.', '_', '-' and '@'.")
@@ -120,7 +120,7 @@ struct UserTokenCreateCommand: HubCommand {
             The hub keeps its SHA-256 only: 256 random bits need no slower hash.
 
             Example:
-              shelfcast-hub user token create ann
+              shelfcast-hub user token create manager
             """)
 
     @Argument(help: "The user's name.")

@@ -162,7 +162,7 @@ struct SQLiteHubStoreTests {
             "INSERT INTO forecast VALUES (1, 1, 5, -1, 0, 1, 0, 1)",
             "UPDATE audit SET why = 'another'", "DELETE FROM audit",
             "INSERT INTO audit (at, author, action, object, why) VALUES (1, '', 'push', 'x', '')",
-            "INSERT INTO user VALUES ('ann', 'king', 1)",
+            "INSERT INTO user VALUES ('manager', 'king', 1)",
             "INSERT INTO rolloutDevice (rolloutID, deviceID, wave, state) VALUES (1, 1, 0, 'waiting')",
         ])
     func schemaGuards(sql: String) async throws {

@@ -390,30 +390,32 @@ struct AuditContractTests {
     func lines(implementation: StoreUnderTest) async throws {
         try await implementation.run { store in
             let fleet = try await Fleet(store)
-            let ann = store.acting(as: "os:ann")
-            _ = try await ann.change(
+            let manager = store.acting(as: "os:manager")
+            _ = try await manager.change(
                 rollout: fleet.rollout.id, by: .pause(why: "a look"), ifStill: 0, at: Sample.now)
-            _ = try await ann.setStatus(.revoked, of: fleet.ids[3], at: Sample.now)
-            _ = try await ann.setStatus(.revoked, of: fleet.ids[3], at: Sample.now)
-            _ = try await ann.revokeToken(1, at: Sample.now)
-            _ = try await ann.revokeToken(1, at: Sample.now)
-            _ = try await ann.revokeToken(99, at: Sample.now)
-            _ = try await ann.forgetCopies(of: fleet.ids[0], at: Sample.now)
-            try await ann.addUser(UserRecord(name: "bo", role: .viewer, createdAt: Sample.now))
-            let token = try await ann.addUserToken(
-                sha256: Sample.secret, of: "bo", at: Sample.now)
-            _ = try await ann.revokeUserToken(token, at: Sample.now)
-            _ = try await ann.removeUser("bo", at: Sample.now)
+            _ = try await manager.setStatus(.revoked, of: fleet.ids[3], at: Sample.now)
+            _ = try await manager.setStatus(.revoked, of: fleet.ids[3], at: Sample.now)
+            _ = try await manager.revokeToken(1, at: Sample.now)
+            _ = try await manager.revokeToken(1, at: Sample.now)
+            _ = try await manager.revokeToken(99, at: Sample.now)
+            _ = try await manager.forgetCopies(of: fleet.ids[0], at: Sample.now)
+            try await manager.addUser(
+                UserRecord(name: "viewer", role: .viewer, createdAt: Sample.now))
+            let token = try await manager.addUserToken(
+                sha256: Sample.secret, of: "viewer", at: Sample.now)
+            _ = try await manager.revokeUserToken(token, at: Sample.now)
+            _ = try await manager.removeUser("viewer", at: Sample.now)
             let lines = try await store.audit(countMax: 1_000)
             #expect(lines.map(\.id) == Array((1...Int64(lines.count)).reversed()))
             #expect(
-                lines.filter { $0.author == "os:ann" }.reversed().map {
+                lines.filter { $0.author == "os:manager" }.reversed().map {
                     "\($0.action) \($0.object) \($0.why)"
                 } == [
                     "pause rollout 1 a look", "revoke device b2 ", "revoke-token token 1 ",
-                    "approve device a1 its copies are gone", "add-user user bo viewer",
-                    "create-user-token user bo token 1", "revoke-user-token user bo token 1",
-                    "remove-user user bo ",
+                    "approve device a1 its copies are gone", "add-user user viewer viewer",
+                    "create-user-token user viewer token 1",
+                    "revoke-user-token user viewer token 1",
+                    "remove-user user viewer ",
                 ])
             #expect(
                 Set(lines.filter { $0.author == "hub" }.map(\.action))
@@ -442,25 +444,26 @@ struct AuditContractTests {
     @Test("A user is known by a token that is good", arguments: StoreUnderTest.allCases)
     func users(implementation: StoreUnderTest) async throws {
         try await implementation.run { store in
-            let ann = UserRecord(name: "ann", role: .operator, createdAt: Sample.now)
-            try await store.addUser(ann)
-            await #expect(throws: HubStoreError.alreadyExists(what: "user ann")) {
-                try await store.addUser(ann)
+            let manager = UserRecord(name: "manager", role: .operator, createdAt: Sample.now)
+            try await store.addUser(manager)
+            await #expect(throws: HubStoreError.alreadyExists(what: "user manager")) {
+                try await store.addUser(manager)
             }
-            await #expect(throws: HubStoreError.notFound(what: "user bo")) {
-                _ = try await store.addUserToken(sha256: Sample.secret, of: "bo", at: Sample.now)
+            await #expect(throws: HubStoreError.notFound(what: "user viewer")) {
+                _ = try await store.addUserToken(
+                    sha256: Sample.secret, of: "viewer", at: Sample.now)
             }
             let id = try await store.addUserToken(
-                sha256: Sample.secret, of: "ann", at: Sample.now)
-            #expect(try await store.user(tokenSHA256: Sample.secret) == ann)
+                sha256: Sample.secret, of: "manager", at: Sample.now)
+            #expect(try await store.user(tokenSHA256: Sample.secret) == manager)
             #expect(try await store.users().map(\.tokens) == [[id]])
             #expect(try await store.revokeUserToken(id, at: Sample.now))
             #expect(try await !store.revokeUserToken(id, at: Sample.now))
             #expect(try await store.user(tokenSHA256: Sample.secret) == nil)
             _ = try await store.addUserToken(
-                sha256: Sample.secret.reversed().map { $0 ^ 1 }, of: "ann", at: Sample.now)
-            #expect(try await store.removeUser("ann", at: Sample.now))
-            #expect(try await !store.removeUser("ann", at: Sample.now))
+                sha256: Sample.secret.reversed().map { $0 ^ 1 }, of: "manager", at: Sample.now)
+            #expect(try await store.removeUser("manager", at: Sample.now))
+            #expect(try await !store.removeUser("manager", at: Sample.now))
             #expect(try await store.users().isEmpty)
         }
     }
