@@ -5,22 +5,6 @@ import Testing
 /// What goes wrong in a chain on an ordinary bad day, with the real programs: a clear error, no crash, and nothing
 /// lost.
 @Suite("On a bad day") struct BadDaysTests {
-    /// A hub with two stores' sales and two releases of one family's packages.
-    private static func stocked() throws -> (hub: HubUnderTest, folder: TemporaryFolder) {
-        let folder = try TemporaryFolder()
-        try Program(path: Binaries.hub).run([
-            "sales", "sample", "--out", folder.path + "/sales.csv", "--stores", "1", "--items", "3",
-            "--seed", "5",
-            "--from", "2023-06-01", "--to", "2024-06-30",
-        ])
-        let hub = try HubUnderTest()
-        try hub.command("sales", "import", folder.path + "/sales.csv", "--strict")
-        try hub.command(
-            "train", "--form", "profile", "--units", "4,2", "--epochs", "1", "--name", "f")
-        try hub.command("package", "build", "f")
-        return (hub, folder)
-    }
-
     /// Runs a hub command that must fail.
     private static func refusal(
         _ hub: HubUnderTest, _ arguments: String..., status: Int32, says text: String
@@ -186,7 +170,8 @@ import Testing
         "a package changed on the hub's disk is refused, what ran before runs on, and both sides say why"
     )
     func flippedPackage() throws {
-        let (hub, _) = try Self.stocked()
+        let hub = try HubUnderTest()
+        try hub.stock(units: "4,2")
         try hub.serve()
         let device = try DeviceUnderTest(.ordinary, store: "1")
         try device.join(try hub.token(store: "1"))
@@ -234,13 +219,14 @@ import Testing
 
     @Test("a hub restored from before the last release brings no device back to an older package")
     func rollback() throws {
-        let (hub, folder) = try Self.stocked()
+        let hub = try HubUnderTest()
+        try hub.stock(units: "4,2")
         try hub.serve()
         let device = try DeviceUnderTest(.ordinary, store: "1")
         try device.join(try hub.token(store: "1"))
         try hub.command("push", "f", "--all")
         hub.kill()
-        let backup = folder.path + "/backup"
+        let backup = hub.folder.path + "/backup"
         try FileManager.default.copyItem(atPath: hub.data, toPath: backup)
         try hub.serve()
         try hub.command("package", "build", "f")
@@ -266,7 +252,8 @@ import Testing
         "the hub killed and started again in the middle of everything leaves the device with what it is due"
     )
     func killedHub() throws {
-        let (hub, _) = try Self.stocked()
+        let hub = try HubUnderTest()
+        try hub.stock(units: "4,2")
         try hub.serve()
         let device = try DeviceUnderTest(.ordinary, store: "1")
         try device.join(try hub.token(store: "1"))
@@ -285,7 +272,8 @@ import Testing
 
     @Test("a budget of exactly the arena is enough, and a byte less is not")
     func exactBudget() throws {
-        let (hub, _) = try Self.stocked()
+        let hub = try HubUnderTest()
+        try hub.stock(units: "4,2")
         try hub.serve()
         let probe = try DeviceUnderTest(.ordinary, store: "1")
         try probe.join(try hub.token(store: "1"))

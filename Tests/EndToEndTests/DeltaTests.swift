@@ -8,16 +8,8 @@ import Testing
         "waits where it is large and says so, comes when it is allowed, and the next one comes as a delta",
         arguments: Binaries.Agent.native)
     func metered(agent: Binaries.Agent) throws {
-        let folder = try TemporaryFolder()
-        try Program(path: Binaries.hub).run([
-            "sales", "sample", "--out", folder.path + "/sales.csv", "--stores", "1", "--items", "3",
-            "--seed", "5", "--from", "2023-06-01", "--to", "2024-06-30",
-        ])
         let hub = try HubUnderTest()
-        try hub.command("sales", "import", folder.path + "/sales.csv", "--strict")
-        try hub.command(
-            "train", "--form", "profile", "--units", "8", "--epochs", "1", "--name", "f")
-        try hub.command("package", "build", "f")
+        try hub.stock(units: "8")
         try hub.serve()
         let device = try DeviceUnderTest(agent, store: "1")
         try device.join(try hub.token(store: "1"))

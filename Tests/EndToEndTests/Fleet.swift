@@ -53,6 +53,19 @@ final class HubUnderTest {
         try command("init")
     }
 
+    /// Gives it a year's sales of made-up stores, and the packages of one small family named `f`.
+    /// - Parameter units: widths of networks, as `train --units` takes them.
+    func stock(stores: Int = 1, items: Int = 3, units: String = "2") throws {
+        let sales = folder.path + "/sales.csv"
+        try Program(path: Binaries.hub).run([
+            "sales", "sample", "--out", sales, "--stores", "\(stores)", "--items", "\(items)",
+            "--seed", "5", "--from", "2023-06-01", "--to", "2024-06-30",
+        ])
+        try command("sales", "import", sales, "--strict")
+        try command("train", "--form", "profile", "--units", units, "--epochs", "1", "--name", "f")
+        try command("package", "build", "f")
+    }
+
     @discardableResult
     func command(_ arguments: String..., expecting status: Int32? = 0) throws -> String {
         try Program(path: Binaries.hub).run(

@@ -117,15 +117,7 @@ struct InstallTests {
     func installs() throws {
         let shop = try Shop()
         try shop.stock()
-        let sales = try TemporaryFolder()
-        try Program(path: Binaries.hub).run([
-            "sales", "sample", "--out", sales.path + "/sales.csv", "--stores", "1", "--items", "3",
-            "--from", "2023-06-01", "--to", "2024-06-30",
-        ])
-        try shop.hub.command("sales", "import", sales.path + "/sales.csv")
-        try shop.hub.command(
-            "train", "--form", "profile", "--units", "2", "--epochs", "1", "--name", "f")
-        try shop.hub.command("package", "build", "f")
+        try shop.hub.stock()
         try shop.serve()
         let device = shop.device
         let line = try shop.line()

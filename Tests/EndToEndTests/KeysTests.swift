@@ -5,21 +5,6 @@ import Testing
 /// The keys that devices trust, with the real program; what it exports is read by the reference client of The Update
 /// Framework and by ours.
 @Suite("The hub's keys and its repository") struct KeysTests {
-    private static func hubWithPackages() throws -> (HubUnderTest, TemporaryFolder) {
-        let folder = try TemporaryFolder()
-        try Program(path: Binaries.hub).run([
-            "sales", "sample", "--out", folder.path + "/sales.csv", "--stores", "2", "--items", "2",
-            "--seed", "5", "--from", "2023-06-01", "--to", "2024-06-30",
-        ])
-        let hub = try HubUnderTest()
-        try hub.command("sales", "import", folder.path + "/sales.csv", "--strict")
-        try hub.command(
-            "train", "--form", "profile", "--units", "2", "--epochs", "1", "--name", "f")
-        try hub.command("package", "build", "f")
-        try hub.command("push", "f", "--all")
-        return (hub, folder)
-    }
-
     /// The paths under which a data directory's packages are listed, by digest.
     private static func targets(_ hub: HubUnderTest) throws -> [String: String] {
         try hub.json("package", "list").list.reduce(into: [:]) { targets, package in
@@ -39,7 +24,10 @@ import Testing
         "What is exported, other clients read: at first, after a new package, after every rotation",
         .enabled(if: StockPython.path != nil, StockPython.missing))
     func otherClients() throws {
-        let (hub, folder) = try Self.hubWithPackages()
+        let hub = try HubUnderTest()
+        try hub.stock(stores: 2, items: 2)
+        try hub.command("push", "f", "--all")
+        let folder = try TemporaryFolder()
         let export = folder.path + "/export"
         let root = folder.path + "/root.pem"
 
