@@ -10,16 +10,8 @@ import Testing
 
     @Test("comes to one device first, is taken back from it, and comes to all when that is wanted")
     func secondPackage() throws {
-        let folder = try TemporaryFolder()
-        try Program(path: Binaries.hub).run([
-            "sales", "sample", "--out", folder.path + "/sales.csv", "--stores", "1", "--items", "3",
-            "--seed", "5", "--from", "2023-06-01", "--to", "2024-06-30",
-        ])
         let hub = try HubUnderTest()
-        try hub.command("sales", "import", folder.path + "/sales.csv", "--strict")
-        try hub.command(
-            "train", "--form", "profile", "--units", "2", "--epochs", "1", "--name", "f")
-        try hub.command("package", "build", "f")
+        try hub.stock()
         try hub.serve()
         let devices = try (0..<2).map { _ in try DeviceUnderTest(.ordinary, store: "1") }
         for device in devices { try device.join(try hub.token(store: "1")) }
@@ -70,7 +62,7 @@ import Testing
     }
 
     /// What ten items sell in a store: on weekends five times as much as on other days, or the other way round.
-    private static func sales(
+    fileprivate static func sales(
         from first: String, days: Int, reversed: Bool, _ line: (String, Int, Int) -> Void
     ) throws {
         let format = Date.ISO8601FormatStyle(timeZone: .gmt).year().month().day()
@@ -90,33 +82,48 @@ import Testing
         }
     }
 
-    @Test("ends by itself where it forecasts worse, and a good one comes to everybody")
-    func badModel() throws {
-        let folder = try TemporaryFolder()
-        let hub = try HubUnderTest()
-        // A family that learnt the week the wrong way round, and one that knows better.
-        for (family, reversed) in [("bad", true), ("good", false)] {
-            var csv = "date,store,item,sales\n"
-            try Self.sales(from: "2023-07-01", days: 366, reversed: reversed) { day, item, units in
-                for store in 1...2 { csv += "\(day),\(store),\(item),\(units)\n" }
-            }
-            try folder.write("\(family).csv", csv)
-            try hub.command("sales", "import", folder.path + "/\(family).csv")
-            try hub.command(
-                "train", "--form", "profile", "--units", "2", "--epochs", "1", "--name", family)
-        }
-        try hub.command("package", "build", "good")
-        try hub.serve()
-        let devices = try (1...2).map { try DeviceUnderTest(.ordinary, store: "\($0)") }
-        for device in devices { try device.join(try hub.token(store: device.store)) }
-        try hub.command("push", "good", "--all")
-        for device in devices { try device.command(["sync"]) }
+    /// Two stores with a device each that run a family which knows its week, and another family, `bad`, that learnt the week
+    /// the wrong way round.
+    private final class Chain {
+        let hub: HubUnderTest
+        let devices: [DeviceUnderTest]
+        /// A day's sales by its date, as the tills will tell them.
+        private var days: [String: String] = [:]
+        private var comingDays: ArraySlice<String> = []
 
-        var days: [String: String] = [:]
-        try Self.sales(from: "2024-07-01", days: 40, reversed: false) { day, item, units in
-            days[day, default: "day,item,units\n"] += "\(day),\(item),\(units)\n"
+        init() throws {
+            hub = try HubUnderTest()
+            for (family, reversed) in [("bad", true), ("good", false)] {
+                var csv = "date,store,item,sales\n"
+                try RolloutTests.sales(from: "2023-07-01", days: 366, reversed: reversed) {
+                    day, item, units in
+                    for store in 1...2 { csv += "\(day),\(store),\(item),\(units)\n" }
+                }
+                try hub.folder.write("\(family).csv", csv)
+                try hub.command("sales", "import", hub.folder.path + "/\(family).csv")
+                try hub.command(
+                    "train", "--form", "profile", "--units", "2", "--epochs", "1", "--name", family)
+            }
+            try hub.command("package", "build", "good")
+            try hub.serve()
+            devices = try (1...2).map { try DeviceUnderTest(.ordinary, store: "\($0)") }
+            for device in devices { try device.join(try hub.token(store: device.store)) }
+            try hub.command("push", "good", "--all")
+            for device in devices { try device.command(["sync"]) }
+            try RolloutTests.sales(from: "2024-07-01", days: 40, reversed: false) {
+                day, item, units in
+                days[day, default: "day,item,units\n"] += "\(day),\(item),\(units)\n"
+            }
+            comingDays = days.keys.sorted()[...]
         }
-        var comingDays = days.keys.sorted()[...]
+
+        func push(_ family: String, trialDays: Int) throws {
+            try hub.command("package", "build", family)
+            try hub.command(
+                "push", family, "--all", "--waves", "1,all", "--trial-days", "\(trialDays)",
+                "--soak", "0")
+        }
+
         /// Does business until the newest rollout is in one of `states`, within two weeks.
         func trade(until states: String...) throws -> String {
             for _ in 0..<14 {
@@ -135,33 +142,95 @@ import Testing
             }
             return try hub.command("rollout", "show")
         }
+
         func families() throws -> [String] {
             try devices.map { try $0.status()["running"]["family"].string }
         }
 
-        try hub.command("package", "build", "bad")
-        let careful = ["--waves", "1,all", "--trial-days", "5", "--soak", "0"]
-        func push(_ family: String) throws {
-            try Program(path: Binaries.hub).run(
-                ["push", family, "--all"] + careful + ["--data", hub.data])
+        /// What an operator reads who follows the newest rollout to its end.
+        func watch() throws -> ChildProcess {
+            try Program(path: Binaries.hub).start([
+                "rollout", "watch", "--timeout", "10m", "--data", hub.data,
+            ])
         }
-        try push("bad")
-        #expect(try trade(until: "paused", "complete") == "paused")
-        #expect(try families() == ["good", "good"])
+    }
+
+    @Test("ends by itself where it forecasts worse, and a good one comes to everybody")
+    func badModel() throws {
+        let chain = try Chain()
+        let hub = chain.hub
+        try chain.push("bad", trialDays: 5)
+        #expect(try chain.trade(until: "paused", "complete") == "paused")
+        #expect(try chain.families() == ["good", "good"])
         let story = try hub.command("rollout", "show")
         #expect(story.contains("1 refused of 1 device"), "\(story)")
         #expect(try Self.states(hub).filter { $0 == "waiting" }.count == 1, "\(story)")
         try hub.command("rollout", "abort", "2", "--why", "its week is the wrong way round")
 
-        try hub.command("package", "build", "good")
-        try push("good")
-        let end = try trade(until: "paused", "complete")
+        try chain.push("good", trialDays: 5)
+        let end = try chain.trade(until: "paused", "complete")
         #expect(end == "complete", "\(end)")
-        #expect(try devices.map { try $0.status()["running"]["release"].number } == [3, 3])
+        #expect(try chain.devices.map { try $0.status()["running"]["release"].number } == [3, 3])
         let log = try hub.json("audit").list.map {
             "\(try $0["author"].string) \(try $0["action"].string)"
         }
         #expect(log.contains("hub pause") && log.contains("hub open-wave"))
+    }
+
+    @Test("goes back in the store that it forecasts worse for, long before its trial is over")
+    func storeRollback() throws {
+        let chain = try Chain()
+        let hub = chain.hub
+        try chain.push("bad", trialDays: 28)
+        let bad = try chain.watch()
+        #expect(try chain.trade(until: "paused", "complete") == "paused")
+        #expect(bad.wait().status == 3)
+        let store = try #require(
+            try hub.json("rollout", "show").list(of: "stores").first {
+                (try? $0["rolledBackAt"].string) != nil
+            })["store"].string
+        // The device learns of it at its next visit, and says that it went back.
+        for device in chain.devices { for _ in 0..<2 { try device.command(["sync"]) } }
+        #expect(try chain.families() == ["good", "good"])
+        #expect(try Self.states(hub).sorted() == ["rolled-back", "waiting"])
+        try hub.command("rollout", "abort", "2", "--why", "its week is the wrong way round")
+
+        try chain.push("good", trialDays: 5)
+        let good = try chain.watch()
+        #expect(try chain.trade(until: "paused", "complete") == "complete")
+        #expect(good.wait().status == 0)
+        #expect(try chain.devices.map { try $0.status()["running"]["release"].number } == [3, 3])
+
+        // The operator's screen has told it all, in this order.
+        Self.expect(
+            try bad.output(),
+            [
+                "rollout 2: bad (release 2) to ", "wave 1 of 2", "  trial",
+                "store \(store)  in trial",
+                "store \(store)  rolled-back", "paused: ",
+            ])
+        Self.expect(
+            try good.output(),
+            [
+                "rollout 3: good (release 3) to ", "wave 1 of 2", "  trial", "  active",
+                "wave 2 of 2",
+                "  active", "complete: ", "2 active",
+            ])
+    }
+
+    private static func expect(
+        _ story: String, _ words: [String], sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        var rest = story[...]
+        for word in words {
+            guard let range = rest.firstRange(of: word) else {
+                Issue.record(
+                    "no '\(word)' where it belongs:\n\(story)", sourceLocation: sourceLocation)
+                return
+            }
+            rest = rest[range.upperBound...]
+        }
+        print(story)
     }
 }
 
