@@ -5,6 +5,7 @@ import GRDB
 import HubCore
 import HubStore
 import HubSync
+import Synchronization
 import Testing
 import UpdateTrust
 
@@ -360,5 +361,48 @@ struct HubRepositoryTests {
         }
         #expect(error?.description.contains("0 of the 1 keys that sign") == true)
         #expect(error?.description.contains("shelfcast-hub keys rotate") == true)
+    }
+
+    @Test("A hub that serves makes it, and signs anew by itself before devices would doubt it")
+    func renewal() async throws {
+        let time = TimeOfDay(Self.start)
+        var limits = HubServerLimits()
+        limits.metadataPollMilliseconds = 20
+        var clock = HubClock.system
+        clock.now = { time.now }
+        let hub = try TestHub(limits: limits, clock: clock)
+        try await hub.serving { _ in
+            for day in 1...30 {
+                let timestamp = try await hub.timestamp(version: UInt64(day))
+                #expect(timestamp.expires >= time.now.advanced(bySeconds: 12 * 86_400))
+                time.go(seconds: 86_400 + 60)
+            }
+        }
+    }
+}
+
+/// A clock that stands until it is moved.
+private final class TimeOfDay: Sendable {
+    private let moment: Mutex<Timestamp>
+
+    init(_ moment: Timestamp) { self.moment = Mutex(moment) }
+
+    var now: Timestamp { moment.withLock { $0 } }
+
+    func go(seconds: Int64) { moment.withLock { $0 = $0.advanced(bySeconds: seconds) } }
+}
+
+extension TestHub {
+    /// Waits until it is published.
+    fileprivate func timestamp(version: UInt64) async throws -> MetadataFile {
+        for _ in 0..<3_000 {
+            if let file = try await operatorStore.newestMetadata(role: "timestamp"),
+                file.version == version
+            {
+                return file
+            }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        throw TestFailure("no timestamp of version \(version)")
     }
 }
