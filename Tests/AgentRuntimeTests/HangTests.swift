@@ -23,6 +23,7 @@ struct HangTests {
 
         init(_ hub: StockHub) throws {
             self.hub = hub
+            #expect(Crypto.setUp())
             service = try AgentService(
                 store: try AgentStore.open(directory: hub.deviceFolder, checks: false))
             link = HubLink(service, now: 0)

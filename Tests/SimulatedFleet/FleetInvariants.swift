@@ -130,7 +130,7 @@ extension FleetSimulation {
         if device.running == 0, device.told.wish != .noFit,
             device.disk.records.isRefused(device.told.package) == nil,
             device.truth.heardAt > hubChangedAt,
-            models.values.contains({ $0.record.arenaBytes <= device.budget })
+            models.values.contains(where: { $0.record.arenaBytes <= device.budget })
         {
             violated("it was in touch, and runs nothing", device: device.index)
         }
