@@ -137,7 +137,8 @@ struct HangTests {
         while !device.isAway, device.now < asked + 600_000 {
             device.now += 20_000
             let pongs = try device.heard("Pong").count
-            try device.turn { try device.isAway || device.heard("Pong").count > pongs }
+            // One may have been on its way before.
+            try device.turn { try device.isAway || device.heard("Pong").count > pongs + 1 }
         }
         #expect(device.now - asked == 120_000)
         #expect(device.link.lastFailure == "the hub's answer was not whole within 120 s")
@@ -159,7 +160,8 @@ struct HangTests {
             fetches = try device.heard("Fetch").count
             device.now += 29_000
         }
-        #expect((14...20).contains(fetches), "\(fetches)")
+        // Five minutes, and what the bytes of registering and of the frames around each byte add.
+        #expect((300_000...1_200_000).contains(device.now), "\(device.now), \(fetches) bytes")
         let said = try #require(device.link.lastFailure)
         #expect(said == "the hub answers more slowly than 64 bytes a second")
         print(

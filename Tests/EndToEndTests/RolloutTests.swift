@@ -117,10 +117,10 @@ import Testing
             comingDays = days.keys.sorted()[...]
         }
 
-        func push(_ family: String, trialDays: Int) throws {
+        func push(_ family: String) throws {
             try hub.command("package", "build", family)
             try hub.command(
-                "push", family, "--all", "--waves", "1,all", "--trial-days", "\(trialDays)",
+                "push", family, "--all", "--waves", "1,all", "--trial-days", "5",
                 "--soak", "0")
         }
 
@@ -159,62 +159,46 @@ import Testing
     func badModel() throws {
         let chain = try Chain()
         let hub = chain.hub
-        try chain.push("bad", trialDays: 5)
+        try chain.push("bad")
+        let bad = try chain.watch()
         #expect(try chain.trade(until: "paused", "complete") == "paused")
+        #expect(bad.wait().status == 3)
+        let shown = try hub.json("rollout", "show")
+        let store = try #require(
+            try shown.list(of: "stores").first { (try? $0["rolledBackAt"].string) != nil })
+        // The device hears of its store's verdict at its next visit, unless it came to the same by itself.
+        for device in chain.devices { for _ in 0..<2 { try device.command(["sync"]) } }
         #expect(try chain.families() == ["good", "good"])
-        let story = try hub.command("rollout", "show")
-        #expect(story.contains("1 refused of 1 device"), "\(story)")
-        #expect(try Self.states(hub).filter { $0 == "waiting" }.count == 1, "\(story)")
+        let states = Set(try Self.states(hub))
+        #expect(states == ["refused", "waiting"] || states == ["rolled-back", "waiting"])
         try hub.command("rollout", "abort", "2", "--why", "its week is the wrong way round")
 
-        try chain.push("good", trialDays: 5)
-        let end = try chain.trade(until: "paused", "complete")
-        #expect(end == "complete", "\(end)")
+        try chain.push("good")
+        let good = try chain.watch()
+        #expect(try chain.trade(until: "paused", "complete") == "complete")
+        #expect(good.wait().status == 0)
         #expect(try chain.devices.map { try $0.status()["running"]["release"].number } == [3, 3])
         let log = try hub.json("audit").list.map {
             "\(try $0["author"].string) \(try $0["action"].string)"
         }
         #expect(log.contains("hub pause") && log.contains("hub open-wave"))
-    }
-
-    @Test("goes back in the store that it forecasts worse for, long before its trial is over")
-    func storeRollback() throws {
-        let chain = try Chain()
-        let hub = chain.hub
-        try chain.push("bad", trialDays: 28)
-        let bad = try chain.watch()
-        #expect(try chain.trade(until: "paused", "complete") == "paused")
-        #expect(bad.wait().status == 3)
-        let store = try #require(
-            try hub.json("rollout", "show").list(of: "stores").first {
-                (try? $0["rolledBackAt"].string) != nil
-            })["store"].string
-        // The device learns of it at its next visit, and says that it went back.
-        for device in chain.devices { for _ in 0..<2 { try device.command(["sync"]) } }
-        #expect(try chain.families() == ["good", "good"])
-        #expect(try Self.states(hub).sorted() == ["rolled-back", "waiting"])
-        try hub.command("rollout", "abort", "2", "--why", "its week is the wrong way round")
-
-        try chain.push("good", trialDays: 5)
-        let good = try chain.watch()
-        #expect(try chain.trade(until: "paused", "complete") == "complete")
-        #expect(good.wait().status == 0)
-        #expect(try chain.devices.map { try $0.status()["running"]["release"].number } == [3, 3])
 
         // The operator's screen has told it all, in this order.
         Self.expect(
             try bad.output(),
             [
-                "rollout 2: bad (release 2) to ", "wave 1 of 2", "  trial",
-                "store \(store)  in trial",
-                "store \(store)  rolled-back", "paused: ",
+                "rollout 2: bad (release 2) to all", "waiting  its wave is not open yet",
+                "wave 1 of 2", "  trial  ",
+                "store \(try store["store"].string)  rolled-back  WAPE ",
+                "significantly worse", "paused: wave 1: 1 ",
             ])
         Self.expect(
             try good.output(),
             [
-                "rollout 3: good (release 3) to ", "wave 1 of 2", "  trial", "  active",
-                "wave 2 of 2",
-                "  active", "complete: ", "2 active",
+                "rollout 3: good (release 3) to all", "wave 1 of 2", "  trial  ",
+                "  in trial  WAPE ",
+                "  active  no worse on 5 compared days", "wave 2 of 2", "  trial  ",
+                "  active  no worse on 5 compared days", "2 active",
             ])
     }
 
