@@ -80,6 +80,7 @@ var targets: [Target] = [
         dependencies: ["Forecasting", "JSONText", "SyncProtocol", "UpdateTrust", "ModelPackage"],
         path: "Agent/AgentCore", swiftSettings: device + small),
     .systemLibrary(name: "CSQLite", path: "Agent/CSQLite"),
+    .target(name: "CLogFile", dependencies: ["CSQLite"], path: "Agent/CLogFile"),
     .target(
         name: "CPosix", path: "Agent/CPosix",
         cSettings: embedded ? [.define("SHELFCAST_EMBEDDED")] : []),
@@ -91,7 +92,7 @@ var targets: [Target] = [
         name: "AgentRuntime",
         dependencies: [
             "AgentCore", "Forecasting", "JSONText", "ModelPackage", "SyncProtocol", "UpdateTrust",
-            "CSQLite", "CTLS", "CPosix",
+            "CSQLite", "CLogFile", "CTLS", "CPosix",
         ],
         path: "Agent/AgentRuntime", swiftSettings: device + small),
     .executableTarget(
@@ -142,7 +143,7 @@ if !embedded {
         .target(name: "CSpawn", path: "Tests/CSpawn"),
         // Stands between SQLite and its files in the tests that ask for it.
         .target(
-            name: "CFailingDisk", dependencies: ["CSQLite"], path: "Tests/CFailingDisk"),
+            name: "CFailingDisk", dependencies: ["CSQLite", "CLogFile"], path: "Tests/CFailingDisk"),
         .target(
             name: "TestSupport", dependencies: ["CSpawn"], path: "Tests/TestSupport",
             swiftSettings: strict),
@@ -184,8 +185,8 @@ if !embedded {
             "AgentRuntimeTests",
             [
                 "AgentRuntime", "AgentCore", "JSONText", "SyncProtocol", "UpdateTrust",
-                "ModelPackage", "Forecasting", "CTLS", "CPosix", "CFailingDisk", "TestSupport",
-                "RepositorySamples",
+                "ModelPackage", "Forecasting", "CTLS", "CPosix", "CLogFile", "CFailingDisk",
+                "TestSupport", "RepositorySamples",
             ]),
         // Thousands of devices and their hub, without a clock, a socket or a disk.
         .target(

@@ -47,6 +47,7 @@ extension AgentStore {
             PRAGMA synchronous = FULL; PRAGMA cache_size = -512;
             PRAGMA wal_autocheckpoint = \(logPagesMax)
             """)
+        database.keepLogFile()
         if checks {
             let verdict = try database.first("PRAGMA quick_check(1)", columns: 1)?[0].bytes ?? []
             guard verdict.elementsEqual("ok".utf8) else { throw .corrupt }

@@ -386,6 +386,15 @@ package final class AgentStore {
     package func replace(
         forecastsOf day: BusinessDay, by forecasts: [DayForecast], release: UInt64
     ) throws(StoreError) {
+        // The hub's answer to an upload often changes nothing of them, and comes every quarter of an hour.
+        let release64 = Int64(bitPattern: release)
+        let stored = try storedForecasts(of: day)
+        let isSame =
+            stored.count == forecasts.count
+            && zip(stored, forecasts.sorted { $0.item < $1.item }).allSatisfy {
+                $0.release == release64 && $0.forecast == $1
+            }
+        guard !isSame else { return }
         let dayValue = Value.integer(Int64(day.daysSince1970))
         try database.run("DELETE FROM forecast WHERE day = ?", [dayValue])
         for forecast in forecasts {
@@ -397,7 +406,7 @@ package final class AgentStore {
                 [
                     dayValue, .text(forecast.item.utf8), .real(Double(forecast.prediction.units)),
                     .integer(Int64(forecast.prediction.networkOutput)),
-                    .integer(Int64(bitPattern: release)),
+                    .integer(release64),
                     .integer(forecast.inputsAreComplete ? 1 : 0),
                 ] + Self.values(forecast.basis))
         }

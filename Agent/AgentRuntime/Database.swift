@@ -1,3 +1,4 @@
+import CLogFile
 import CPosix
 import CSQLite
 
@@ -67,6 +68,7 @@ package enum Value: Equatable, Sendable {
 /// One SQLite connection: WAL, every commit on the disk before it returns. Not thread-safe.
 package final class Database {
     private let handle: OpaquePointer
+    private var keepsLogFile = false
     private var statements: [(sql: StaticString, statement: OpaquePointer)] = []
     package private(set) var isInTransaction = false
     /// A transaction is open whose commit may wait.
@@ -88,7 +90,8 @@ package final class Database {
         let flags =
             (readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
             | SQLITE_OPEN_NOMUTEX | (isImmutable ? SQLITE_OPEN_URI : 0)
-        let result = sqlite3_open_v2(name, &opened, flags, nil)
+        let result = sqlite3_open_v2(
+            name, &opened, flags, readOnly ? nil : shelfcast_log_layer())
         guard result == SQLITE_OK, let opened else {
             let error = Self.error(result, on: opened)
             sqlite3_close_v2(opened)
@@ -113,8 +116,21 @@ package final class Database {
         return String(decoding: text, as: UTF8.self)
     }
 
+    /// From now on the log's file outlives the connection, with its space and nothing in it: the next one need not make it
+    /// again.
+    func keepLogFile() {
+        var keeps: Int32 = 1
+        sqlite3_file_control(handle, nil, SQLITE_FCNTL_PERSIST_WAL, &keeps)
+        keepsLogFile = keeps == 1
+    }
+
     deinit {
         for entry in statements { sqlite3_finalize(entry.statement) }
+        if keepsLogFile {
+            // A disk that refuses it leaves a log to read at the next start.
+            sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
+            sqlite3_exec(handle, "PRAGMA wal_checkpoint(TRUNCATE)", nil, nil, nil)
+        }
         sqlite3_close_v2(handle)
     }
 

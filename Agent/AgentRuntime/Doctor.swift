@@ -1,4 +1,5 @@
 import AgentCore
+import CLogFile
 import CPosix
 import CSQLite
 import Forecasting
@@ -217,7 +218,7 @@ package struct Doctor {
         }
         do throws(StoreError) {
             // A file that nobody writes is opened so that not even a lock is left beside it.
-            let isAtRest = shelfcast_file_bytes(path + "-wal") <= 0
+            let isAtRest = shelfcast_log_is_empty(path + "-wal") != 0
             let store = AgentStore(
                 directory: directory,
                 database: try Database(path: path, readOnly: true, isImmutable: isAtRest))

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include <CLogFile.h>
 #include <sqlite3.h>
 
 // What a file was at its last sync, and what was done to it since.
@@ -39,7 +41,7 @@ typedef struct {
     sqlite3_file base;
     shelfcast_disk *disk;
     image *image;
-    sqlite3_file *real;  // right behind this
+    sqlite3_file *real;
 } failing_file;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -130,7 +132,11 @@ static shelfcast_disk *disk_of(const char *path) {
 
 #define REAL(file) (((failing_file *)(file))->real)
 
-static int file_close(sqlite3_file *file) { return REAL(file)->pMethods->xClose(REAL(file)); }
+static int file_close(sqlite3_file *file) {
+    int result = REAL(file)->pMethods->xClose(REAL(file));
+    free(REAL(file));
+    return result;
+}
 static int file_read(sqlite3_file *file, void *into, int bytes, sqlite3_int64 offset) {
     return REAL(file)->pMethods->xRead(REAL(file), into, bytes, offset);
 }
@@ -170,7 +176,21 @@ static int file_unlock(sqlite3_file *file, int kind) {
 static int file_check_lock(sqlite3_file *file, int *result) {
     return REAL(file)->pMethods->xCheckReservedLock(REAL(file), result);
 }
+// A write that is on the disk when it returns; one that fails may be there in part.
+static int file_write_directly(failing_file *failing, shelfcast_direct_write *asked) {
+    asked->error = count(failing->disk);
+    if (asked->error != 0) {
+        note(failing->image, asked->offset, asked->from, asked->bytes);
+        return SQLITE_OK;
+    }
+    ssize_t written = pwrite(asked->descriptor, asked->from, (size_t)asked->bytes, asked->offset);
+    asked->error = written == asked->bytes ? 0 : written < 0 ? errno : EIO;
+    keep(failing->image);
+    return SQLITE_OK;
+}
 static int file_control(sqlite3_file *file, int operation, void *argument) {
+    if (operation == SHELFCAST_LOG_DIRECT_WRITE)
+        return file_write_directly((failing_file *)file, argument);
     return REAL(file)->pMethods->xFileControl(REAL(file), operation, argument);
 }
 static int file_sector(sqlite3_file *file) {
@@ -212,9 +232,11 @@ static int open_file(
     if (!is_there && (flags & SQLITE_OPEN_CREATE) && count(disk) != 0) return SQLITE_CANTOPEN;
     failing->disk = disk;
     failing->image = image_of(disk, name);
-    failing->real = (sqlite3_file *)(failing + 1);
+    failing->real = calloc(1, (size_t)below->szOsFile);
+    if (failing->real == NULL) return SQLITE_NOMEM;
     result = below->xOpen(below, name, failing->real, flags, result_flags);
     if (failing->real->pMethods != NULL) failing->base.pMethods = &methods;
+    else free(failing->real);
     return result;
 }
 
@@ -252,7 +274,8 @@ static void stand_between(void) {
     above = *below;
     above.pNext = NULL;
     above.zName = "failing-disk";
-    above.szOsFile = (int)sizeof(failing_file) + below->szOsFile;
+    // No larger than what is below: what stands on it may have asked for its size before.
+    if (above.szOsFile < (int)sizeof(failing_file)) above.szOsFile = (int)sizeof(failing_file);
     above.xOpen = open_file;
     above.xDelete = delete_file;
     sqlite3_vfs_register(&above, 1);
