@@ -52,9 +52,6 @@ struct FailingDiskTests {
             hub.enrol(disk.folder)
         }
 
-        /// The disk outlives every database on it.
-        deinit { end() }
-
         func end() { service = nil }
 
         func started() throws -> AgentService {

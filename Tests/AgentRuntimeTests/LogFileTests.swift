@@ -152,8 +152,6 @@ struct LogFileTests {
             let store = try AgentStore.open(directory: disk.folder.path, checks: true)
             #expect(try store.unsentCount() == number)
         }
-        // It outlives every database on it.
-        disk.mend()
     }
 
     @Test("holds transactions of any size, written over and taken back", arguments: 1...4)

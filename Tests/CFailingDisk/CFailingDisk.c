@@ -29,6 +29,7 @@ typedef struct image {
 struct shelfcast_disk {
     struct shelfcast_disk *next;
     char *folder;
+    int64_t holders;  // who made it, and each open file; under `lock`
     int64_t left;  // writes up to the one that fails, with it; 0: none does
     int32_t error;
     int32_t lasts;
@@ -128,6 +129,24 @@ static shelfcast_disk *disk_of(const char *path) {
     return at;
 }
 
+// A database may be closed after its test has let go of the disk, and writes then.
+static void let_go(shelfcast_disk *disk) {
+    pthread_mutex_lock(&lock);
+    int64_t left = --disk->holders;
+    pthread_mutex_unlock(&lock);
+    if (left > 0) return;
+    for (image *at = disk->images; at != NULL;) {
+        image *next = at->next;
+        forget(at);
+        free(at->content);
+        free(at->path);
+        free(at);
+        at = next;
+    }
+    free(disk->folder);
+    free(disk);
+}
+
 // One file
 
 #define REAL(file) (((failing_file *)(file))->real)
@@ -135,6 +154,7 @@ static shelfcast_disk *disk_of(const char *path) {
 static int file_close(sqlite3_file *file) {
     int result = REAL(file)->pMethods->xClose(REAL(file));
     free(REAL(file));
+    let_go(((failing_file *)file)->disk);
     return result;
 }
 static int file_read(sqlite3_file *file, void *into, int bytes, sqlite3_int64 offset) {
@@ -235,8 +255,14 @@ static int open_file(
     failing->real = calloc(1, (size_t)below->szOsFile);
     if (failing->real == NULL) return SQLITE_NOMEM;
     result = below->xOpen(below, name, failing->real, flags, result_flags);
-    if (failing->real->pMethods != NULL) failing->base.pMethods = &methods;
-    else free(failing->real);
+    if (failing->real->pMethods == NULL) {
+        free(failing->real);
+        return result;
+    }
+    failing->base.pMethods = &methods;
+    pthread_mutex_lock(&lock);
+    disk->holders++;
+    pthread_mutex_unlock(&lock);
     return result;
 }
 
@@ -288,6 +314,7 @@ shelfcast_disk *shelfcast_disk_make(const char *folder) {
     shelfcast_disk *disk = below != NULL ? calloc(1, sizeof *disk) : NULL;
     if (disk == NULL) return NULL;
     disk->folder = strdup(folder);
+    disk->holders = 1;
     pthread_mutex_lock(&lock);
     disk->next = disks;
     disks = disk;
@@ -303,16 +330,7 @@ void shelfcast_disk_free(shelfcast_disk *disk) {
         break;
     }
     pthread_mutex_unlock(&lock);
-    for (image *at = disk->images; at != NULL;) {
-        image *next = at->next;
-        forget(at);
-        free(at->content);
-        free(at->path);
-        free(at);
-        at = next;
-    }
-    free(disk->folder);
-    free(disk);
+    let_go(disk);
 }
 
 void shelfcast_disk_fail(shelfcast_disk *disk, int64_t first, int32_t error, int32_t lasts) {

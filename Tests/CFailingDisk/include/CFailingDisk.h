@@ -10,7 +10,7 @@ typedef struct shelfcast_disk shelfcast_disk;
 
 // folder: without a slash at its end. NULL: no memory, or SQLite has no files here.
 shelfcast_disk *shelfcast_disk_make(const char *folder);
-// After the last of its databases was closed.
+// Databases on it may be closed later: the last of them takes it away.
 void shelfcast_disk_free(shelfcast_disk *disk);
 
 // Lets the `first`-th write from now on (1: the next) fail with `error` (ENOSPC, EROFS, EIO), and all behind it when
