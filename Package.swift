@@ -28,7 +28,10 @@ let device: [SwiftSetting] =
         ? [
             .enableExperimentalFeature("Embedded"),
             // A section a function, so that the linker drops what the agent does not call.
-            .unsafeFlags(["-wmo", "-Xfrontend", "-function-sections"]),
+            // The ordinary build looks for two accesses to one variable at a time.
+            .unsafeFlags([
+                "-wmo", "-Xfrontend", "-function-sections", "-enforce-exclusivity=unchecked",
+            ]),
         ] : [])
 /// Small before fast, where a device does little of it: everything but the numerics.
 let small: [SwiftSetting] = embedded ? [.unsafeFlags(["-Osize"])] : []

@@ -88,9 +88,43 @@ extension AgentService {
                 problem(index, error.text)
             }
         }
+        return reply(to: try record(sales), at: places, of: values.count, &problems)
+    }
+
+    /// Records plain sales in one transaction. Nil, and nothing done, where the reason of a refusal has to be told.
+    func record(plain: [PlainSale]) throws(AgentError) -> [SaleOutcome]? {
+        var sales: [Sale] = []
+        sales.reserveCapacity(plain.count)
+        var today: BusinessDay?
+        for line in plain {
+            var sale = line.sale
+            if !line.namesDay {
+                // What is wrong with the clock is told elsewhere.
+                if today == nil { today = try? self.today().day }
+                guard let today else { return nil }
+                sale.day = today
+            }
+            guard problem(with: sale.day) == nil else { return nil }
+            sales.append(sale)
+        }
+        return try record(sales)
+    }
+
+    /// What became of sales, as an answer.
+    /// - Parameters:
+    ///   - places: where each of them stands among all of the request.
+    ///   - count: of the request.
+    ///   - problems: those of the others; grows by those of `outcomes`.
+    func reply(
+        to outcomes: [SaleOutcome], at places: [Int], of count: Int, _ problems: inout [JSONValue]
+    ) -> JSONValue {
+        func problem(_ index: Int, _ text: String) {
+            problems.append(
+                .object([.init("index", .integer(index)), .init("error", .string(text))]))
+        }
         var (recorded, repeated) = (0, 0)
         var uncounted: Int64?
-        for (at, outcome) in try record(sales).enumerated() {
+        for (at, outcome) in outcomes.enumerated() {
             switch outcome {
             case .recorded: recorded += 1
             case .returned(let units):
@@ -111,8 +145,8 @@ extension AgentService {
         if let uncounted { counts.append(.init("uncounted", .integer(uncounted))) }
         counts += durability
         guard problems.isEmpty else {
-            var text = "\(problems.count) of \(values.count) sales were not taken"
-            if values.count == 1, let only = problems[0]["error"]?.utf8 {
+            var text = "\(problems.count) of \(count) sales were not taken"
+            if count == 1, let only = problems[0]["error"]?.utf8 {
                 text = String(decoding: only, as: UTF8.self)
             }
             return .object(

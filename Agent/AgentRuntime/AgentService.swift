@@ -209,8 +209,10 @@ package final class AgentService {
     package func problem(with day: BusinessDay) -> String? {
         let now = clock.nowMilliseconds ?? clock.latestMilliseconds
         let utc = BusinessDay(daysSince1970: Int32(clamping: now / 86_400_000))
-        let today = (try? self.today().day) ?? utc  // without a time zone, UTC must do
         let ahead = clock.hasHeardHub ? Self.daysAheadOfHubMax : Self.daysAheadMax
+        // No store is a day behind UTC and more: nearly always its calendar need not be asked.
+        guard day - utc >= ahead else { return nil }
+        let today = (try? self.today().day) ?? utc  // without a time zone, UTC must do
         guard day - today > ahead else { return nil }
         return
             "day \(day.iso8601) is in the future: by this device's clock it is \(today.iso8601)"
@@ -218,7 +220,7 @@ package final class AgentService {
     }
 
     package func record(_ sales: [Sale]) throws(AgentError) -> [SaleOutcome] {
-        _ = try joined()
+        guard identity != nil else { throw .notJoined }
         let holds = commitMilliseconds > 0
         let outcomes = try stored { () throws(StoreError) in
             holds ? try store.hold(sales) : try store.record(sales)

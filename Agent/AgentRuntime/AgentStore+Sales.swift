@@ -48,7 +48,19 @@ extension AgentStore {
     /// Records `sales` in one transaction and queues them for the hub.
     package func record(_ sales: [Sale]) throws(StoreError) -> [SaleOutcome] {
         try settle()
+        if sales.count == 1, let outcome = try recordAlone(sales[0]) { return [outcome] }
         return try transaction { () throws(StoreError) in try recordAll(sales) }
+    }
+
+    /// A sale that is one row and nothing else is a transaction by itself. Nil, and nothing done, where there is more to do.
+    private func recordAlone(_ sale: Sale) throws(StoreError) -> SaleOutcome? {
+        guard !sale.isReturn, !database.isInTransaction,
+            let unfolded = journal.map({ $0.next - $0.foldedThrough }), unfolded < Self.unfoldedMax
+        else { return nil }
+        do throws(StoreError) { return try record(sale) } catch {
+            journal = nil
+            throw error
+        }
     }
 
     private func recordAll(_ sales: [Sale]) throws(StoreError) -> [SaleOutcome] {
@@ -103,14 +115,14 @@ extension AgentStore {
         if let reference = sale.reference, let known = try known(reference, of: sale) {
             return known
         }
-        let journal = try readJournal()
+        let (next, generation) = try nextRecord()
         try database.run(
             """
             INSERT INTO outbox (sequence, generation, kind, day, item, units, reference)
             VALUES (?, ?, 1, ?, ?, ?, ?)
             """,
             [
-                .integer(journal.next), .integer(journal.generation),
+                .integer(next), .integer(generation),
                 .integer(Int64(sale.day.daysSince1970)), .text(sale.item.utf8),
                 .integer(Int64(sale.units)), sale.reference.map { .blob($0) } ?? .null,
             ])
@@ -135,6 +147,13 @@ extension AgentStore {
         guard let known else { return nil }
         return known[0].bytes == sale.item.utf8 && known[1].integer == Int64(sale.units)
             ? .repeated : .conflict(item: known[0].bytes, units: known[1].integer)
+    }
+
+    /// The number of the next record, and its generation. Holds on to nothing of the journal, which would have to be copied
+    /// to be changed.
+    private func nextRecord() throws(StoreError) -> (next: Int64, generation: Int64) {
+        let journal = try readJournal()
+        return (journal.next, journal.generation)
     }
 
     private func readJournal() throws(StoreError) -> SaleJournal {

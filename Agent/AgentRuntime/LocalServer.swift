@@ -35,6 +35,16 @@ final class LocalServer {
             outgoing += value.line
             outgoing.append(UInt8(ascii: "\n"))
         }
+
+        /// The answer to a sale that was taken, one alone or one among those of other lines.
+        func answer(takenAlone: Bool, isDurable: Bool) {
+            add(takenAlone ? #"{"ok":true,"recorded":1,"repeated":0"# : #"{"ok":true"#)
+            add(isDurable ? "}\n" : ",\"durable\":false}\n")
+        }
+
+        private func add(_ text: StaticString) {
+            outgoing += UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+        }
     }
 
     let descriptor: Int32

@@ -152,7 +152,7 @@ package final class Runner {
                 server.read(client)
             }
         }
-        var waiting: [(client: LocalServer.Client, sale: JSONValue)] = []
+        var waiting: [Waiting] = []
         for client in server.clients { serve(client, &waiting) }
         record(&waiting)
         for client in server.clients { server.write(client) }
@@ -228,11 +228,14 @@ package final class Runner {
     /// - Parameter waiting: single sales of this client and those before it, to be recorded in one transaction;
     ///   any other line ends such a run.
     private func serve(
-        _ client: LocalServer.Client,
-        _ waiting: inout [(client: LocalServer.Client, sale: JSONValue)]
+        _ client: LocalServer.Client, _ waiting: inout [Waiting]
     ) {
         let lines = server.takeLines(of: client)
         for (index, line) in lines.enumerated() where !line.isEmpty {
+            if let plain = PlainSale(line: line) {
+                waiting.append(Waiting(client: client, line: line, plain: plain))
+                continue
+            }
             let request: LocalRequest
             do throws(LocalRequestError) { request = try LocalRequest(line: line) } catch {
                 record(&waiting)
@@ -241,7 +244,7 @@ package final class Runner {
             }
             switch request {
             case .sales(let sales) where sales.count == 1:
-                waiting.append((client, sales[0]))
+                waiting.append(Waiting(client: client, sale: sales[0]))
             case .sales, .closeDay:
                 record(&waiting)
                 let reply = service.reply(to: request)
@@ -266,12 +269,72 @@ package final class Runner {
         }
     }
 
+    /// One line's sale.
+    private struct Waiting {
+        let client: LocalServer.Client
+        /// Nil, and not read yet, of a plain one.
+        private let parsed: JSONValue?
+        private let line: [UInt8]
+        let plain: PlainSale?
+
+        init(client: LocalServer.Client, sale: JSONValue) {
+            (self.client, parsed, line, plain) = (client, sale, [], nil)
+        }
+
+        init(client: LocalServer.Client, line: [UInt8], plain: PlainSale) {
+            (self.client, parsed, self.line, self.plain) = (client, nil, line, plain)
+        }
+
+        var sale: JSONValue {
+            if let parsed { return parsed }
+            // A plain sale is JSON.
+            guard let value = try? JSONValue(parsing: line) else { return .null }
+            return value
+        }
+    }
+
     /// Records the sales of single lines together, whoever sent them, and answers each line.
-    private func record(
-        _ waiting: inout [(client: LocalServer.Client, sale: JSONValue)]
-    ) {
+    private func record(_ waiting: inout [Waiting]) {
         guard !waiting.isEmpty else { return }
+        defer { waiting = [] }
+        guard !recordPlainly(waiting) else { return }
         let reply = service.reply(to: .sales(waiting.map { $0.sale }))
+        answer(waiting, reply)
+    }
+
+    /// The same without JSON in between, where there are plain sales alone.
+    /// - Returns: false when nothing was done.
+    private func recordPlainly(_ waiting: [Waiting]) -> Bool {
+        var plain: [PlainSale] = []
+        plain.reserveCapacity(waiting.count)
+        for entry in waiting {
+            guard let sale = entry.plain else { return false }
+            plain.append(sale)
+        }
+        let outcomes: [SaleOutcome]
+        do throws(AgentError) {
+            guard let done = try service.record(plain: plain) else { return false }
+            outcomes = done
+        } catch {
+            answer(waiting, AgentService.failure(error))
+            return true
+        }
+        guard outcomes.allSatisfy({ $0 == .recorded }) else {
+            var problems: [JSONValue] = []
+            answer(
+                waiting,
+                service.reply(
+                    to: outcomes, at: [Int](outcomes.indices), of: outcomes.count, &problems))
+            return true
+        }
+        for entry in waiting {
+            entry.client.answer(takenAlone: waiting.count == 1, isDurable: !service.isHolding)
+        }
+        link.noteSales(outcomes.count, now: AgentClock.steadyMilliseconds())
+        return true
+    }
+
+    private func answer(_ waiting: [Waiting], _ reply: JSONValue) {
         if waiting.count == 1 || reply["problems"] == nil {
             // All of them went the same way.
             let each = waiting.count == 1 ? reply : perLine(reply)
@@ -285,7 +348,6 @@ package final class Runner {
                         ?? AgentService.ok(service.durability))
             }
         }
-        waiting = []
         noteSales(of: reply)
     }
 

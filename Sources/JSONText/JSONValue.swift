@@ -252,10 +252,16 @@ private struct JSONParser {
                 at += 1
                 try escape(into: &out)
             default:
-                out.append(byte)
-                at += 1
+                let start = at
+                repeat { at += 1 } while at < bytes.count && Self.standsForItself(bytes[at])
+                out += bytes[start..<at]
             }
         }
+    }
+
+    /// Whether a text may have this byte as it is.
+    private static func standsForItself(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
 
     private mutating func escape(into out: inout [UInt8]) throws(JSONError) {
