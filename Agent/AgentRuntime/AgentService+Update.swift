@@ -431,6 +431,14 @@ extension AgentService {
                                 refusalOf: digest, reason: .package(reason),
                                 budgetBytes: Int(budgetBytes))
                             if let at = before.active { try store.empty(at) }
+                            if let former = try slot.flatMap({ (at) throws(StoreError) in
+                                try store.package(in: at)
+                            }) {
+                                var rollback = try store.rollbackGuard()
+                                rollback.fallBack(to: former.candidate.stated)
+                                accepted = rollback.accepted
+                                if let accepted { try store.save(accepted) }
+                            }
                         }
                         try store.queueReport(
                             digest: digest, outcome: .rolledBack,

@@ -1,4 +1,4 @@
-/// Keeps a device from ever going back to an older release, whoever offers it.
+/// Keeps a device from going back to an older release, whoever offers it: below what runs here nothing is taken.
 ///
 /// All packages of one build share a release: variants of several sizes, and one per store. A device
 /// may change between the variants of one release, because its budget changed; it may not take another
@@ -16,6 +16,12 @@ package struct RollbackGuard: Equatable, Sendable {
             self.digest = digest
             self.family = family
             self.variant = variant
+        }
+
+        fileprivate init(_ package: StatedPackage) {
+            self.init(
+                release: package.release, digest: package.digest, family: package.family,
+                variant: package.variant)
         }
     }
 
@@ -39,13 +45,16 @@ package struct RollbackGuard: Equatable, Sendable {
         guard isSibling else { throw .releaseReused(package.release) }
     }
 
-    /// Notes that `package` has become the active one. A package that was rolled back afterwards
-    /// stays accepted: the fallback is already on the device and is not offered anew.
+    /// Notes that `package` has become the active one.
     /// - Throws: as `check`, and then nothing has changed.
     package mutating func accept(_ package: StatedPackage) throws(TrustError) {
         try check(package)
-        accepted = Accepted(
-            release: package.release, digest: package.digest, family: package.family,
-            variant: package.variant)
+        accepted = Accepted(package)
+    }
+
+    /// Notes that `package`, which was active here before, is so again. Should it be lost, it may be offered anew: whatever is
+    /// newer may be just what was rolled back.
+    package mutating func fallBack(to package: StatedPackage) {
+        accepted = Accepted(package)
     }
 }

@@ -223,6 +223,34 @@ struct SurvivalTests {
         try handle.close()
     }
 
+    @Test("a database lost after a roll-back: what ran again is taken anew, and nothing older")
+    func lostAfterRollback() throws {
+        let good = try TestPackage.model(release: 3).encode()
+        do {
+            let service = try AgentService.start(folder)
+            try hub.offer(good, release: 3)
+            try hub.visit(service)
+            let bad = try TestPackage.model(release: 4).encode()
+            try hub.offer(bad, release: 4)
+            try hub.visit(service)
+            #expect(service.running?.release == 4)
+            hub.desired = DesiredState(
+                desire: .goBack, reason: "worse", digest: Crypto.sha256(bad))
+            try hub.visit(service)
+            #expect(service.running?.release == 3)
+        }
+        try damage(0..<4096)
+        let service = try AgentService.start(folder)
+        #expect(service.running == nil)
+        try hub.offer(try TestPackage.model(release: 2).encode(), release: 2)
+        try hub.visit(service)
+        #expect(service.running == nil)
+        #expect(hub.reports.last?.reason.contains("release 2 is older than release 3") == true)
+        try hub.offer(good, release: 3)
+        try hub.visit(service)
+        #expect(service.running?.release == 3)
+    }
+
     @Test("a database that is no database any more: identity and numbering stay right")
     func noDatabase() throws {
         do {

@@ -42,6 +42,7 @@ extension FleetSimulation {
             let usable = device.disk.records.slots.first {
                 $0 > 0 && models[$0]!.record.arenaBytes <= device.budget
                     && truth.activated.contains($0) && !truth.refused.contains($0)
+                    && $0 != truth.ended
             }
             if let usable {
                 violated(

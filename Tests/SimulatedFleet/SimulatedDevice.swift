@@ -20,6 +20,8 @@ final class SimulatedDevice {
         var heardAt = -1
         /// Its database was lost since it last had a model.
         var isBare = true
+        /// The package that ended the agent so often that it was let go; 0: none.
+        var ended = 0
     }
 
     let index: Int
@@ -167,6 +169,7 @@ final class SimulatedDevice {
         let former = update.active
         if mark != .none {
             try step(.crashed(inTrial: mark == .candidate, otherSlotIsUsable: formerIsThere))
+            if let former, update.active == nil { truth.ended = disk.records.package(in: former) }
             mark = .none
         }
         if let slot = update.active {
@@ -330,6 +333,7 @@ final class SimulatedDevice {
             try conclude(action, from: before)
             daysActive = 0
             truth.activated.append(fleet.model(of: candidate).number)
+            truth.ended = 0
         case .compare, .refuse, .rolledBack: try conclude(action, from: before)
         }
     }
@@ -402,7 +406,7 @@ final class SimulatedDevice {
                 }
                 $0.queue(number, .refused, reason.text)
                 if case .package = reason { remembered = number }
-            case .rolledBack(_, let reason, let isFinal):
+            case .rolledBack(let former, let reason, let isFinal):
                 switch before.phase {
                 case .idle, .fetching: break
                 case .verified, .trial: $0.slots[Int(before.spare.rawValue) - 1] = 0
@@ -412,6 +416,11 @@ final class SimulatedDevice {
                     if isFinal {
                         $0.remember(fallen, .package(reason), budget)
                         remembered = fallen
+                        if let former, let model = fleet.models[$0.package(in: former)] {
+                            var rollback = RollbackGuard(accepted: $0.accepted)
+                            rollback.fallBack(to: model.candidate.stated)
+                            $0.accepted = rollback.accepted
+                        }
                     }
                     $0.queue(fallen, .rolledBack, reason)
                 }
@@ -423,6 +432,7 @@ final class SimulatedDevice {
         case .activated: acceptedFile = disk.records.accepted
         case .refuse: fleet.outcome.refusals += 1
         case .rolledBack(let slot, _, _):
+            acceptedFile = disk.records.accepted
             fleet.outcome.rolledBack += 1
             if slot == nil { predictor = 0 }
             daysActive = 0

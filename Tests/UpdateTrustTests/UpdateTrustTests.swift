@@ -186,6 +186,22 @@ struct RollbackGuardTests {
         #expect(rollback.accepted?.release == kept.release)
     }
 
+    @Test("goes back with a roll-back, to what runs again and no further")
+    func fallBack() throws {
+        var rollback = RollbackGuard()
+        try rollback.accept(stated(release: 7))
+        try rollback.accept(stated(digest: 2, release: 8))
+        rollback.fallBack(to: try stated(release: 7))
+        #expect(refusal { try rollback.check(try stated(release: 7)) } == nil)
+        #expect(
+            refusal { try rollback.check(try stated(digest: 3, release: 6)) }
+                == .olderRelease(stated: 6, accepted: 7))
+        #expect(
+            refusal { try rollback.check(try stated(digest: 3, release: 7)) } == .releaseReused(7))
+        try rollback.accept(stated(digest: 4, release: 9))
+        #expect(rollback.accepted?.release == 9)
+    }
+
     @Test("takes any release first")
     func first() throws {
         var rollback = RollbackGuard()
