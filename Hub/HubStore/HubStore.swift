@@ -233,6 +233,17 @@ package protocol HubStore: Sendable {
 
     // MARK: Report
 
+    /// The sums that every figure of the report is made from, in no order. Cheap where neither item is asked for: its cost
+    /// then grows with the days of devices, not with their forecasts.
+    func forecastSums(_ query: ReportQuery) async throws -> [ReportRow]
+    /// Of each series with days that have a seasonal naive, by store, then item.
+    func seriesErrors(
+        store: StoreID?, from first: BusinessDay?, through last: BusinessDay?
+    ) async throws -> [SeriesErrors]
+    /// Makes what the report is summed up from anew from the raw rows. It is kept up to date by every call that changes
+    /// these, so nothing changes.
+    /// - Returns: how many forecasts there are.
+    func rebuildReport() async throws -> Int
     /// Every forecast of the store's devices within the days, by device, item, day.
     func observations(
         store: StoreID, from first: BusinessDay?, through last: BusinessDay?

@@ -133,6 +133,8 @@ extension SQLiteHubStore {
                 try Self.addEvent(
                     db, device: row.id, DeviceEvent(at: at, kind: "\(status)", text: ""))
                 try Self.touchLatestDays(db, store: row.storeID)
+                // Who is expected has changed on every day that it ever reported.
+                try ReportKeeper(db: db, store: row.storeID).refreshAll()
                 try note(
                     db, status == .approved ? "approve" : "revoke", "device \(device.text)",
                     at: at)

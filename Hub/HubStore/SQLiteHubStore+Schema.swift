@@ -26,6 +26,7 @@ extension SQLiteHubStore {
                     """)
         }
         migrator.registerMigration("012 metered links", migrate: addMeteredLinks)
+        migrator.registerMigration("013 sums of the report", migrate: addReportTables)
         return migrator
     }
 

@@ -98,6 +98,9 @@ private struct UploadWriter {
     /// Days whose totals grew.
     private var soldDays: Set<Int32> = []
     private var closedDays: Set<Int32> = []
+    private var forecastDays: Set<Int32> = []
+    /// A forecast came in another's place.
+    private var hasReplacedForecast = false
 
     init(db: Database, device: Int64, store: Int64) {
         self.db = db
@@ -135,16 +138,24 @@ private struct UploadWriter {
                 Int64(forecast.inputsDigest), inTrial.map { _ in Double(forecast.candidateUnits) },
                 inTrial,
             ])
+            forecastDays.insert(forecast.day.daysSince1970)
+            if try report.note(forecast, device: device, item: item) { hasReplacedForecast = true }
         }
     }
 
-    /// Gives each changed day that devices may see the store's next revision.
+    private var report: ReportKeeper { ReportKeeper(db: db, store: store) }
+
+    /// Brings the report up to date, and gives each changed day that devices may see the store's next revision.
     mutating func finish() throws {
         // A close changes who is expected on the following days, and so what is final there.
         let affected = closedDays.flatMap { day in
             day...day + Int32(StoreContext.expectedWithinDays)
         }
         let days = soldDays.union(affected)
+        let written = days.union(forecastDays)
+        if let first = written.min(), let last = written.max() {
+            try report.refresh(changed: first...last, hasReplaced: hasReplacedForecast)
+        }
         guard !days.isEmpty else { return }
         let next = try SQLiteHubStore.revision(db, store: store) + 1
         var changed = false
@@ -216,10 +227,11 @@ private struct UploadWriter {
         ).execute(arguments: [device, dayNumber, closedAllDay])
         let closers = closedBefore == nil ? 1 : 0
         let allDay = (closedAllDay ? 1 : 0) - (closedBefore == true ? 1 : 0)
+        // Where there is no row yet, this is the first close. SQLite checks that row before it turns to the update.
         try db.cachedStatement(
             sql: """
                 INSERT INTO storeDay (storeID, day, revision, closers, closersAllDay)
-                VALUES (?1, ?2, 0, ?3, max(?4, 0))
+                VALUES (?1, ?2, 0, 1, max(?4, 0))
                 ON CONFLICT (storeID, day) DO UPDATE
                 SET closers = closers + ?3, closersAllDay = closersAllDay + ?4
                 """

@@ -31,6 +31,7 @@ package final class SQLiteHubStore: HubStore {
         do {
             let queue = try DatabaseQueue()
             try migrator.migrate(queue)
+            try queue.write(rebuildReportIfAsked)
             return SQLiteHubStore(database: queue)
         } catch {
             throw HubStoreError(wrapping: error)
@@ -79,6 +80,7 @@ package final class SQLiteHubStore: HubStore {
             let migrator = Self.migrator
             if try pool.read(migrator.hasBeenSuperseded) { throw HubStoreError.newerSchema }
             if try !pool.read(migrator.hasCompletedMigrations) { try migrator.migrate(pool) }
+            if try pool.read(asksForRebuiltReport) { try pool.write(rebuildReportIfAsked) }
             return SQLiteHubStore(database: pool, author: author)
         } catch {
             throw HubStoreError(wrapping: error)

@@ -83,7 +83,7 @@ final class SQLiteSalesSink: SalesSink {
         rows += batch.count
     }
 
-    /// Shows devices the days that changed.
+    /// Shows devices the days that changed, and brings the report up to date.
     func finish() throws -> ImportOutcome {
         let mark = try db.makeStatement(
             sql: """
@@ -98,6 +98,13 @@ final class SQLiteSalesSink: SalesSink {
                 }
             }
             try SQLiteHubStore.setRevision(db, store: store.storeRow, next)
+            let words = store.bits.indices.filter { store.bits[$0] != 0 }
+            if let low = words.first, let high = words.last {
+                let first = low * 64 + store.bits[low].trailingZeroBitCount
+                let last = high * 64 + 63 - store.bits[high].leadingZeroBitCount
+                try ReportKeeper(db: db, store: store.storeRow)
+                    .refresh(changed: Int32(first)...Int32(last))
+            }
         }
         return ImportOutcome(rows: rows, stores: stores.count, series: series.count)
     }

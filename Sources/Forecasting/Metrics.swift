@@ -119,16 +119,41 @@ package struct SeriesScale: Equatable, Sendable {
         naiveSquared = squared / Double(history.count - 1)
         guard seasonalAbsolute > 0, naiveSquared > 0 else { return nil }
     }
+
+    /// The scale as kept elsewhere; nil when it cannot have come from a history.
+    package init?(seasonalAbsolute: Double, naiveSquared: Double) {
+        guard seasonalAbsolute > 0, naiveSquared > 0, seasonalAbsolute.isFinite,
+            naiveSquared.isFinite
+        else { return nil }
+        self.seasonalAbsolute = seasonalAbsolute
+        self.naiveSquared = naiveSquared
+    }
 }
 
 /// Errors relative to each series' own movement (Hyndman and Koehler 2006; RMSSE as in the M5
 /// competition), so that series of all speeds can be averaged.
 package struct ScaledAccuracy: Equatable, Sendable {
     package private(set) var count = 0
-    private var absoluteSum = 0.0
-    private var squaredSum = 0.0
+    package private(set) var absoluteSum = 0.0
+    package private(set) var squaredSum = 0.0
 
     package init() {}
+
+    /// The sums as kept elsewhere; nil when they cannot have come from pairs of ours.
+    package init?(count: Int, absoluteSum: Double, squaredSum: Double) {
+        guard count >= 0, absoluteSum >= 0, squaredSum >= 0, absoluteSum.isFinite,
+            squaredSum.isFinite
+        else { return nil }
+        self.count = count
+        self.absoluteSum = absoluteSum
+        self.squaredSum = squaredSum
+    }
+
+    package mutating func merge(_ other: ScaledAccuracy) {
+        count += other.count
+        absoluteSum += other.absoluteSum
+        squaredSum += other.squaredSum
+    }
 
     package mutating func add(actual: Double, forecast: Double, scale: SeriesScale) {
         let error = forecast - actual
@@ -147,7 +172,9 @@ package struct ScaledAccuracy: Equatable, Sendable {
 package struct PinballLoss: Equatable, Sendable {
     package let quantile: Double
     package private(set) var count = 0
-    private var sum = 0.0
+    /// Pairs whose actual stayed within the forecast.
+    package private(set) var coveredCount = 0
+    package private(set) var sum = 0.0
 
     /// - Precondition: 0 < quantile < 1.
     package init(quantile: Double) {
@@ -155,12 +182,37 @@ package struct PinballLoss: Equatable, Sendable {
         self.quantile = quantile
     }
 
+    /// The sums as kept elsewhere; nil when they cannot have come from pairs of ours.
+    /// - Precondition: 0 < quantile < 1.
+    package init?(quantile: Double, count: Int, coveredCount: Int, sum: Double) {
+        guard count >= 0, (0...count).contains(coveredCount), sum >= 0, sum.isFinite else {
+            return nil
+        }
+        self.init(quantile: quantile)
+        self.count = count
+        self.coveredCount = coveredCount
+        self.sum = sum
+    }
+
+    /// - Precondition: of the same quantile.
+    package mutating func merge(_ other: PinballLoss) {
+        precondition(quantile == other.quantile)
+        count += other.count
+        coveredCount += other.coveredCount
+        sum += other.sum
+    }
+
     package mutating func add(actual: Double, forecast: Double) {
         let short = actual - forecast
         count += 1
+        if short <= 0 { coveredCount += 1 }
         sum += short > 0 ? quantile * short : (quantile - 1) * short
     }
 
     /// Mean loss in units.
     package var mean: Double? { count > 0 ? sum / Double(count) : nil }
+    /// Share of actuals within the forecast, in percent: 100 · `quantile` is meant.
+    package var coverage: Double? {
+        count > 0 ? 100 * Double(coveredCount) / Double(count) : nil
+    }
 }
