@@ -8,7 +8,7 @@
 # make packages the agent as Debian packages for amd64, arm64, armel and armhf, and as archives for other systems: .build/packages
 # make cross-aarch64 PRODUCT=p  any product of what a device runs: .build/agent/p-aarch64
 # make hub      the hub, optimised: .build/release/shelfcast-hub
-# make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=engine|train|accuracy|article|import|agent|rollout|trust]
+# make bench    speed, memory and accuracy, into .build/bench.json     [ONLY=engine|train|accuracy|article|import|agent|rollout|trust|report]
 # make conformance             attacks on update metadata, against the update client: a table of cases
 # make attacks  attacks by whoever has the hub's place and not its keys: the table above, and the real programs
 # make fuzz     spoiled packages under AddressSanitizer                    [EXECUTIONS=1000000 SEED=1]

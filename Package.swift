@@ -141,8 +141,9 @@ if !embedded {
             dependencies: [
                 "Compression", "ModelPackage", "Training", "Forecasting", "CZlib", "HubCore",
                 "TestSupport", "RepositorySamples", "AgentRuntime", "SyncProtocol", "UpdateTrust",
-            ],
-            path: "Benchmarks/shelfcast-bench", swiftSettings: strict),
+            ] + (light ? [] : ["HubStore"]),
+            path: "Benchmarks/shelfcast-bench", exclude: light ? ["ReportGroup.swift"] : [],
+            swiftSettings: strict + (light ? [] : [.define("WITH_HUB_STORE")])),
         .target(name: "CSpawn", path: "Tests/CSpawn"),
         // Stands between SQLite and its files in the tests that ask for it.
         .target(

@@ -240,6 +240,14 @@ package protocol HubStore: Sendable {
     func seriesErrors(
         store: StoreID?, from first: BusinessDay?, through last: BusinessDay?
     ) async throws -> [SeriesErrors]
+    /// The days that each device has closed, by store, then device; who never closed one is left out.
+    func reportedDays(
+        store: StoreID?, from first: BusinessDay?, through last: BusinessDay?
+    ) async throws -> [ReportedDays]
+    /// Every package that a rollout gave a device, in no order.
+    func givenPackages() async throws -> [GivenPackage]
+    /// Of stores that have series.
+    func seriesCounts() async throws -> [StoreID: Int]
     /// Makes what the report is summed up from anew from the raw rows. It is kept up to date by every call that changes
     /// these, so nothing changes.
     /// - Returns: how many forecasts there are.

@@ -43,6 +43,81 @@ extension SQLiteHubStore {
             }.sorted { ($0.store, $0.item) < ($1.store, $1.item) }
         }
     }
+
+    package func reportedDays(
+        store: StoreID?, from first: BusinessDay?, through last: BusinessDay?
+    ) async throws -> [ReportedDays] {
+        try await read { db in
+            let devices = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT device.id, device.name, store.name AS store FROM device
+                    JOIN store ON store.id = storeID WHERE ?1 IS NULL OR store.name = ?1
+                    """, arguments: [store?.text])
+            let firstDay = try RawStatement(
+                db,
+                sql: """
+                    SELECT day FROM deviceDay WHERE deviceID = ?1 AND closedAllDay IS NOT NULL
+                    ORDER BY day LIMIT 1
+                    """)
+            let days = try RawStatement(
+                db,
+                sql: """
+                    SELECT day, closedAllDay FROM deviceDay
+                    WHERE deviceID = ?1 AND day BETWEEN ?2 AND ?3 AND closedAllDay IS NOT NULL
+                    ORDER BY day
+                    """)
+            return try devices.compactMap { device -> ReportedDays? in
+                let id: Int64 = device["id"]
+                var start: Int32?
+                try firstDay.rows([id]) { start = $0.day(0) }
+                guard let start else { return nil }
+                var reported = ReportedDays(
+                    device: try device.identifier("name"), store: try device.identifier("store"),
+                    firstDay: BusinessDay(daysSince1970: start), days: [])
+                try days.rows([
+                    id, Int64(first?.daysSince1970 ?? 0),
+                    Int64(last?.daysSince1970 ?? BusinessDay.storable.upperBound),
+                ]) { row in
+                    reported.days.append(
+                        ReportedDays.Day(
+                            day: BusinessDay(daysSince1970: row.day(0)),
+                            closedAllDay: row.integer(1) != 0))
+                }
+                return reported
+            }.sorted { ($0.store, $0.device) < ($1.store, $1.device) }
+        }
+    }
+
+    package func givenPackages() async throws -> [GivenPackage] {
+        try await read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT DISTINCT device.name AS device, digest FROM rolloutDevice
+                    JOIN device ON device.id = deviceID WHERE digest IS NOT NULL
+                    """
+            ).map {
+                GivenPackage(device: try $0.identifier("device"), digest: $0.bytes("digest"))
+            }
+        }
+    }
+
+    package func seriesCounts() async throws -> [StoreID: Int] {
+        try await read { db in
+            var counts: [StoreID: Int] = [:]
+            for row in try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT store.name AS store, count(*) AS count FROM series
+                    JOIN store ON store.id = storeID GROUP BY storeID
+                    """)
+            {
+                counts[try row.identifier("store")] = row["count"]
+            }
+            return counts
+        }
+    }
 }
 
 /// The rows that a query is about.

@@ -1,206 +1,252 @@
 import ArgumentParser
 import Forecasting
+import Foundation
 import HubCore
 import HubStore
 import HubSync
 
-struct ReportCommand: HubCommand {
+struct ReportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
-        abstract: "Show how good the forecasts were, store by store.",
+        abstract: "Show how good the forecasts were, and what is missing.",
+        subcommands: [ReportShowCommand.self, ReportRebuildCommand.self],
+        defaultSubcommand: ReportShowCommand.self)
+}
+
+/// What `--by` takes.
+extension ReportView: ExpressibleByArgument {}
+
+struct ReportShowCommand: HubCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show",
+        abstract: "Show how good the forecasts were (this is what 'report' alone does).",
         discussion: """
             Every forecast of a device is compared with the ledger's total of its day, once every
             device expected to report that day has done so (or the total was imported).
               WAPE    sum of errors / sum of sales         BIAS   above 0: too much was forecast
               MAPE    mean error / sales, days without sales left out; ZEROS says how many
-              ADDED   value added: 1 - WAPE / WAPE of the same weekday last week
+              ADDED   value added: 1 - WAPE / WAPE of the same weekday last week, same days
+              BEAT    share of items of stores whose error is smaller than last week's
+              sMAPE   mean error / mean of sales and forecast
+              MASE, RMSSE   error over how much the item moved by itself before the first forecast
+              PINB90, IN90  loss of the P90 in units, and share of days that stayed within it
               COVER   forecasts received / expected; LACK is what is missing
               PEND    forecasts whose day is not final yet, or had no business
+            n/a is not known: no data, not no error. Docs/report.md defines every figure.
+
+            A region is what a device's label says: token create --label region=north.
 
             Examples:
               shelfcast-hub report
-              shelfcast-hub report --store 2 --from 2017-12-04 --json
+              shelfcast-hub report --by item --store 2 --from 2017-12-04 --json
+              shelfcast-hub report --html report.html
             """)
 
+    @Option(
+        help: ArgumentHelp(
+            "One line for each: \(ReportView.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "what"))
+    var by: ReportView = .store
     @Option(help: "Only this store.")
     var store: StoreID?
+    @Option(help: "Only devices with the label region=NAME.")
+    var region: String?
+    @Option(help: "Only this device: its id, or the start of it.")
+    var device: String?
+    @Option(help: "Only this item.")
+    var item: ItemID?
     @Option(help: ArgumentHelp("From this day on.", valueName: "date"))
     var from: BusinessDay?
     @Option(help: ArgumentHelp("Up to this day.", valueName: "date"))
     var to: BusinessDay?
     @OptionGroup var json: JSONOption
+    @Flag(help: "Print the lines as CSV.")
+    var csv = false
+    @Option(
+        help: ArgumentHelp(
+            "Write every view into one HTML file; '-' is standard output.", valueName: "file"))
+    var html: String?
     @OptionGroup var data: DataOptions
 
     /// More devices than that are listed only for one store, or as JSON.
     private static let devicesShownMax = 40
 
-    private struct Output: Encodable {
-        struct Figures: Encodable {
-            @Nullable var store: String?
-            var forecasts: Int
-            @Nullable var firstDay: String?
-            @Nullable var lastDay: String?
-            var actualUnits: Double
-            var forecastUnits: Double
-            @Nullable var wapePercent: Double?
-            @Nullable var biasPercent: Double?
-            @Nullable var mapePercent: Double?
-            var excludedZeroActuals: Int
-            @Nullable var seasonalNaiveWapePercent: Double?
-            @Nullable var valueAdded: Double?
-            var expectedForecasts: Int
-            var receivedForecasts: Int
-            @Nullable var coveragePercent: Double?
-            var pendingForecasts: Int
-            var devices: Int
-            var devicesRunning: Int
-        }
-        struct Device: Encodable {
-            var device: String
-            var store: String
-            @Nullable var variant: String?
-            @Nullable var release: UInt64?
-            @Nullable var digest: String?
-            var expectedForecasts: Int
-            var receivedForecasts: Int
-            var missingForecasts: Int
-        }
-        var stores: [Figures]
-        var chain: Figures
-        var devices: [Device]
-    }
-
     func validate() throws {
         if let from, let to, from > to { throw ValidationError("--from is after --to") }
+        if [json.isOn, csv, html != nil].count(where: { $0 }) > 1 {
+            throw ValidationError("give one of --json, --csv and --html")
+        }
     }
 
     func perform() async throws {
-        let database = try data.openStore()
-        let stores = try await database.stores().map(\.id).filter { store == nil || $0 == store }
-        if let store, stores.isEmpty {
+        let hub = try data.openStore()
+        let fleet = try await hub.reportFleet()
+        let selection = try await selection(in: hub, fleet: fleet)
+        if let html {
+            let page = try await ReportPage(
+                of: selection, fleet: fleet, in: hub, at: Timestamp(Date()))
+            return try write(page.html, to: html)
+        }
+        let lines = try await hub.reportLines(by, of: selection, fleet: fleet)
+        if csv { return Console.write(ReportText.csv(lines, by: by), to: STDOUT_FILENO) }
+        let chain =
+            by == .chain
+            ? lines : try await hub.reportLines(.chain, of: selection, fleet: fleet)
+        let coverage = try await hub.reportCoverage(of: selection, fleet: fleet)
+        if json.isOn {
+            try Console.printJSON(
+                ReportOutput(
+                    by, lines, chain: chain.first, coverage, selection: selection,
+                    stores: try await storesNamed(in: hub), fleet: fleet))
+        } else {
+            show(
+                lines, chain: chain.first, coverage, stores: try await storesNamed(in: hub), fleet)
+        }
+    }
+
+    private func selection(
+        in hub: some HubStore, fleet: ReportFleet
+    ) async throws -> ReportSelection {
+        if let store, try await hub.store(store) == nil {
             throw CommandFailure(.refused, "there is no store \(store.text)")
         }
-        var reports: [StoreReport] = []
-        var devices: [DeviceRecord] = []
-        for store in stores {
-            let own = try await database.devices(store: store)
-            let first = from ?? BusinessDay(daysSince1970: BusinessDay.storable.lowerBound)
-            let last = to ?? BusinessDay(daysSince1970: BusinessDay.storable.upperBound)
-            reports.append(
-                StoreReport(
-                    store: store,
-                    observations: try await database.observations(
-                        store: store, from: from, through: to),
-                    deviceDays: try await database.deviceDays(
-                        store: store,
-                        from: from?.advanced(by: -StoreContext.expectedWithinDays), through: to),
-                    devices: own, items: try await database.items(store: store), days: first...last)
-            )
-            devices += own
+        if let region, !fleet.devices.contains(where: { fleet.region(of: $0.id) == region }) {
+            throw CommandFailure(
+                .refused,
+                "no device has the label \(ReportFleet.regionKey)=\(region); see device list")
         }
-        var chain = ForecastReport()
-        for report in reports { chain.merge(report.report) }
-        let packages = Dictionary(
-            try await database.packages(family: nil).map { ($0.digest, $0) },
-            uniquingKeysWith: { first, _ in first })
-        if json.isOn {
-            try Console.printJSON(output(reports, chain, devices, packages))
-        } else {
-            show(reports, chain, devices, packages)
-        }
+        var only: DeviceID?
+        if let device { only = try await FleetText.device(device, in: hub).id }
+        return ReportSelection(
+            store: store, region: region, device: only, item: item, first: from, last: to)
     }
 
-    private func output(
-        _ reports: [StoreReport], _ chain: ForecastReport, _ devices: [DeviceRecord],
-        _ packages: [[UInt8]: PackageRecord]
-    ) -> Output {
-        let running = Dictionary(uniqueKeysWithValues: devices.map { ($0.id, $0.running) })
-        return Output(
-            stores: reports.map { Self.figures($0.report, store: $0.store.text) },
-            chain: Self.figures(chain, store: nil),
-            devices: reports.flatMap { $0.devices }.map { coverage -> Output.Device in
-                let package = running[coverage.device] ?? nil
-                return Output.Device(
-                    device: coverage.device.text, store: coverage.store.text,
-                    variant: package.flatMap { packages[$0.digest]?.variant },
-                    release: package?.release,
-                    digest: package.map { hexadecimal($0.digest) },
-                    expectedForecasts: coverage.expected, receivedForecasts: coverage.received,
-                    missingForecasts: coverage.missing)
-            })
+    /// The ones a line is due to even where nothing came.
+    private func storesNamed(in hub: some HubStore) async throws -> [StoreID] {
+        guard region == nil, device == nil else { return [] }
+        return try await hub.stores().map(\.id).filter { store == nil || $0 == store }
     }
 
-    private static func figures(_ report: ForecastReport, store: String?) -> Output.Figures {
-        Output.Figures(
-            store: store, forecasts: report.accuracy.count, firstDay: report.firstDay?.iso8601,
-            lastDay: report.lastDay?.iso8601, actualUnits: report.accuracy.actualSum,
-            forecastUnits: report.accuracy.forecastSum, wapePercent: report.accuracy.wape,
-            biasPercent: report.accuracy.bias, mapePercent: report.accuracy.mape,
-            excludedZeroActuals: report.accuracy.zeroActualCount,
-            seasonalNaiveWapePercent: report.seasonalNaive.wape, valueAdded: report.valueAdded,
-            expectedForecasts: report.expectedForecasts,
-            receivedForecasts: report.receivedForecasts, coveragePercent: report.coverage,
-            pendingForecasts: report.pendingForecasts, devices: report.devices,
-            devicesRunning: report.devicesRunning)
+    private func write(_ page: String, to path: String) throws {
+        if path == "-" { return Console.write(page, to: STDOUT_FILENO) }
+        do {
+            try Data(page.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+        } catch {
+            throw CommandFailure(.failed, "cannot write \(path): \(fileProblem(error))")
+        }
+        Console.print("wrote \(path)")
     }
 
     private func show(
-        _ reports: [StoreReport], _ chain: ForecastReport, _ devices: [DeviceRecord],
-        _ packages: [[UInt8]: PackageRecord]
+        _ lines: [ReportLine], chain: ReportLine?, _ coverage: ReportCoverage,
+        stores: [StoreID], _ fleet: ReportFleet
     ) {
-        var table = TextTable([
-            ("STORE", .left), ("FORECASTS", .right), ("WAPE%", .right), ("BIAS%", .right),
-            ("MAPE%", .right), ("ZEROS", .right), ("ADDED%", .right), ("COVER%", .right),
-            ("LACK", .right), ("PEND", .right), ("RUNNING", .right),
-        ])
-        func add(_ name: String, _ report: ForecastReport) {
-            let accuracy = report.accuracy
-            table.add([
-                name, "\(accuracy.count)", Figure.fixed(accuracy.wape, decimals: 2),
-                Figure.fixed(accuracy.bias, decimals: 2), Figure.fixed(accuracy.mape, decimals: 2),
-                "\(accuracy.zeroActualCount)",
-                Figure.fixed(report.valueAdded.map { $0 * 100 }, decimals: 2),
-                Figure.fixed(report.coverage, decimals: 2),
-                "\(max(0, report.expectedForecasts - report.receivedForecasts))",
-                "\(report.pendingForecasts)", "\(report.devicesRunning)/\(report.devices)",
-            ])
+        var table = TextTable(
+            [(by.rawValue.uppercased(), .left)]
+                + ReportText.columns.map { ($0.title, .right) }
+                + (by == .store ? [("COVER%", .right), ("LACK", .right), ("RUNNING", .right)] : []))
+        func add(_ name: String, _ line: ReportLine?, _ devices: [DeviceCoverage]) {
+            var cells = [name] + ReportText.cells(line)
+            if by == .store {
+                let own = coverage.of(devices)
+                cells += [
+                    Figure.fixed(own.forecastShare, decimals: 2),
+                    "\(own.expectedForecasts - own.receivedForecasts)",
+                    "\(own.devicesRunning)/\(own.devices.count)",
+                ]
+            }
+            table.add(cells)
         }
-        for report in reports { add(report.store.text, report.report) }
-        if store == nil { add("chain", chain) }
+        if by == .store {
+            for store in ReportText.stores(lines, and: stores) {
+                add(
+                    store, lines.first { $0.name == store },
+                    coverage.devices.filter { $0.store.text == store })
+            }
+        } else {
+            for line in lines { add(line.name, line, []) }
+        }
+        if by != .chain, by != .day, store == nil || by != .store {
+            add(store == nil ? "chain" : "all", chain, coverage.devices)
+        }
         Console.print(table.text)
-        if let first = chain.firstDay, let last = chain.lastDay {
-            Console.print("days compared: \(first.iso8601) to \(last.iso8601)")
+        if let chain, chain.sums.accuracy.count > 0 {
+            Console.print("days: \(chain.firstDay.iso8601) to \(chain.lastDay.iso8601)")
         } else {
             Console.print("no forecast can be compared yet: n/a is no data, not no error")
         }
+        Console.print(coverage.daysText)
+        Console.print(coverage.forecastsText)
+        if by == .store { showDevices(coverage, fleet) }
+    }
+
+    private func showDevices(_ coverage: ReportCoverage, _ fleet: ReportFleet) {
+        let devices = coverage.devices
         guard !devices.isEmpty else { return }
         Console.print("")
-        let coverages = reports.flatMap(\.devices)
-        guard store != nil || coverages.count <= Self.devicesShownMax else {
-            let lacking = coverages.count { $0.missing > 0 }
+        guard store != nil || devices.count <= Self.devicesShownMax else {
+            let lacking = devices.count {
+                $0.missingForecasts > 0 || !$0.missingDays.isEmpty
+            }
             Console.print(
-                "\(coverages.count) devices, \(lacking) of them lack forecasts; "
+                "\(devices.count) devices, \(lacking) of them lack something; "
                     + "list them with --store N or --json")
             return
         }
-        let records = Dictionary(uniqueKeysWithValues: devices.map { ($0.id, $0) })
-        var deviceTable = TextTable([
+        let records = Dictionary(uniqueKeysWithValues: fleet.devices.map { ($0.id, $0) })
+        var table = TextTable([
             ("DEVICE", .left), ("STORE", .left), ("PACKAGE", .left), ("RELEASE", .right),
             ("ARENA", .right), ("BUDGET", .right), ("EXPECTED", .right), ("LACK", .right),
+            ("DAYS LACKING", .right),
         ])
-        for coverage in coverages {
-            let record = records[coverage.device]
+        for one in devices {
+            let record = records[one.device]
             let running = record?.running
-            let package = running.map { running in
-                packages[running.digest]?.variant ?? "unknown"
-            }
-            deviceTable.add([
-                coverage.device.text, coverage.store.text, package ?? "none",
+            table.add([
+                one.device.text, one.store.text,
+                running.map { fleet.package(digest: $0.digest)?.variant ?? "unknown" } ?? "none",
                 running.map { "\($0.release)" } ?? "", running.map { "\($0.arenaBytes)" } ?? "",
                 record?.capabilities.map { "\($0.modelMemoryBudgetBytes)" } ?? "",
-                "\(coverage.expected)", "\(coverage.missing)",
+                "\(one.expectedForecasts)", "\(one.missingForecasts)",
+                "\(one.missingDays.count)",
             ])
         }
-        Console.print(deviceTable.text)
+        Console.print(table.text)
+    }
+}
+
+struct ReportRebuildCommand: HubCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rebuild",
+        abstract: "Make the report's sums anew from the raw records.",
+        discussion: """
+            The report is read from daily sums that every upload, import and approval keeps up to date.
+            This makes them anew from what the devices sent and what was imported; the figures come out
+            the same to the last bit. It is of use after damage to the database, and to be sure.
+
+            Example:
+              shelfcast-hub report rebuild
+            """)
+
+    @OptionGroup var json: JSONOption
+    @OptionGroup var data: DataOptions
+
+    private struct Output: Encodable {
+        var forecasts: Int
+        var seconds: Double
+    }
+
+    func perform() async throws {
+        let hub = try data.openStore()
+        let start = ContinuousClock.now
+        let forecasts = try await hub.rebuildReport()
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        if json.isOn {
+            try Console.printJSON(Output(forecasts: forecasts, seconds: seconds))
+        } else {
+            Console.print(
+                "summed up \(FleetText.count(forecasts, "forecast")) anew in "
+                    + "\(Figure.fixed(seconds, decimals: 1)) s")
+        }
     }
 }

@@ -111,6 +111,7 @@ import Testing
                 Figures(counted.filter { $0.cell.store == store }, ledger: ledger), table)
         }
         try compare(report["chain"], name: "chain", Figures(counted, ledger: ledger), table)
+        try everyView(of: hub)
         try replay(on: hub, forecasts: promises.count)
     }
 
@@ -149,6 +150,35 @@ import Testing
         #expect(try push("1ns")["reason"].string.hasSuffix("at most 1 ns a forecast is allowed"))
         let shown = try hub.command("device", "show", name)
         #expect(shown.contains("LSTM-64") && shown.contains("its package"), "\(shown)")
+    }
+
+    /// Every view of several selections is what a plain calculation makes of the raw tables, and so it stays when the sums
+    /// are made anew.
+    private static func everyView(of hub: HubUnderTest) throws {
+        let script = URL(filePath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "Scripts/check_report.py").path
+        func check() throws {
+            let told = try Program(path: "/usr/bin/python3").run(
+                [script, Binaries.hub, hub.data], expecting: nil, secondsMax: 300)
+            #expect(told.status == 0, "\(told.output)\(told.errors)")
+        }
+        try check()
+        let before = try hub.command("report", "--by", "item", "--json")
+        let rebuilt = try hub.json("report", "rebuild")
+        #expect(try rebuilt["forecasts"].number > 0)
+        #expect(try hub.command("report", "--by", "item", "--json") == before)
+
+        // The same figures as CSV, and on the page.
+        let csv = try hub.command("report", "--by", "store", "--csv").split(separator: "\r\n")
+        let line = try #require(try hub.json("report")["stores"].list.first)
+        #expect(csv[0].hasPrefix("store,firstDay,lastDay,forecasts,wapePercent,"))
+        #expect(csv[1].contains(",\(try line["wapePercent"].number),"))
+        let page = try hub.command("report", "--html", "-")
+        let wape = String(format: "%.2f", try hub.json("report")["chain"]["wapePercent"].number)
+        #expect(page.contains("<dd>\(wape) %</dd>") && page.contains("of sales days received"))
+        #expect(
+            !page.contains("http://") && !page.contains("https://") && !page.contains("<script"))
     }
 
     /// The hub makes every uploaded forecast again and gets the same integer; of one that was changed it says so.

@@ -1,0 +1,107 @@
+import Forecasting
+import HubCore
+
+/// A report's figures as words and digits.
+enum ReportText {
+    struct Column: Sendable {
+        /// In the terminal.
+        var title: String
+        /// In CSV.
+        var key: String
+        /// On a page, and what it means.
+        var heading: String
+        var meaning: String
+        var decimals = 2
+        var value: @Sendable (ReportLine) -> Double?
+    }
+
+    static let columns: [Column] = [
+        Column(
+            title: "FORECASTS", key: "forecasts", heading: "Compared",
+            meaning: "Forecasts of final days", decimals: 0
+        ) { Double($0.sums.accuracy.count) },
+        Column(
+            title: "WAPE%", key: "wapePercent", heading: "WAPE %",
+            meaning: "Sum of errors over sum of sales"
+        ) { $0.sums.accuracy.wape },
+        Column(
+            title: "BIAS%", key: "biasPercent", heading: "Bias %",
+            meaning: "Above 0: too much was forecast"
+        ) { $0.sums.accuracy.bias },
+        Column(
+            title: "MAPE%", key: "mapePercent", heading: "MAPE %",
+            meaning: "Mean of error over sales, days without sales left out"
+        ) { $0.sums.accuracy.mape },
+        Column(
+            title: "ZEROS", key: "excludedZeroActuals", heading: "Zeros",
+            meaning: "Days without sales, which MAPE leaves out", decimals: 0
+        ) { Double($0.sums.accuracy.zeroActualCount) },
+        Column(
+            title: "ADDED%", key: "valueAddedPercent", heading: "Added %",
+            meaning: "1 − WAPE over the WAPE of the same weekday last week, on the same days"
+        ) { $0.sums.valueAdded.map { $0 * 100 } },
+        Column(
+            title: "BEAT%", key: "betterSharePercent", heading: "Beat it %",
+            meaning: "Items of stores whose error is smaller than last week's", decimals: 1
+        ) { $0.betterShare },
+        Column(
+            title: "NAIVE%", key: "seasonalNaiveWapePercent", heading: "Naive %",
+            meaning: "WAPE of the same weekday last week, on the same days"
+        ) { $0.sums.seasonalNaive.wape },
+        Column(
+            title: "SMAPE%", key: "smapePercent", heading: "sMAPE %",
+            meaning: "Mean of error over the mean of sales and forecast"
+        ) { $0.sums.accuracy.symmetricMAPE },
+        Column(
+            title: "MASE", key: "mase", heading: "MASE",
+            meaning: "Error over how much the item moved from week to week before", decimals: 3
+        ) { $0.sums.scaled.mase7 },
+        Column(
+            title: "RMSSE", key: "rmsse", heading: "RMSSE",
+            meaning: "The same by squares, from day to day", decimals: 3
+        ) { $0.sums.scaled.rmsse },
+        Column(
+            title: "PINB90", key: "p90Pinball", heading: "P90 loss",
+            meaning: "Pinball loss of the P90, in units", decimals: 3
+        ) { $0.sums.p90.mean },
+        Column(
+            title: "IN90%", key: "p90CoveragePercent", heading: "Within P90 %",
+            meaning: "Days that sold no more than the P90: 90 is meant", decimals: 1
+        ) { $0.sums.p90.coverage },
+        Column(
+            title: "PEND", key: "pendingForecasts", heading: "Pending",
+            meaning: "Forecasts whose day is not final yet, or had no business", decimals: 0
+        ) { Double($0.sums.pending) },
+    ]
+
+    /// One for each column; of no line, n/a.
+    static func cells(_ line: ReportLine?) -> [String] {
+        columns.map { column in
+            guard let line else { return column.decimals == 0 ? "0" : "n/a" }
+            return Figure.fixed(column.value(line), decimals: column.decimals)
+        }
+    }
+
+    /// Every store with a line, and those named, in order.
+    static func stores(_ lines: [ReportLine], and named: [StoreID]) -> [String] {
+        named.isEmpty ? lines.map(\.name) : named.sorted().map(\.text)
+    }
+
+    /// RFC 4180. A figure that is not known is empty.
+    static func csv(_ lines: [ReportLine], by view: ReportView) -> String {
+        let header = [view.rawValue, "firstDay", "lastDay"] + columns.map(\.key)
+        let rows = lines.map { line -> [String] in
+            [quoted(line.name), line.firstDay.iso8601, line.lastDay.iso8601]
+                + columns.map { column in
+                    guard let value = column.value(line) else { return "" }
+                    return column.decimals == 0 ? "\(Int(value))" : "\(value)"
+                }
+        }
+        return ([header] + rows).map { $0.joined(separator: ",") + "\r\n" }.joined()
+    }
+
+    private static func quoted(_ text: String) -> String {
+        text.contains { $0 == "," || $0 == "\"" || $0.isNewline }
+            ? "\"" + text.replacing("\"", with: "\"\"") + "\"" : text
+    }
+}
