@@ -51,6 +51,40 @@ struct UploadContractTests {
     }
 
     @Test(
+        "A day closed with business and then again without is taken, and so is what follows",
+        arguments: StoreUnderTest.allCases, [false, true])
+    func closedTwice(implementation: StoreUnderTest, oneUpload: Bool) async throws {
+        try await implementation.run { store in
+            let id = try await Sample.join(store, device: "d")
+            let records = [
+                try Sample.sale(0, "a", 5), Sample.close(0), Sample.close(0, allDay: true),
+                try Sample.sale(1, "a", 2), Sample.close(1, allDay: true), Sample.close(1),
+            ]
+            if oneUpload {
+                #expect(
+                    try await Sample.upload(store, id, from: 1, records)
+                        == .stored(throughSequence: 6, new: 6))
+            } else {
+                for (index, record) in records.enumerated() {
+                    let sequence = UInt64(index + 1)
+                    #expect(
+                        try await Sample.upload(store, id, from: sequence, [record])
+                            == .stored(throughSequence: sequence, new: 1))
+                }
+            }
+            // The later word counts.
+            let days = try await store.deviceDays(store: try StoreID("1"), from: nil, through: nil)
+            #expect(days.map(\.closedAllDay) == [true, false])
+            // A second device's word stands beside it, whatever its order.
+            let other = try await Sample.join(store, device: "e")
+            #expect(
+                try await Sample.upload(
+                    store, other, from: 1, [Sample.close(0), Sample.close(0, allDay: true)])
+                    == .stored(throughSequence: 2, new: 2))
+        }
+    }
+
+    @Test(
         "What comes back is taken off its day once, and never more than there is",
         arguments: StoreUnderTest.allCases)
     func returns(implementation: StoreUnderTest) async throws {
