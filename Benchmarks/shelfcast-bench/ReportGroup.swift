@@ -47,15 +47,11 @@ enum ReportGroup {
             for _ in 0..<runs {
                 let started = ContinuousClock.now
                 let fleet = try await hub.reportFleet()
-                var forecasts = 0
-                for view in full {
-                    forecasts = try await hub.reportLines(view, of: selection, fleet: fleet)
-                        .reduce(0) { $0 + $1.sums.forecasts }
-                }
-                for view in plain {
-                    _ = try await hub.reportLines(
-                        view, of: selection, fleet: fleet, countsSeries: false)
-                }
+                let tables = try await hub.reportTables(
+                    full.map { ReportTable($0) }
+                        + plain.map { ReportTable($0, countsSeries: false) }, of: selection,
+                    fleet: fleet)
+                let forecasts = tables[0].reduce(0) { $0 + $1.sums.forecasts }
                 let coverage = try await hub.reportCoverage(of: selection, fleet: fleet)
                 milliseconds.append((ContinuousClock.now - started) / .milliseconds(1))
                 precondition(forecasts > 0 && coverage.missingDays == 0)

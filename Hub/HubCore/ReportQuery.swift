@@ -40,6 +40,22 @@ package struct ReportKey: Hashable, Sendable {
     package var day: BusinessDay?
 
     package init() {}
+
+    /// Nothing but these parts.
+    package func of(_ parts: Set<ReportQuery.Part>) -> ReportKey {
+        var key = ReportKey()
+        for part in parts {
+            switch part {
+            case .store: key.store = store
+            case .device: key.device = device
+            case .item: key.item = item
+            case .release: key.release = release
+            case .weekday: key.weekday = weekday
+            case .day: key.day = day
+            }
+        }
+        return key
+    }
 }
 
 /// The sums of the forecasts of one key.

@@ -18,6 +18,14 @@ package enum ReportView: String, CaseIterable, Sendable {
         case .variant, .package: [.device, .release]
         }
     }
+
+    /// Whether a series' store and item say on which line it counts.
+    package var isOfSeries: Bool {
+        switch self {
+        case .chain, .horizon, .store, .item: true
+        case .region, .device, .weekday, .family, .variant, .package, .day: false
+        }
+    }
 }
 
 /// Which forecasts a report is about.
@@ -180,6 +188,8 @@ package struct ReportLines: Sendable {
     private let region: String?
     private let fleet: ReportFleet
     private var positions: [String: Int] = [:]
+    /// The same by the parts of a key that the view goes by, since names are dear.
+    private var keyPositions: [ReportKey: Int] = [:]
     private var found: [Line] = []
     private var countsSeries = false
 
@@ -189,27 +199,30 @@ package struct ReportLines: Sendable {
         self.fleet = fleet
     }
 
-    package mutating func add(_ row: ReportRow) {
+    /// - Parameter countsSeries: whether the row's store and item are a series of the line.
+    package mutating func add(_ row: ReportRow, countsSeries: Bool) {
         if let region {
             guard let device = row.key.device, fleet.region(of: device) == region else { return }
         }
-        let name = fleet.name(of: row.key, in: view)
         let position: Int
-        if let known = positions[name] {
+        if let known = self.position(of: row.key) {
             position = known
             found[position].line.sums.merge(row.sums)
             found[position].line.firstDay = min(found[position].line.firstDay, row.firstDay)
             found[position].line.lastDay = max(found[position].line.lastDay, row.lastDay)
         } else {
+            let name = fleet.name(of: row.key, in: view)
             position = found.count
             positions[name] = position
+            keyPositions[row.key.of(view.parts)] = position
             found.append(
                 Line(
                     line: ReportLine(
                         name: name, sums: row.sums, firstDay: row.firstDay, lastDay: row.lastDay),
                     key: row.key))
         }
-        guard let store = row.key.store, let item = row.key.item, row.sums.comparable.count > 0
+        guard countsSeries, let store = row.key.store, let item = row.key.item,
+            row.sums.comparable.count > 0
         else { return }
         note(
             Series(store: store, item: item), own: row.sums.comparable.absoluteErrorSum,
@@ -221,10 +234,18 @@ package struct ReportLines: Sendable {
         var key = ReportKey()
         key.store = errors.store
         key.item = errors.item
-        guard let position = positions[fleet.name(of: key, in: view)] else { return }
+        guard let position = position(of: key) else { return }
         note(
             Series(store: errors.store, item: errors.item), own: errors.own, naive: errors.naive,
             at: position)
+    }
+
+    private mutating func position(of key: ReportKey) -> Int? {
+        let own = key.of(view.parts)
+        if let known = keyPositions[own] { return known }
+        guard let position = positions[fleet.name(of: own, in: view)] else { return nil }
+        keyPositions[own] = position
+        return position
     }
 
     private mutating func note(_ series: Series, own: Double, naive: Double, at position: Int) {

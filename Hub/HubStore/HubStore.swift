@@ -240,6 +240,10 @@ package protocol HubStore: Sendable {
     func seriesErrors(
         store: StoreID?, from first: BusinessDay?, through last: BusinessDay?
     ) async throws -> [SeriesErrors]
+    /// How many forecasts of each day came from each device.
+    func forecastCounts(
+        store: StoreID?, from first: BusinessDay?, through last: BusinessDay?
+    ) async throws -> [DeviceID: [BusinessDay: Int]]
     /// The days that each device has closed, by store, then device; who never closed one is left out.
     func reportedDays(
         store: StoreID?, from first: BusinessDay?, through last: BusinessDay?

@@ -44,6 +44,24 @@ extension SQLiteHubStore {
         }
     }
 
+    package func forecastCounts(
+        store: StoreID?, from first: BusinessDay?, through last: BusinessDay?
+    ) async throws -> [DeviceID: [BusinessDay: Int]] {
+        try await read { db in
+            let query = ReportQuery(store: store, first: first, last: last)
+            guard let scope = try ReportScope(db, query) else { return [:] }
+            var counts: [Int64: [BusinessDay: Int]] = [:]
+            try scope.eachCount { device, day, count in
+                counts[device, default: [:]][BusinessDay(daysSince1970: day), default: 0] += count
+            }
+            let devices: [Int64: DeviceID] = try ReportGroups.names(db, of: "device")
+            return Dictionary(
+                uniqueKeysWithValues: counts.compactMap { device, days in
+                    devices[device].map { ($0, days) }
+                })
+        }
+    }
+
     package func reportedDays(
         store: StoreID?, from first: BusinessDay?, through last: BusinessDay?
     ) async throws -> [ReportedDays] {
@@ -173,6 +191,20 @@ private struct ReportScope {
                     ReportGroups.Key(
                         store: store, device: row.integer(2), release: row.integer(3), day: day),
                     sums, day)
+            }
+        }
+    }
+
+    func eachCount(_ body: (_ device: Int64, _ day: Int32, _ count: Int) -> Void) throws {
+        let rows = try RawStatement(
+            db,
+            sql: """
+                SELECT day, deviceID, CAST(ownCount + pending AS INTEGER) FROM reportDay
+                WHERE storeID = ?1 AND day BETWEEN ?2 AND ?3
+                """)
+        for store in stores {
+            try rows.rows([store, Int64(days.lowerBound), Int64(days.upperBound)]) { row in
+                body(row.integer(1), row.day(0), Int(row.integer(2)))
             }
         }
     }

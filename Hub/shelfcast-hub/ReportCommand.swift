@@ -9,6 +9,10 @@ struct ReportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
         abstract: "Show how good the forecasts were, and what is missing.",
+        discussion: """
+            'report' alone is 'report show' and takes its options, --by and --html among
+            them: 'shelfcast-hub report show --help' lists them.
+            """,
         subcommands: [ReportShowCommand.self, ReportRebuildCommand.self],
         defaultSubcommand: ReportShowCommand.self)
 }
@@ -21,17 +25,21 @@ struct ReportShowCommand: HubCommand {
         commandName: "show",
         abstract: "Show how good the forecasts were (this is what 'report' alone does).",
         discussion: """
-            Every forecast of a device is compared with the ledger's total of its day, once every
-            device expected to report that day has done so (or the total was imported).
-              WAPE    sum of errors / sum of sales         BIAS   above 0: too much was forecast
-              MAPE    mean error / sales, days without sales left out; ZEROS says how many
-              ADDED   value added: 1 - WAPE / WAPE of the same weekday last week, same days
+            Every forecast of a device is compared with the ledger's total of its day, once
+            every device expected to report that day has done so, or the total was imported.
+              WAPE    sum of errors / sum of sales
+              BIAS    above 0: too much was forecast
+              MAPE    mean error / sales, without days without sales: ZEROS of them
+              ADDED   1 - WAPE / WAPE of the same weekday last week, on the same days
               BEAT    share of items of stores whose error is smaller than last week's
-              sMAPE   mean error / mean of sales and forecast
-              MASE, RMSSE   error over how much the item moved by itself before the first forecast
-              PINB90, IN90  loss of the P90 in units, and share of days that stayed within it
-              COVER   forecasts received / expected; LACK is what is missing
+              NAIVE   WAPE of the same weekday last week
+              SMAPE   mean error / mean of sales and forecast
+              MASE    error / how much the item moved from week to week before
+              RMSSE   the same by squares, from day to day
+              PINB90  pinball loss of the P90, in units
+              IN90    share of days that sold no more than the P90: 90 is meant
               PEND    forecasts whose day is not final yet, or had no business
+              COVER   forecasts received / expected; LACK: how many are missing
             n/a is not known: no data, not no error. Docs/report.md defines every figure.
 
             A region is what a device's label says: token create --label region=north.
@@ -44,8 +52,7 @@ struct ReportShowCommand: HubCommand {
 
     @Option(
         help: ArgumentHelp(
-            "One line for each: \(ReportView.allCases.map(\.rawValue).joined(separator: ", ")).",
-            valueName: "what"))
+            "What each line is of.", valueName: "view"))
     var by: ReportView = .store
     @Option(help: "Only this store.")
     var store: StoreID?
@@ -88,7 +95,11 @@ struct ReportShowCommand: HubCommand {
             return try write(page.html, to: html)
         }
         let lines = try await hub.reportLines(by, of: selection, fleet: fleet)
-        if csv { return Console.write(ReportText.csv(lines, by: by), to: STDOUT_FILENO) }
+        let stores = try await Self.storesNamed(selection, in: hub)
+        if csv {
+            let rows = by == .store ? ReportText.rows(lines, and: stores) : ReportText.rows(lines)
+            return Console.write(ReportText.csv(rows, by: by), to: STDOUT_FILENO)
+        }
         let chain =
             by == .chain
             ? lines : try await hub.reportLines(.chain, of: selection, fleet: fleet)
@@ -97,10 +108,9 @@ struct ReportShowCommand: HubCommand {
             try Console.printJSON(
                 ReportOutput(
                     by, lines, chain: chain.first, coverage, selection: selection,
-                    stores: try await storesNamed(in: hub), fleet: fleet))
+                    stores: stores, fleet: fleet))
         } else {
-            show(
-                lines, chain: chain.first, coverage, stores: try await storesNamed(in: hub), fleet)
+            show(lines, chain: chain.first, coverage, stores: stores, fleet)
         }
     }
 
@@ -115,16 +125,30 @@ struct ReportShowCommand: HubCommand {
                 .refused,
                 "no device has the label \(ReportFleet.regionKey)=\(region); see device list")
         }
+        if let item { try await refuseUnknown(item, in: hub) }
         var only: DeviceID?
         if let device { only = try await FleetText.device(device, in: hub).id }
         return ReportSelection(
             store: store, region: region, device: only, item: item, first: from, last: to)
     }
 
+    private func refuseUnknown(_ item: ItemID, in hub: some HubStore) async throws {
+        let stores = try await hub.stores().map(\.id).filter { store == nil || $0 == store }
+        for store in stores where try await hub.items(store: store).contains(item) { return }
+        throw CommandFailure(
+            .refused,
+            store.map { "store \($0.text) has no item \(item.text)" }
+                ?? "no store has an item \(item.text)")
+    }
+
     /// The ones a line is due to even where nothing came.
-    private func storesNamed(in hub: some HubStore) async throws -> [StoreID] {
-        guard region == nil, device == nil else { return [] }
-        return try await hub.stores().map(\.id).filter { store == nil || $0 == store }
+    static func storesNamed(
+        _ selection: ReportSelection, in hub: some HubStore
+    ) async throws -> [StoreID] {
+        guard selection.region == nil, selection.device == nil else { return [] }
+        return try await hub.stores().map(\.id).filter {
+            selection.store == nil || $0 == selection.store
+        }
     }
 
     private func write(_ page: String, to path: String) throws {
@@ -158,16 +182,15 @@ struct ReportShowCommand: HubCommand {
             table.add(cells)
         }
         if by == .store {
-            for store in ReportText.stores(lines, and: stores) {
-                add(
-                    store, lines.first { $0.name == store },
-                    coverage.devices.filter { $0.store.text == store })
+            for row in ReportText.rows(lines, and: stores) {
+                add(row.name, row.line, coverage.devices.filter { $0.store.text == row.name })
             }
         } else {
             for line in lines { add(line.name, line, []) }
         }
         if by != .chain, by != .day, store == nil || by != .store {
-            add(store == nil ? "chain" : "all", chain, coverage.devices)
+            let isWhole = store == nil && region == nil && device == nil && item == nil
+            add(isWhole ? "chain" : "all", chain, coverage.devices)
         }
         Console.print(table.text)
         if let chain, chain.sums.accuracy.count > 0 {
@@ -176,7 +199,8 @@ struct ReportShowCommand: HubCommand {
             Console.print("no forecast can be compared yet: n/a is no data, not no error")
         }
         Console.print(coverage.daysText)
-        Console.print(coverage.forecastsText)
+        Console.print(coverage.forecastsText + (item == nil ? "" : " (of every item)"))
+        if let note = ReportText.note(by, fleet) { Console.print(note) }
         if by == .store { showDevices(coverage, fleet) }
     }
 

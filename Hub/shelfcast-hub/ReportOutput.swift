@@ -119,12 +119,12 @@ struct ReportOutput: Encodable {
         self.chain = Covered(figures: Figures(chain, name: nil), coverage: coverage)
         self.stores =
             view == .store
-            ? ReportText.stores(lines, and: stores).map { store in
-                var figures = Figures(lines.first { $0.name == store }, name: store)
-                figures.store = store
+            ? ReportText.rows(lines, and: stores).map { row in
+                var figures = Figures(row.line, name: row.name)
+                figures.store = row.name
                 return Covered(
                     figures: figures,
-                    coverage: coverage.of(coverage.devices.filter { $0.store.text == store }))
+                    coverage: coverage.of(coverage.devices.filter { $0.store.text == row.name }))
             } : []
         let running = Dictionary(
             uniqueKeysWithValues: fleet.devices.map { ($0.id, $0.running) })

@@ -12,25 +12,42 @@ struct ReportPage {
         (.package, "Packages"), (.device, "Devices"),
     ]
 
+    private struct Table {
+        var view: ReportView
+        var heading: String
+        var rows: [ReportText.Row]
+        var note: String?
+    }
+
     private let selection: ReportSelection
     private let chain: ReportLine?
     private let days: [ReportLine]
-    private let tables: [(view: ReportView, heading: String, lines: [ReportLine])]
+    private let tables: [Table]
     private let coverage: ReportCoverage
+    private let fleet: ReportFleet
     private let made: String
 
     init(
         of selection: ReportSelection, fleet: ReportFleet, in hub: some HubStore, at: Timestamp
     ) async throws {
         self.selection = selection
-        chain = try await hub.reportLines(.chain, of: selection, fleet: fleet).first
-        days = try await hub.reportLines(.day, of: selection, fleet: fleet, countsSeries: false)
-        var tables: [(view: ReportView, heading: String, lines: [ReportLine])] = []
-        for (view, heading) in Self.views where view != .region || fleet.hasRegions {
-            tables.append(
-                (view, heading, try await hub.reportLines(view, of: selection, fleet: fleet)))
+        self.fleet = fleet
+        let views = Self.views.filter { $0.view != .region || fleet.hasRegions }
+        var found = try await hub.reportTables(
+            [ReportTable(.chain), ReportTable(.day, countsSeries: false)]
+                + views.map { ReportTable($0.view) }, of: selection, fleet: fleet)
+        let chain = found.removeFirst().first
+        self.chain = chain
+        days = found.removeFirst()
+        // A store that nothing came from has its line too.
+        let stores = try await ReportShowCommand.storesNamed(selection, in: hub)
+        tables = zip(views, found).compactMap { named, lines in
+            guard named.view == .store || chain != nil else { return nil }
+            return Table(
+                view: named.view, heading: named.heading,
+                rows: ReportText.rows(lines, and: named.view == .store ? stores : []),
+                note: ReportText.note(named.view, fleet))
         }
-        self.tables = tables
         coverage = try await hub.reportCoverage(of: selection, fleet: fleet)
         made = FleetText.moment(at)
     }
@@ -42,6 +59,7 @@ struct ReportPage {
         <head>
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
         <title>Forecast accuracy</title>
         <style>\(Self.style)</style>
         </head>
@@ -54,11 +72,12 @@ struct ReportPage {
         <main>
         \(tiles)
         <section class="coverage">
-        <p>\(Self.escaped(coverage.daysText)).</p>
-        <p>\(Self.escaped(coverage.forecastsText)).\(pending)</p>
+        <p>\(Self.escaped(Self.sentence(coverage.daysText)))</p>
+        <p>\(Self.escaped(Self.sentence(coverage.forecastsText + (selection.item == nil ? "" : " (of every item)"))))\(pending)</p>
         </section>
         \(plot)
         \(tables.map(table).joined(separator: "\n"))
+        \(received)
         \(dayTable)
         \(definitions)
         </main>
@@ -97,14 +116,20 @@ struct ReportPage {
             ("WAPE", Figure.percent(sums.accuracy.wape), "last week's weekday: \(naive)"),
             (
                 "Bias", Figure.percent(sums.accuracy.bias),
-                (sums.accuracy.bias ?? 0) > 0 ? "too much was forecast" : "sold more than forecast"
+                sums.accuracy.bias.map {
+                    $0 > 0 ? "more was forecast than sold" : "less was forecast than sold"
+                } ?? ""
             ),
             (
                 "Value added", Figure.percent(sums.valueAdded.map { $0 * 100 }),
                 "over last week's weekday, same days"
             ),
             ("Items that beat it", Figure.percent(chain?.betterShare, decimals: 1), series ?? ""),
-            ("MAPE", Figure.percent(sums.accuracy.mape), "\(zeros) days without sales left out"),
+            (
+                "MAPE", Figure.percent(sums.accuracy.mape),
+                zeros == 0
+                    ? "" : "without \(FleetText.count(zeros, "forecast")) of days without sales"
+            ),
             (
                 "Within P90", Figure.percent(sums.p90.coverage, decimals: 1),
                 "90 % is meant"
@@ -119,18 +144,44 @@ struct ReportPage {
 
     // MARK: The days
 
-    /// WAPE by day beside the seasonal naive's; the figures stand in the last table.
+    /// The size that a drawing is made for, in CSS pixels.
+    private struct Frame {
+        /// Which of the drawings a screen shows.
+        var shownOn: String
+        var width: Double
+        var height: Double
+    }
+
+    /// The days drawn for a desk and for a phone, so that neither has its words shrunk.
     private var plot: String {
+        let frames = [
+            Frame(shownOn: "wide", width: 1180, height: 260),
+            Frame(shownOn: "narrow", width: 360, height: 220),
+        ]
+        let drawings = frames.compactMap(drawing)
+        guard !drawings.isEmpty else { return "" }
+        return """
+            <section>
+            <h2>Day by day</h2>
+            <p class="legend"><span><span class="key own"></span>WAPE of the forecasts,</span>
+            <span><span class="key naive"></span>of the same weekday last week, in percent</span></p>
+            \(drawings.joined(separator: "\n"))
+            </section>
+            """
+    }
+
+    /// WAPE by day beside the seasonal naive's; the figures stand in the last table. Nil where there is nothing to draw.
+    private func drawing(in frame: Frame) -> String? {
         let points = days.map { line in
             (line.firstDay, line.sums.accuracy.wape, line.sums.seasonalNaive.wape)
         }
         let shown = points.flatMap { [$0.1, $0.2] }.compactMap { $0 }.sorted()
         guard let first = points.first?.0, let last = points.last?.0, last > first,
             !shown.isEmpty
-        else { return "" }
+        else { return nil }
         // One wild day does not flatten all others; it runs out at the top.
         let top = max(10, shown[(shown.count - 1) * 97 / 100] * 1.15)
-        let (width, height, left, bottom) = (920.0, 220.0, 44.0, 24.0)
+        let (width, height, left, bottom) = (frame.width, frame.height, 36.0, 26.0)
         func x(_ day: BusinessDay) -> Double {
             left + (width - left - 8) * Double(day - first) / Double(last - first)
         }
@@ -158,68 +209,112 @@ struct ReportPage {
                 + " y=\"\(text(y(value) + 4))\" text-anchor=\"end\">\(Figure.fixed(value, decimals: 0))"
                 + "</text>"
         }.joined()
+        let foot = text(height - 4)
         return """
-            <section>
-            <h2>Day by day</h2>
-            <p class="legend"><span class="key own"></span>WAPE of the forecasts
-            <span class="key naive"></span>WAPE of the same weekday last week, in percent</p>
-            <svg viewBox="0 0 920 220" role="img" aria-label="WAPE by day; the figures are in the table of days">
+            <svg class="\(frame.shownOn)" viewBox="0 0 \(text(width)) \(text(height))" role="img" aria-label="WAPE by day; the figures are in the table of days">
             \(grid)
             <path class="naive" d="\(path(\.2))"/><path class="own" d="\(path(\.1))"/>
-            <text x="\(text(left))" y="216">\(first.iso8601)</text>
-            <text x="\(text(width - 8))" y="216" text-anchor="end">\(last.iso8601)</text>
+            <text x="\(text(left))" y="\(foot)">\(first.iso8601)</text>
+            <text x="\(text(width - 8))" y="\(foot)" text-anchor="end">\(last.iso8601)</text>
             </svg>
-            </section>
             """
     }
 
     private var dayTable: String {
         guard !days.isEmpty else { return "" }
         return "<details><summary>Every day as figures</summary>"
-            + Self.rows(days, heading: "Day") + "</details>"
+            + Self.table(ReportText.rows(days), heading: "Day") + "</details>"
     }
 
     // MARK: Tables
 
-    private func table(
-        _ table: (view: ReportView, heading: String, lines: [ReportLine])
-    ) -> String {
+    private func table(_ table: Table) -> String {
         let note =
-            switch table.view {
-            case .horizon:
-                "<p class=\"note\">Devices send up the forecast that stood when the day closed: one"
-                    + " day ahead. How good longer horizons were is not known.</p>"
-            default: ""
-            }
-        guard !table.lines.isEmpty else {
+            table.note.map { "<p class=\"note\">\(Self.escaped(Self.sentence($0)))</p>" } ?? ""
+        guard !table.rows.isEmpty else {
             return "<section><h2>\(table.heading)</h2>\(note)<p class=\"note\">No forecast of these"
                 + " days was received.</p></section>"
         }
-        let shown = Array(table.lines.prefix(Self.linesMax))
+        let shown = Array(table.rows.prefix(Self.linesMax))
         let rest =
-            table.lines.count > shown.count
-            ? "<p class=\"note\">The first \(shown.count) of \(table.lines.count); "
+            table.rows.count > shown.count
+            ? "<p class=\"note\">The first \(shown.count) of \(table.rows.count); "
                 + "<code>shelfcast-hub report --by \(table.view.rawValue) --csv</code> gives all.</p>"
             : ""
         return "<section><h2>\(table.heading)</h2>\(note)"
-            + Self.rows(
-                shown,
+            + Self.table(
+                shown, isNamed: [.variant, .package, .device].contains(table.view),
                 heading: table.view.rawValue.prefix(1).uppercased()
                     + table.view.rawValue.dropFirst()) + rest + "</section>"
     }
 
-    private static func rows(_ lines: [ReportLine], heading: String) -> String {
+    private static func sentence(_ text: String) -> String {
+        text.prefix(1).uppercased() + text.dropFirst() + "."
+    }
+
+    /// What came of what there should be, device by device, those that lack something first.
+    private var received: String {
+        guard !coverage.devices.isEmpty else { return "" }
+        let sorted = coverage.devices.enumerated().sorted { a, b in
+            let (x, y) = (a.element, b.element)
+            return (y.missingDays.count, y.missingForecasts, a.offset)
+                < (x.missingDays.count, x.missingForecasts, b.offset)
+        }.map(\.element)
+        let shown = sorted.prefix(Self.linesMax)
+        let packages = Dictionary(
+            fleet.devices.map { ($0.id, $0.running) }, uniquingKeysWith: { $1 })
+        let body = shown.map { device -> String in
+            let running = packages[device.device] ?? nil
+            let cells = [
+                device.store.text,
+                running.map { fleet.package(digest: $0.digest)?.variant ?? "unknown" } ?? "none",
+                Self.share(device.expectedDays - device.missingDays.count, of: device.expectedDays),
+                Self.missing(device.missingDays),
+                Self.share(device.receivedForecasts, of: device.expectedForecasts),
+            ]
+            return "<tr><th scope=\"row\">\(Self.escaped(device.device.text))</th>"
+                + cells.map { "<td>\(Self.escaped($0))</td>" }.joined() + "</tr>"
+        }.joined(separator: "\n")
+        let rest =
+            sorted.count > shown.count
+            ? "<p class=\"note\">The first \(shown.count) of \(sorted.count); "
+                + "<code>shelfcast-hub report --json</code> gives all.</p>" : ""
+        return """
+            <section><h2>What was received</h2>
+            <div class="scroll" tabindex="0" role="region" aria-label="What was received"><table class="words named">
+            <thead><tr><th scope="col">Device</th><th scope="col">Store</th><th scope="col">Runs</th>\
+            <th scope="col">Sales days</th><th scope="col">Missing days</th><th scope="col">Forecasts</th></tr></thead>
+            <tbody>\(body)</tbody></table></div>\(rest)</section>
+            """
+    }
+
+    private static func share(_ received: Int, of expected: Int) -> String {
+        expected == 0 ? "none expected" : "\(received) of \(expected)"
+    }
+
+    private static func missing(_ days: [BusinessDay]) -> String {
+        guard let first = days.first, let last = days.last else { return "" }
+        return days.count <= 3
+            ? days.map(\.iso8601).joined(separator: ", ")
+            : "\(days.count), from \(first.iso8601) to \(last.iso8601)"
+    }
+
+    /// - Parameter isNamed: its rows have long names.
+    private static func table(
+        _ rows: [ReportText.Row], isNamed: Bool = false, heading: String
+    ) -> String {
         let head = ReportText.columns.map { column in
             "<th scope=\"col\" title=\"\(escaped(column.meaning))\">\(escaped(column.heading))</th>"
         }.joined()
-        let body = lines.map { line in
-            let cells = zip(ReportText.columns, ReportText.cells(line)).map { column, cell in
+        let body = rows.map { row in
+            let cells = ReportText.cells(row.line).map { cell in
                 "<td\(cell == "n/a" ? " class=\"none\"" : "")>\(escaped(cell))</td>"
             }.joined()
-            return "<tr><th scope=\"row\">\(escaped(line.name))</th>\(cells)</tr>"
+            return "<tr><th scope=\"row\">\(escaped(row.name))</th>\(cells)</tr>"
         }.joined(separator: "\n")
         return
-            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"\(heading)\"><table>"
+            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"\(heading)\">"
+            + "<table\(isNamed ? " class=\"named\"" : "")>"
             + "<thead><tr><th scope=\"col\">\(heading)</th>\(head)</tr></thead>"
             + "<tbody>\(body)</tbody></table></div>"
     }
@@ -243,7 +338,7 @@ struct ReportPage {
         --line:#31373c;--own:#6cc5ab;--naive:#d9a566}}
         *{box-sizing:border-box}
         body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
-        header,main,footer{max-width:1180px;margin:0 auto;padding:0 24px}
+        header,main,footer{max-width:1228px;margin:0 auto;padding:0 24px}
         header{padding-top:40px}
         .name{margin:0;color:var(--own);font-weight:600;letter-spacing:.04em}
         h1{margin:0;font-size:30px;font-weight:650;letter-spacing:-.01em}
@@ -259,27 +354,36 @@ struct ReportPage {
         .note,.legend,footer{color:var(--soft);font-size:13px}
         .coverage{margin:20px 0;padding:2px 16px;border-left:3px solid var(--own)}
         .coverage p{margin:6px 0}
-        svg{display:block;width:100%;height:auto;font-size:11px}
+        svg{width:100%;height:auto;font-size:12px}
+        svg.wide{display:block}
+        svg.narrow{display:none}
         svg text{fill:var(--soft)}
         .grid{stroke:var(--line)}
         path{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
         path.own{stroke:var(--own)}
         path.naive{stroke:var(--naive);stroke-width:1.3;stroke-dasharray:4 3}
         .key{display:inline-block;width:18px;height:0;margin:0 6px 4px 0;border-top:2px solid var(--own)}
-        .key.naive{margin-left:18px;border-top:2px dashed var(--naive)}
+        .key.naive{border-top:2px dashed var(--naive)}
+        .legend>span{display:inline-block;margin-right:18px}
         .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:8px;background:var(--card)}
         table{width:100%;border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}
-        th,td{padding:6px 10px;text-align:right;white-space:nowrap}
-        thead th{color:var(--soft);font-weight:500;border-bottom:1px solid var(--line)}
+        th,td{padding:6px 9px;text-align:right;white-space:nowrap}
+        thead th{color:var(--soft);font-weight:500;white-space:normal;vertical-align:bottom;border-bottom:1px solid var(--line)}
+        tbody th{white-space:normal;overflow-wrap:anywhere;min-width:74px;max-width:200px}
+        .words td,.words th{text-align:left}
         tbody tr+tr>*{border-top:1px solid var(--line)}
         th:first-child{position:sticky;left:0;text-align:left;background:var(--card);font-weight:550}
         td:nth-child(3){font-weight:650}
+        .words td:nth-child(3){font-weight:400}
         td.none{color:var(--soft)}
         details{margin-top:40px}
         summary{cursor:pointer;font-weight:650;margin-bottom:8px}
         .meaning dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:8px 32px;margin:0}
         .meaning dd{font-size:13px}
         footer{padding-top:32px;padding-bottom:40px}
+        @media(max-width:600px){header,main,footer{padding:0 16px}header{padding-top:24px}footer{padding:24px 16px 32px}\
+        svg.wide{display:none}svg.narrow{display:block}thead th{white-space:nowrap}tbody th{min-width:106px;max-width:120px}.named tbody th{min-width:166px;max-width:166px}\
+        .tiles{grid-template-columns:1fr 1fr}.meaning dl{grid-template-columns:1fr}}
         @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--paper:#fff;--card:#fff;--line:#bbb}
         @page{size:A4 landscape;margin:12mm}
         body{font-size:11px}table{font-size:9px}th,td{padding:3px 5px}.scroll{overflow:visible;border:0}

@@ -41,7 +41,7 @@ enum ReportText {
             meaning: "1 − WAPE over the WAPE of the same weekday last week, on the same days"
         ) { $0.sums.valueAdded.map { $0 * 100 } },
         Column(
-            title: "BEAT%", key: "betterSharePercent", heading: "Beat it %",
+            title: "BEAT%", key: "betterSharePercent", heading: "Beat %",
             meaning: "Items of stores whose error is smaller than last week's", decimals: 1
         ) { $0.betterShare },
         Column(
@@ -65,7 +65,7 @@ enum ReportText {
             meaning: "Pinball loss of the P90, in units", decimals: 3
         ) { $0.sums.p90.mean },
         Column(
-            title: "IN90%", key: "p90CoveragePercent", heading: "Within P90 %",
+            title: "IN90%", key: "p90CoveragePercent", heading: "In P90 %",
             meaning: "Days that sold no more than the P90: 90 is meant", decimals: 1
         ) { $0.sums.p90.coverage },
         Column(
@@ -82,22 +82,46 @@ enum ReportText {
         }
     }
 
-    /// Every store with a line, and those named, in order.
-    static func stores(_ lines: [ReportLine], and named: [StoreID]) -> [String] {
-        named.isEmpty ? lines.map(\.name) : named.sorted().map(\.text)
+    /// A row of a table: a line, or the name of what no forecast came of.
+    struct Row: Sendable {
+        var name: String
+        var line: ReportLine?
+    }
+
+    static func rows(_ lines: [ReportLine]) -> [Row] { lines.map { Row(name: $0.name, line: $0) } }
+
+    /// Of stores: those with a line, and those named, in order.
+    static func rows(_ lines: [ReportLine], and named: [StoreID]) -> [Row] {
+        guard !named.isEmpty else { return rows(lines) }
+        let byName = Dictionary(lines.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+        return named.sorted().map { Row(name: $0.text, line: byName[$0.text]) }
+    }
+
+    /// What a reader of this view must know beside its figures; nil: nothing.
+    static func note(_ view: ReportView, _ fleet: ReportFleet) -> String? {
+        switch view {
+        case .horizon:
+            "devices send up the forecast that stood when the day closed: how good longer ones were"
+                + " is not known"
+        case .region where !fleet.hasRegions:
+            "no device has a label \(ReportFleet.regionKey)=NAME; a join token gives it: token create"
+                + " --label \(ReportFleet.regionKey)=north"
+        default: nil
+        }
     }
 
     /// RFC 4180. A figure that is not known is empty.
-    static func csv(_ lines: [ReportLine], by view: ReportView) -> String {
+    static func csv(_ rows: [Row], by view: ReportView) -> String {
         let header = [view.rawValue, "firstDay", "lastDay"] + columns.map(\.key)
-        let rows = lines.map { line -> [String] in
-            [quoted(line.name), line.firstDay.iso8601, line.lastDay.iso8601]
+        let records = rows.map { row -> [String] in
+            [quoted(row.name), row.line?.firstDay.iso8601 ?? "", row.line?.lastDay.iso8601 ?? ""]
                 + columns.map { column in
+                    guard let line = row.line else { return column.decimals == 0 ? "0" : "" }
                     guard let value = column.value(line) else { return "" }
                     return column.decimals == 0 ? "\(Int(value))" : "\(value)"
                 }
         }
-        return ([header] + rows).map { $0.joined(separator: ",") + "\r\n" }.joined()
+        return ([header] + records).map { $0.joined(separator: ",") + "\r\n" }.joined()
     }
 
     private static func quoted(_ text: String) -> String {

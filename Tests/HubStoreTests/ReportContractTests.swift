@@ -151,6 +151,67 @@ import Testing
         }
     }
 
+    @Test(
+        "Views read together say what each says alone, of any selection",
+        arguments: StoreUnderTest.allCases)
+    func together(implementation: StoreUnderTest) async throws {
+        try await implementation.run { store in
+            try await Self.history(store, seed: 7, steps: 200) { _ in }
+            let fleet = try await store.reportFleet()
+            let tables =
+                ReportView.allCases.map { ReportTable($0) }
+                + ReportView.allCases.map { ReportTable($0, countsSeries: false) }
+            var compared = 0
+            for selection in [
+                ReportSelection(), ReportSelection(store: try StoreID("2")),
+                ReportSelection(device: try DeviceID("d1"), first: Sample.day(35)),
+                ReportSelection(item: try ItemID("i2"), last: Sample.day(70)),
+                ReportSelection(region: "nowhere"),
+            ] {
+                let found = try await store.reportTables(tables, of: selection, fleet: fleet)
+                #expect(found.count == tables.count)
+                for (table, lines) in zip(tables, found) {
+                    let alone = try await store.reportLines(
+                        table.view, of: selection, fleet: fleet)
+                    #expect(lines.map(\.name) == alone.map(\.name))
+                    for (line, own) in zip(lines, alone) {
+                        compared += 1
+                        #expect(line.sums.forecasts == own.sums.forecasts)
+                        #expect(line.sums.accuracy.count == own.sums.accuracy.count)
+                        #expect(line.firstDay == own.firstDay && line.lastDay == own.lastDay)
+                        PlainReport.expect(line.sums.accuracy.wape, own.sums.accuracy.wape)
+                        PlainReport.expect(line.sums.valueAdded, own.sums.valueAdded)
+                        PlainReport.expect(line.sums.p90.mean, own.sums.p90.mean)
+                        PlainReport.expect(
+                            line.betterShare, table.countsSeries ? own.betterShare : nil)
+                    }
+                }
+            }
+            #expect(compared > 300)
+        }
+    }
+
+    @Test("Forecasts are counted by device and day", arguments: StoreUnderTest.allCases)
+    func counts(implementation: StoreUnderTest) async throws {
+        try await implementation.run { store in
+            try await Self.history(store, seed: 8, steps: 120) { _ in }
+            for (id, first, last) in [(nil, nil, nil), ("1", 40, nil), ("2", nil, 50)]
+                as [(String?, Int?, Int?)]
+            {
+                let query = ReportQuery(
+                    store: try id.map { try StoreID($0) }, first: first.map(Sample.day),
+                    last: last.map(Sample.day))
+                var wanted: [DeviceID: [BusinessDay: Int]] = [:]
+                for row in try await PlainReport(store).rows(query) {
+                    wanted[row.device, default: [:]][row.day, default: 0] += 1
+                }
+                let found = try await store.forecastCounts(
+                    store: query.store, from: query.first, through: query.last)
+                #expect(found == wanted && !wanted.isEmpty)
+            }
+        }
+    }
+
     @Test("A store that nobody named has no sums", arguments: StoreUnderTest.allCases)
     func nothing(implementation: StoreUnderTest) async throws {
         try await implementation.run { store in
@@ -256,7 +317,7 @@ struct PlainReport {
         return totals
     }
 
-    private func rows(_ query: ReportQuery) -> [Row] {
+    func rows(_ query: ReportQuery) -> [Row] {
         rows.filter { row in
             if let store = query.store, row.store != store { return false }
             if let device = query.device, row.device != device { return false }
@@ -352,7 +413,7 @@ struct PlainReport {
     }
 
     /// Equal but for the order of adding up.
-    private static func expect(
+    static func expect(
         _ found: Double?, _ wanted: Double?, at location: SourceLocation = #_sourceLocation
     ) {
         guard let found, let wanted else {
