@@ -77,16 +77,23 @@ package struct Admission: Hashable, Sendable {
         var yields: [UInt64] = []
         /// The newest whose package it refused or rolled back.
         var lastResort: Admission?
+        /// Its place in a newer one was given on, and it may not have heard of that.
+        var hasYielded = false
         /// A newer one is passed over, and what runs may be of it.
         var hasPassed = false
         /// The newest that does not admit a device which runs nothing.
         var firstPackage: (rollout: RolloutRecord, wave: Int)?
         for rollout in rollouts {
-            if let back = try goBack(rollout, device, facts, packages) { return back.admission }
+            if let back = try goBack(rollout, device, facts, packages) {
+                // It was told that before. What it may still be on its way to it leaves first: its place was given on.
+                guard !hasYielded else { break }
+                return back.admission
+            }
             guard rollout.selector.matches(device) else { continue }
             let member = facts.memberships.first { $0.rollout == rollout.id }
             guard rollout.state != .aborted, facts.rolledBack[rollout.id] == nil else { continue }
             let hasIt = member?.state.hasIt ?? false
+            if let member, member.state == .waiting, member.digest != nil { hasYielded = true }
             if rollout.state == .paused && !hasIt {
                 waits.append(Wait(rollout: rollout.id, reason: "it is paused"))
                 continue
@@ -138,6 +145,7 @@ package struct Admission: Hashable, Sendable {
                     hasPassed = true
                 } else if let member, member.state.after(.yielded) != member.state {
                     yields.append(rollout.id)
+                    hasYielded = true
                 }
                 waits.append(
                     Wait(

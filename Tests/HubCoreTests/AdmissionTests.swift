@@ -157,6 +157,21 @@ struct AdmissionTests {
         #expect(scene.wish == "go back new 2")
         scene.facts.memberships[0].isTold = true
         #expect(scene.wish == "run old 1" && scene.decide().rollout?.id == 3)
+        // It was on its way to that, away, and its place was given on: it leaves that first.
+        var late = scene
+        late.rollouts[0].policy.storeBudget = 1
+        late.facts.memberships.insert(
+            RolloutMember(
+                rollout: 3, device: scene.device.id, wave: 0, state: .trial,
+                digest: Scene.digest("old", 1)), at: 0)
+        #expect(late.wish == "run old 1")
+        late.facts.storeUnderway = 1
+        #expect(late.wish == "nothing" && late.decide().yields == [3])
+        // And again, should the answer have been lost.
+        late.facts.memberships[0].state = .waiting
+        #expect(late.wish == "nothing" && late.decide().yields.isEmpty)
+        late.facts.storeUnderway = 0
+        #expect(late.wish == "run old 1")
         scene.rollouts.removeFirst()
         #expect(scene.wish == "go back new 2")
         scene.rollouts.insert(fix, at: 0)

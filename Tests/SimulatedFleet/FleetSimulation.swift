@@ -460,6 +460,11 @@ package final class FleetSimulation {
             guard case .message(let message)? = letters.removeValue(forKey: letter), hub.isUp
             else { return }
             do throws(HubDown) { _ = try hub.answer(message, of: number) } catch { hubEnded() }
+            // Who registers takes the device's seat: the hub closes the connection that is on it.
+            if case .register = message, devices[number].isConnected {
+                _ = disconnected(devices[number])
+                come(devices[number], at: now + 1)
+            }
         case .turn:
             queue.add(.turn, at: now + 15)
             guard hub.isUp else { return }

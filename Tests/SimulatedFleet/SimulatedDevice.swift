@@ -264,7 +264,13 @@ final class SimulatedDevice {
         }
         try step(.offered(candidate, desired.terms))
         if case .fetching(candidate) = update.phase, truth.refused.contains(desired.package) {
-            fleet.violated("device \(index) tries package \(desired.package) again", device: index)
+            if update.active == nil, truth.isBare {
+                // Its database is lost, and nothing else may come: what it refused once is better than nothing.
+                truth.refused.removeAll { $0 == desired.package }
+            } else {
+                fleet.violated(
+                    "device \(index) tries package \(desired.package) again", device: index)
+            }
         }
         switch update.phase {
         case .verified: try step(.restarted)
