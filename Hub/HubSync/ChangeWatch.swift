@@ -21,7 +21,8 @@ package struct ChangeWatch: Sendable {
     package mutating func look(changedHere: Set<StoreID>) async throws -> Concern {
         let counter = try await store.changeCounter()
         defer { self.counter = counter }
-        if let before = self.counter, before != counter { return .everybody }
+        // What was committed between the opening of the listener and the first look is not known.
+        guard counter == self.counter else { return .everybody }
         return changedHere.isEmpty ? .nobody : .stores(changedHere)
     }
 }
