@@ -80,7 +80,7 @@ final class ConnectedDevices: Sendable {
         return missed
     }
 
-    /// Notes that these devices' sessions are to look where they stand; `takeLooks` says which do so when.
+    /// Notes that these devices' sessions are to look where they stand; `sendLooks` lets them.
     func look(at isConcerned: (DeviceID, StoreID) -> Bool) {
         state.withLock { state in
             for (id, connection) in state.connections where !connection.wantsLook {
