@@ -126,6 +126,9 @@ if !embedded {
             ],
             path: "Hub/HubCore", swiftSettings: strict + numeric),
         .target(
+            name: "Watching", dependencies: ["HubCore", "Forecasting"], path: "Hub/Watching",
+            swiftSettings: strict + numeric),
+        .target(
             name: "Training", dependencies: ["Forecasting", "Kernels", "COpenBLAS"],
             path: "Hub/Training",
             swiftSettings: strict + numeric),
@@ -136,11 +139,16 @@ if !embedded {
         .target(
             name: "ModelExchange", dependencies: ["Training", "Forecasting", "SyncProtocol"],
             path: "Hub/ModelExchange", swiftSettings: strict + numeric),
+        .target(
+            name: "Autopilot",
+            dependencies: ["Compression", "Training", "Forecasting", "ModelPackage", "HubCore"],
+            path: "Hub/Autopilot", swiftSettings: strict + numeric),
         .executableTarget(
             name: "shelfcast-bench",
             dependencies: [
                 "Compression", "ModelPackage", "Training", "Forecasting", "CZlib", "HubCore",
                 "TestSupport", "RepositorySamples", "AgentRuntime", "SyncProtocol", "UpdateTrust",
+                "SimulatedDemand",
             ] + (light ? [] : ["HubStore"]),
             path: "Benchmarks/shelfcast-bench", exclude: light ? ["ReportGroup.swift"] : [],
             swiftSettings: strict + (light ? [] : [.define("WITH_HUB_STORE")])),
@@ -198,6 +206,11 @@ if !embedded {
             dependencies: ["AgentCore", "HubCore", "Forecasting", "UpdateTrust"],
             path: "Tests/SimulatedFleet", swiftSettings: strict + numeric),
         tests("RolloutSimulation", ["SimulatedFleet"]),
+        // Stores that sell by known laws, for the false alarms and the delay of what watches them.
+        .target(
+            name: "SimulatedDemand", dependencies: ["Watching", "HubCore", "Forecasting"],
+            path: "Tests/SimulatedDemand", swiftSettings: strict + numeric),
+        tests("WatchingTests", ["Watching", "SimulatedDemand", "HubCore", "Forecasting"]),
         tests(
             "HubCoreTests",
             ["HubCore", "Forecasting", "JSONText", "ModelPackage", "UpdateTrust", "TestSupport"]),
@@ -208,6 +221,9 @@ if !embedded {
                 "Compression", "Training", "Forecasting", "ModelPackage", "Kernels", "HubCore",
                 "CZlib", "TestSupport",
             ]),
+        tests(
+            "AutopilotTests",
+            ["Autopilot", "Compression", "Training", "Forecasting", "ModelPackage", "HubCore"]),
         tests(
             "ModelExchangeTests",
             ["ModelExchange", "Training", "Forecasting", "SyncProtocol", "TestSupport"],
@@ -257,24 +273,43 @@ if !light {
             ],
             path: "Hub/HubSync", swiftSettings: strict),
         .target(
+            name: "Alerting",
+            dependencies: [
+                "Watching", "HubStore", "HubCore", "Forecasting",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "Hub/Alerting", swiftSettings: strict),
+        .target(
             name: "HubWeb",
             dependencies: [
+                "HubStore", "HubCore", "Forecasting",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "_CryptoExtras", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            path: "Hub/HubWeb", resources: [.embedInCode("Install/install.sh")],
+            path: "Hub/HubWeb",
+            resources: [
+                .embedInCode("Install/install.sh"), .embedInCode("Static/style.css"),
+                .embedInCode("Static/live.js"),
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "shelfcast-hub",
             dependencies: [
-                "HubSync", "HubWeb", "HubStore", "HubCore", "Training", "Compression",
-                "ModelExchange",
+                "HubSync", "HubWeb", "Alerting", "Watching", "HubStore", "HubCore", "Training",
+                "Compression", "Autopilot", "ModelExchange",
                 "CZlib",
                 "Forecasting",
                 "ModelPackage", "SyncProtocol",
@@ -305,9 +340,16 @@ if !light {
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         tests(
+            "AlertingTests",
+            [
+                "Alerting", "Watching", "SimulatedDemand", "HubStore", "HubCore", "Forecasting",
+                "TestSupport", .product(name: "Logging", package: "swift-log"),
+            ]),
+        tests(
             "HubWebTests",
             [
-                "HubWeb", "HubSync", "TestSupport",
+                "HubWeb", "HubStore", "HubCore", "HubSync", "Forecasting", "TestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -161,7 +161,7 @@ class Demo:
     def serve(self):
         log = open(os.path.join(self.out, "hub.log"), "w")
         process = subprocess.Popen(
-            [self.hub, "serve", "--data", self.data, "--host", "127.0.0.1", "--port", "0", "--no-web"],
+            [self.hub, "serve", "--data", self.data, "--host", "127.0.0.1", "--port", "0", "--no-web", "--no-pages"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
         self.children.append(process)
         line = process.stdout.readline()

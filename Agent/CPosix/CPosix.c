@@ -156,7 +156,32 @@ int64_t shelfcast_file_bytes(const char *path) {
     return stat(path, &status) == 0 ? (int64_t)status.st_size : -errno;
 }
 
+#ifndef SHELFCAST_EMBEDDED
+// Where a test has the disk fail: only in the ordinary build, and in the thread that asked for it.
+static _Thread_local int64_t steps_until_failure;
+static _Thread_local int failure;
+static _Thread_local int64_t failures;
+
+void shelfcast_fail_files(int64_t step, int32_t error) {
+    steps_until_failure = step;
+    failure = error;
+    failures = 0;
+}
+
+int64_t shelfcast_file_failures(void) { return failures; }
+
+static int step_fails(void) {
+    if (failure == 0 || --steps_until_failure > 0) return 0;
+    failures += 1;
+    errno = failure;
+    return 1;
+}
+#else
+#define step_fails() 0
+#endif
+
 static int sync_folder_of(const char *path) {
+    if (step_fails()) return -errno;
     char folder[4096];
     snprintf(folder, sizeof folder, "%s", path);
     char *slash = strrchr(folder, '/');
@@ -174,18 +199,18 @@ int32_t shelfcast_replace_file(const char *path, const uint8_t *bytes, size_t co
     char beside[4096];
     if (snprintf(beside, sizeof beside, "%s.new", path) >= (int)sizeof beside) return -ENAMETOOLONG;
     unlink(beside);
-    int descriptor = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+    int descriptor = step_fails() ? -1 : open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
     if (descriptor < 0) return -errno;
     int result = 0;
     size_t written = 0;
     while (result == 0 && written < count) {
-        int64_t step = shelfcast_write(descriptor, bytes + written, count - written);
+        int64_t step = step_fails() ? -errno : shelfcast_write(descriptor, bytes + written, count - written);
         if (step < 0) result = (int)step;
         else written += (size_t)step;
     }
-    if (result == 0 && fsync(descriptor) != 0) result = -errno;
+    if (result == 0 && (step_fails() || fsync(descriptor) != 0)) result = -errno;
     if (close(descriptor) != 0 && result == 0) result = -errno;
-    if (result == 0 && rename(beside, path) != 0) result = -errno;
+    if (result == 0 && (step_fails() || rename(beside, path) != 0)) result = -errno;
     if (result == 0) return sync_folder_of(path);
     unlink(beside);
     return result;

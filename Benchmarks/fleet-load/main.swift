@@ -71,6 +71,7 @@ func measure(hub: String, folder: String, devices count: Int, secondsMax: Double
         hub,
         [
             "serve", "--data", site.data, "--host", "127.0.0.1", "--port", "0", "--no-web",
+            "--no-pages",
             "--connections-max", "\(max(10_000, count))", "--log-level", "warning",
         ])
     defer {

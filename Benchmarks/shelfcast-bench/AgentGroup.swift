@@ -26,6 +26,7 @@ enum AgentGroup {
         try idle(agent, state, &figures, &report)
         try update(state, site, &figures, &report)
         try day(state, [], "", site, &figures.day, &report)
+        try floor(site, &figures, &report)
         try day(
             state, ["--commit-every", "60s"], ".commitEveryMinute", site, &figures.batched, &report)
         try hours(state, site, &figures, &report)
@@ -124,6 +125,24 @@ enum AgentGroup {
         report.add("agent.day\(name).wireBytes", figures.wireBytes, "B")
     }
 
+    /// The same requests, each answered after a write to the same disk and nothing else; the median of three.
+    private static func floor(
+        _ site: BenchSite, _ figures: inout AgentFigures, _ report: inout BenchReport
+    ) throws {
+        let sales = site.sales(of: site.day, count: salesADay)
+        var seconds: [Double] = []
+        for _ in 0..<3 {
+            guard let one = try CommitFloor.cpuSeconds(answering: sales, in: site.folder) else {
+                report.skip(
+                    "agent.day.floor", because: "the disk takes no writes past the page cache")
+                return
+            }
+            seconds.append(one)
+        }
+        figures.floorCPUSeconds = seconds.sorted()[1]
+        report.add("agent.day.floor.cpuSeconds", figures.floorCPUSeconds, "s")
+    }
+
     /// A day of twelve hours with a commit a minute, a minute being a second: three of the hours, with an upload in each
     /// quarter, count four times, and the close once.
     private static func hours(
@@ -193,7 +212,7 @@ struct AgentFigures {
     var (asleepKB, asleepWakeups, wakeupsPerMinute) = (0.0, 0.0, 0.0)
     var (staticFileBytes, staticResidentKB, salesPerSecond) = (0.0, 0.0, 0.0)
     var (day, batched, daily) = (Day(), Day(), Day())
-    var hoursDiskBytes = 0.0
+    var (hoursDiskBytes, floorCPUSeconds) = (0.0, 0.0)
 
     func table() {
         func row(_ what: String, _ value: Double, _ aim: String, _ isMet: Bool) {
@@ -221,6 +240,9 @@ struct AgentFigures {
         most("wake-ups a minute, connected", wakeupsPerMinute, 2)
         most("  between visits", asleepWakeups, 0)
         most("a store day: CPU, s", day.cpuSeconds, 0.3)
+        if floorCPUSeconds > 0 {
+            most("  a bare write and answer for each sale, s", floorCPUSeconds, 0.3)
+        }
         most("  written, every sale committed alone, MB", day.diskBytes / 1e6, 24)
         most("  written, a commit a minute, fed in seconds, MB", batched.diskBytes / 1e6, 2)
         most("  written, a commit a minute, twelve hours, MB", hoursDiskBytes / 1e6, 2)

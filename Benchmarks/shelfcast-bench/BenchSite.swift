@@ -30,7 +30,12 @@ final class BenchSite {
         try run("sales", "import", folder + "/sales.csv")
         for (index, name) in ["first", "second"].enumerated() { try pack(name, seed: index + 1) }
         let server = try ChildProcess(
-            hub, ["serve", "--data", data, "--host", "127.0.0.1", "--port", "0", "--no-web"])
+            hub,
+            [
+                "serve", "--data", data, "--host", "127.0.0.1", "--port", "0", "--no-web",
+                "--no-pages",
+                "--no-pages",
+            ])
         self.server = server
         guard let line = try server.line(where: { $0.contains("127.0.0.1:") }) else {
             throw Program.Failure(description: "the hub does not listen: \(try server.errors())")

@@ -10,12 +10,16 @@ var groups: [(name: String, run: (inout BenchReport) throws -> Void)] = [
     ("agent", AgentGroup.run),
     ("rollout", RolloutGroup.run),
     ("trust", TrustGroup.run),
+    ("drift", DriftGroup.run),
 ]
 // A light build has no database of the hub's.
 #if WITH_HUB_STORE
     groups.append(("report", ReportGroup.run))
 #endif
 
+if CommandLine.arguments.count == 4, CommandLine.arguments[1] == CommitFloor.verb {
+    CommitFloor.answer(socket: CommandLine.arguments[2], file: CommandLine.arguments[3])
+}
 var wanted = groups.map(\.name)
 var arguments = CommandLine.arguments.dropFirst()
 while let argument = arguments.popFirst() {

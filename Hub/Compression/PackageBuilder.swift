@@ -200,9 +200,10 @@ package final class PackageBuilder {
     /// by the engine, day by day.
     private func evaluate(_ engine: borrowing Engine, store: StoreID?) -> Accuracy {
         var accuracy = Accuracy()
-        for series in 0..<replay.seriesCount {
+        for series in 0..<replay.seriesCount
+        where store == nil || replay.store(series: series) == store {
             let days = replay.evaluatedDays(series: series)
-            guard let first = days.first, store == nil || first.store == store else { continue }
+            guard let first = days.first else { continue }
             let index = store == nil ? nil : engine.index(of: first.item)
             var level = first.state.level
             for day in days {

@@ -8,6 +8,7 @@ struct RecipeRunner {
     let session: TrainingSession
     let seed: UInt64
     let epochShare: Double
+    let warmStart: NetworkParameters?
     let progress: (FitProgress) -> Void
     let isCancelled: () -> Bool
 
@@ -18,6 +19,9 @@ struct RecipeRunner {
     /// fine-tuning is too slow for.
     private static let repairRateShare: Float = 0.5
     private static let calibrationWindows = 256
+    /// Of rate and epochs, where training begins with weights that were good.
+    private static let warmRateShare: Float = 0.5
+    private static let warmEpochShare = 0.5
 
     private func scaled(_ epochs: Int) -> Int {
         max(1, Int((Double(epochs) * epochShare).rounded(.up)))
@@ -29,7 +33,22 @@ struct RecipeRunner {
         let sameForm = architecture.form == nil || architecture.form == setup.form
         let epochs = scaled(
             architecture.epochs ?? (sameForm ? setup.epochs : nil) ?? session.plan.epochs)
+        if let warmStart, startsWarm(architecture, session: session) {
+            var request = FitRequest(start: warmStart, plan: session.plan)
+            request.seed = seed
+            request.epochs = max(1, Int((Double(epochs) * Self.warmEpochShare).rounded()))
+            request.learningRate = session.plan.learningRate * Self.warmRateShare
+            return try session.fit(request, progress: progress, isCancelled: isCancelled)
+                .parameters
+        }
         return try trained(architecture, session: session, seed: seed, epochs: epochs)
+    }
+
+    func startsWarm(_ architecture: Architecture, session: TrainingSession) -> Bool {
+        warmStart?.shape
+            == NetworkShape(
+                cell: architecture.cell, inputWidth: session.spec.inputWidth,
+                units: architecture.units)
     }
 
     private func trained(

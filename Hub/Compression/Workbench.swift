@@ -16,10 +16,13 @@ package final class Workbench {
         package var loss: Loss
         /// Nil: as the form has them.
         package var epochs: Int?
+        /// See `TrainingPlan.levelRestarts`.
+        package var levelRestarts: [StoreID: BusinessDay]
 
         package init(
             form: ModelForm, window: Int = 14, inputs: FeatureInputs? = nil,
-            testFrom: BusinessDay? = nil, loss: Loss = .automatic, epochs: Int? = nil
+            testFrom: BusinessDay? = nil, loss: Loss = .automatic, epochs: Int? = nil,
+            levelRestarts: [StoreID: BusinessDay] = [:]
         ) {
             self.form = form
             self.window = window
@@ -27,6 +30,7 @@ package final class Workbench {
             self.testFrom = testFrom
             self.loss = loss
             self.epochs = epochs
+            self.levelRestarts = levelRestarts
         }
     }
 
@@ -95,33 +99,39 @@ package final class Workbench {
         plan.window = setup.window
         if let inputs = setup.inputs { plan.inputs = inputs }
         plan.loss = setup.loss
+        plan.levelRestarts = setup.levelRestarts
         return plan
     }
 
     /// Follows a recipe.
     /// - Parameters:
     ///   - start: where a recipe without an architecture begins; it must fit the setup's form.
+    ///   - warmStart: weights that the recipe's first network begins with where it has their shape; they must mean the same in
+    ///     the session. It then trains half as long and at half the rate, and keeps them where nothing is better.
     ///   - epochShare: of every step's epochs, for a quick look: above 0, at most 1.
     ///   - onStep: called after each measured step.
     /// - Throws: `RecipeError` naming the step that cannot be done on this network; `TrainingError`; `CompressionError`.
     package func follow(
-        _ recipe: Recipe, from start: NetworkParameters? = nil, seed: UInt64 = 1,
-        epochShare: Double = 1, measuring: Measuring = .everyStep,
+        _ recipe: Recipe, from start: NetworkParameters? = nil,
+        warmStart: NetworkParameters? = nil, seed: UInt64 = 1, epochShare: Double = 1,
+        measuring: Measuring = .everyStep,
         progress: (Progress) -> Void = { _ in }, isCancelled: () -> Bool = { false },
         onStep: (StepReport) -> Void = { _ in }
     ) throws -> Workpiece {
         try withoutActuallyEscaping(progress) { progress in
             try withoutActuallyEscaping(isCancelled) { isCancelled in
                 try follow(
-                    recipe, from: start, seed: seed, epochShare: epochShare, measuring: measuring,
+                    recipe, from: start, warmStart: warmStart, seed: seed,
+                    epochShare: epochShare, measuring: measuring,
                     reporting: progress, cancelling: isCancelled, onStep: onStep)
             }
         }
     }
 
     private func follow(
-        _ recipe: Recipe, from start: NetworkParameters?, seed: UInt64, epochShare: Double,
-        measuring: Measuring, reporting progress: @escaping (Progress) -> Void,
+        _ recipe: Recipe, from start: NetworkParameters?, warmStart: NetworkParameters?,
+        seed: UInt64, epochShare: Double, measuring: Measuring,
+        reporting progress: @escaping (Progress) -> Void,
         cancelling isCancelled: @escaping () -> Bool, onStep: (StepReport) -> Void
     ) throws -> Workpiece {
         let count = recipe.steps.count + (recipe.architecture == nil ? 0 : 1)
@@ -135,7 +145,7 @@ package final class Workbench {
         let session = try session(for: recipe.architecture)
         let runner = RecipeRunner(
             workbench: self, session: session, seed: seed, epochShare: epochShare,
-            progress: { report($0) }, isCancelled: isCancelled)
+            warmStart: warmStart, progress: { report($0) }, isCancelled: isCancelled)
         var piece: Workpiece
         var last: StepFigures?
         func measured(_ piece: inout Workpiece, _ text: String, isLast: Bool) throws {
@@ -152,6 +162,7 @@ package final class Workbench {
             piece = Workpiece(
                 session: session, seed: seed,
                 parameters: try runner.train(architecture, session: session, setup: setup))
+            piece.isWarmStarted = runner.startsWarm(architecture, session: session)
             try measured(&piece, architecture.text, isLast: recipe.steps.isEmpty)
         } else {
             guard let start else {

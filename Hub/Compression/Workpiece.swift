@@ -17,6 +17,8 @@ package struct Workpiece {
     package var integer: IntegerNetwork?
     package var quantization: RecipeStep.Quantization?
     package var coding: RecipeStep.Coding?
+    /// Whether its network began with weights that were given.
+    package var isWarmStarted = false
     /// What was last measured.
     package var figures: StepFigures?
 

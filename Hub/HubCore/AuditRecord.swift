@@ -5,7 +5,8 @@ package struct AuditRecord: Hashable, Sendable {
     /// From 1 up, without gaps in one database.
     package var id: Int64
     package var at: Timestamp
-    /// `os:NAME` for the command line, `user:NAME` for the API, `device:ID`, or `hub` for what it did by itself.
+    /// `os:NAME` for the command line, `user:NAME` for the API, `device:ID`, `autopilot`, or `hub` for what it did by
+    /// itself.
     package var author: String
     /// `push`, `pause`, `approve`...
     package var action: String

@@ -55,6 +55,18 @@ package struct RunningPackage: Hashable, Sendable {
 
 /// One device of the fleet.
 package struct DeviceRecord: Hashable, Sendable {
+    package static let gapSecondsMax: Int64 = 7 * 86_400
+
+    package struct BudgetBefore: Hashable, Sendable {
+        package var bytes: UInt64
+        package var until: Timestamp
+
+        package init(bytes: UInt64, until: Timestamp) {
+            self.bytes = bytes
+            self.until = until
+        }
+    }
+
     package var id: DeviceID
     package var store: StoreID
     package var status: DeviceStatus
@@ -66,6 +78,11 @@ package struct DeviceRecord: Hashable, Sendable {
     package var token: Int64
     package var joinedAt: Timestamp
     package var lastSeenAt: Timestamp?
+    /// The longest time between two contacts, 0 to `gapSecondsMax`; of an older one a fourteenth of the time since is
+    /// forgotten.
+    package var longestGapSeconds: Int64 = 0
+    /// What its model might use before the device allowed less, and since when it does; nil: it allows as much.
+    package var budgetBefore: BudgetBefore?
     package var certificateExpiresAt: Timestamp?
     /// SHA-256 of the DER of its latest certificate, 32 bytes.
     package var certificateSHA256: [UInt8]?

@@ -103,21 +103,24 @@ package struct AuditNote: Hashable, Sendable {
 
 /// All files of one change to the repository: published together or not at all.
 package struct MetadataPublication: Hashable, Sendable {
-    /// Each the next version of its role; a timestamp is always among them.
+    /// Each the next version of its role, after `leap` that are left out; a timestamp is always among them.
     package var files: [MetadataFile]
     /// All that is listed from now on; nil: as before.
     package var listed: [ListedTarget]?
     /// Bins that nothing refers to any more.
     package var dropped: [String]
+    /// How many versions of each role are left out before the new one.
+    package var leap: UInt64
     package var notes: [AuditNote]
 
     package init(
         files: [MetadataFile], listed: [ListedTarget]? = nil, dropped: [String] = [],
-        notes: [AuditNote] = []
+        leap: UInt64 = 0, notes: [AuditNote] = []
     ) {
         self.files = files
         self.listed = listed
         self.dropped = dropped
+        self.leap = leap
         self.notes = notes
     }
 }

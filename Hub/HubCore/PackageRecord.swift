@@ -62,10 +62,12 @@ package struct FamilyRecord: Hashable, Sendable {
     /// For people and `--json`: variants and figures, as JSON.
     package var summary: String
     package var trained: [UInt8]
+    /// nil: it was made before lineage was kept.
+    package var lineage: Lineage?
 
     package init(
         name: String, createdAt: Timestamp, form: String, snapshotDigest: String, seed: UInt64,
-        asOf: BusinessDay, summary: String, trained: [UInt8]
+        asOf: BusinessDay, summary: String, trained: [UInt8], lineage: Lineage? = nil
     ) {
         self.name = name
         self.createdAt = createdAt
@@ -75,5 +77,6 @@ package struct FamilyRecord: Hashable, Sendable {
         self.asOf = asOf
         self.summary = summary
         self.trained = trained
+        self.lineage = lineage
     }
 }

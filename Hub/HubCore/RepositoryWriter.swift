@@ -21,10 +21,14 @@ package struct RepositoryState: Sendable {
 package struct RepositoryWriter<Signer: MetadataSigner> {
     private let signer: Signer
     private let now: Timestamp
+    private let leap: UInt64
 
-    package init(signer: Signer, now: Timestamp) {
+    /// - Parameter leap: above 0 everything but root is signed anew, so many versions on: after a restore from a backup, so
+    ///   that no device takes it for an older repository played back to it.
+    package init(signer: Signer, now: Timestamp, leap: UInt64 = 0) {
         self.signer = signer
         self.now = now
+        self.leap = leap
     }
 
     /// A file as it would be, but for version, expiry and signatures.
@@ -67,7 +71,7 @@ package struct RepositoryWriter<Signer: MetadataSigner> {
         try publish(Draft(role: "timestamp", kind: .timestamp, body: [Self.meta([snapshot])]))
         guard !written.isEmpty else { return nil }
         return MetadataPublication(
-            files: written, listed: areTargetsNew ? listed : nil, dropped: dropped)
+            files: written, listed: areTargetsNew ? listed : nil, dropped: dropped, leap: leap)
     }
 
     // MARK: Packages
@@ -213,7 +217,7 @@ package struct RepositoryWriter<Signer: MetadataSigner> {
         _ draft: Draft, after last: MetadataFile?, root: RootDocument
     ) throws -> MetadataFile? {
         let ids = try keys(of: draft.kind, root)
-        if let last, let seconds = draft.kind.renewalSeconds,
+        if leap == 0, let last, let seconds = draft.kind.renewalSeconds,
             now.advanced(bySeconds: seconds) < last.expires
         {
             let envelope = try MetadataEnvelope(last.bytes, role: last.role)
@@ -223,7 +227,7 @@ package struct RepositoryWriter<Signer: MetadataSigner> {
             }
         }
         let expires = draft.kind.expiry(from: now)
-        let version = (last?.version ?? 0) + 1
+        let version = (last?.version ?? 0) + 1 + leap
         var envelope = MetadataEnvelope(
             signed: Self.signed(draft, version: version, expires: expires))
         for id in ids { try envelope.sign(id, signer) }

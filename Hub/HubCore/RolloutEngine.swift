@@ -225,6 +225,14 @@ package enum RolloutEngine {
         "\(count) device\(count == 1 ? "" : "s")"
     }
 
+    /// Whether it runs, and goes on only if an operator says so: everybody has reported, and too few are active.
+    package static func waitsForOperator(_ rollout: RolloutRecord, _ facts: RolloutFacts) -> Bool {
+        guard rollout.state == .running, let wave = rollout.openWave else { return false }
+        let own = facts.waves[wave]
+        return own.underway == 0 && own.active > 0 && failure(of: rollout, facts) == nil
+            && own.active < rollout.policy.success.of(own.active + own.failures)
+    }
+
     /// Why a rollout stands where it stands, for a person.
     package static func standing(_ rollout: RolloutRecord, _ facts: RolloutFacts) -> String {
         switch rollout.state {

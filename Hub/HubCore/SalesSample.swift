@@ -76,6 +76,32 @@ package struct SalesSample: Sendable {
         }
     }
 
+    /// The days that the file's closed days, stock-outs and promotions lie on, as `calendar import` reads them.
+    package func writeCalendar(_ body: ([UInt8]) throws -> Void) rethrows {
+        try body(Array("date,store,item,kind,name\n".utf8))
+        let dates = (0..<dayCount).map { firstDay.advanced(by: $0).iso8601 }
+        let promotions = (1...itemCount).map(promotion(item:))
+        for (index, factors) in promotions.enumerated() {
+            let days = factors.indices.filter { factors[$0] > 1 }
+            try body(
+                Array(days.map { "\(dates[$0]),*,\(index + 1),promotion,\n" }.joined().utf8))
+        }
+        for store in 1...storeCount {
+            let closed = closedDays(store: store)
+            let days = closed.indices.filter { closed[$0] }
+            try body(Array(days.map { "\(dates[$0]),\(store),*,closed,\n" }.joined().utf8))
+            for item in 1...itemCount {
+                let out = rows(
+                    store: store, item: item, closed: closed, promotion: promotions[item - 1]
+                ).filter { $0.isOutOfStock && !$0.isClosed }
+                try body(
+                    Array(
+                        out.map { "\(dates[$0.day - firstDay]),\(store),\(item),stock-out,\n" }
+                            .joined().utf8))
+            }
+        }
+    }
+
     /// One series, from its launch on.
     package func rows(store: Int, item: Int) -> [Row] {
         rows(

@@ -40,11 +40,48 @@ package protocol HubStore: Sendable {
     /// bound.
     func histories(store: StoreID, through last: BusinessDay?) async throws -> [SeriesHistory]
 
+    /// Where the day totals up to `last` (nil: all) came from.
+    func salesSources(through last: BusinessDay?) async throws -> SalesSources
+
     /// What the context of a store is decided from: the days from `first` on that some device has
     /// closed or an import has filled.
     func ledger(store: StoreID, from first: BusinessDay?) async throws -> StoreLedger?
     /// The latest day of the store that some device has closed or an import has filled.
     func lastKnownDay(store: StoreID) async throws -> BusinessDay?
+
+    // MARK: Calendar
+
+    /// Adds what is new and renames what has another name; the rest stays as it is. Closed days and stock-outs leave the
+    /// report's errors with it.
+    func importCalendar(_ entries: [CalendarEntry], at: Timestamp) async throws -> CalendarOutcome
+    /// - Parameters:
+    ///   - kind: nil: of every kind.
+    ///   - store: of this store alone; nil: of every store, and those that hold for all.
+    /// - Returns: how many.
+    func removeCalendar(
+        kind: CalendarEntry.Kind?, store: StoreID?, from first: BusinessDay,
+        through last: BusinessDay, at: Timestamp
+    ) async throws -> Int
+    /// By day, store, item and kind, those of every store and item first.
+    /// - Parameter store: what holds for this store, be it for every store; nil: all entries.
+    func calendar(
+        kind: CalendarEntry.Kind?, store: StoreID?, from first: BusinessDay?,
+        through last: BusinessDay?
+    ) async throws -> [CalendarEntry]
+
+    // MARK: Autopilot
+
+    func autopilotSettings() async throws -> AutopilotSettings
+    func setAutopilotSettings(_ settings: AutopilotSettings, at: Timestamp) async throws
+    /// - Returns: with its number.
+    /// - Throws: `refused` while another run is on its way to its rollout.
+    func addAutopilotRun(_ run: AutopilotRecord) async throws -> AutopilotRecord
+    /// Puts the run as it now is in its place.
+    /// - Throws: `notFound`; `refused` when it has ended.
+    func updateAutopilotRun(_ run: AutopilotRecord, at: Timestamp) async throws
+    /// Newest first.
+    func autopilotRuns(countMax: Int) async throws -> [AutopilotRecord]
+    func autopilotRun(_ id: Int64) async throws -> AutopilotRecord?
 
     // MARK: Tokens and devices
 
@@ -207,7 +244,8 @@ package protocol HubStore: Sendable {
     func repositoryFacts(
         besides also: (family: String, release: UInt64)?
     ) async throws -> (root: MetadataFile, files: [MetadataFile], packages: [PackageRecord])?
-    /// - Throws: `changedMeanwhile` unless each file is the next version of its role: then nothing is changed.
+    /// - Throws: `changedMeanwhile` unless each file is the version of its role that `leap` makes the next: then nothing is
+    ///   changed.
     func publish(_ publication: MetadataPublication, at: Timestamp) async throws
 
     // MARK: Audit log, users
@@ -231,11 +269,34 @@ package protocol HubStore: Sendable {
     /// Whose token it is; nil: nobody's, or not any more.
     func user(tokenSHA256: [UInt8]) async throws -> UserRecord?
 
+    // MARK: Signing in
+
+    /// Ends all sessions of the user.
+    /// - Throws: `notFound`.
+    func setPassword(_ password: PasswordRecord, of name: String) async throws
+    /// nil: no such user, or one without a password.
+    func password(of name: String) async throws -> PasswordRecord?
+    /// Keeps at most `SessionRecord.perUserMax` sessions of a user and `countMax` of all: those used longest ago end.
+    /// - Parameter password: that the user showed.
+    /// - Returns: false when it is not the user's any more: then nothing is changed.
+    func openSession(
+        _ session: SessionRecord, ifStill password: PasswordRecord
+    ) async throws -> Bool
+    /// nil: there is none, or it is not good any more.
+    func session(
+        secretSHA256: [UInt8], at: Timestamp
+    ) async throws -> (session: SessionRecord, user: UserRecord)?
+    /// It is used.
+    func touchSession(secretSHA256: [UInt8], at: Timestamp) async throws
+    func endSession(secretSHA256: [UInt8]) async throws
+
     // MARK: Report
 
     /// The sums that every figure of the report is made from, in no order. Cheap where neither item is asked for: its cost
     /// then grows with the days of devices, not with their forecasts.
     func forecastSums(_ query: ReportQuery) async throws -> [ReportRow]
+    /// The latest day that anything was forecast for. Costs a look at each store, not at its forecasts.
+    func lastForecastDay() async throws -> BusinessDay?
     /// Of each series with days that have a seasonal naive, by store, then item.
     func seriesErrors(
         store: StoreID?, from first: BusinessDay?, through last: BusinessDay?
@@ -260,7 +321,12 @@ package protocol HubStore: Sendable {
     func observations(
         store: StoreID, from first: BusinessDay?, through last: BusinessDay?
     ) async throws -> [ForecastObservation]
-    /// The same forecasts as they were sent up.
+    /// Every forecast of one item of a store within the days, beside what the report compares it with, by device, then
+    /// day.
+    func seriesForecasts(
+        store: StoreID, item: ItemID, from first: BusinessDay?, through last: BusinessDay?
+    ) async throws -> [SeriesForecast]
+    /// Every forecast of the store's devices as it was sent up.
     func uploadedForecasts(
         store: StoreID, from first: BusinessDay?, through last: BusinessDay?
     ) async throws -> [UploadedForecast]
@@ -270,6 +336,58 @@ package protocol HubStore: Sendable {
     ) async throws -> [DeviceDay]
     /// The items of the store's series.
     func items(store: StoreID) async throws -> [ItemID]
+
+    // MARK: Watching
+
+    /// The store's days from `first` (nil: all) that something was forecast of, ascending. Cheap: a row a day.
+    func watchedDays(store: StoreID, from first: BusinessDay?) async throws -> [WatchedDay]
+    /// A number for each store with forecasts that is another one when any of its days is.
+    func watchedStores() async throws -> [StoreID: Int64]
+    /// What each approved device closed in the `count` days up to the latest that any of them has, by store, then
+    /// device; who closed none has no days.
+    func deviceActivity(lastDays count: Int) async throws -> [DeviceActivity]
+
+    /// Newest first.
+    func alerts(_ query: AlertQuery) async throws -> [AlertRecord]
+    func alert(_ id: Int64) async throws -> AlertRecord?
+    /// Newest first.
+    func alertEvents(of id: Int64, countMax: Int) async throws -> [AlertEvent]
+    /// Writes what a look at everything came to, and hands what is to be sent to every destination that wants it, in one
+    /// transaction. An alert that is not as it was looked at is left as it is.
+    /// - Returns: the alerts that were written, as they are now.
+    func apply(_ changes: [AlertChange], at: Timestamp) async throws -> [AlertRecord]
+    /// - Throws: `notFound`; `refused` unless it is open.
+    func acknowledgeAlert(_ id: Int64, why: String, at: Timestamp) async throws -> AlertRecord
+    /// By an operator; an alert whose cause is gone resolves by itself.
+    /// - Throws: `notFound`; `refused` when it is resolved already.
+    func resolveAlert(_ id: Int64, why: String, at: Timestamp) async throws -> AlertRecord
+    /// - Returns: with its number and author.
+    /// - Throws: `refused` for one that ends before it begins or is too long, or when there are too many.
+    func silence(_ silence: AlertSilence) async throws -> AlertSilence
+    /// Those that are not over, the one that ends first first.
+    func silences(at: Timestamp) async throws -> [AlertSilence]
+    /// - Returns: false when there is none.
+    func liftSilence(_ id: Int64, at: Timestamp) async throws -> Bool
+
+    /// By name.
+    func alertDestinations() async throws -> [AlertDestination]
+    /// - Throws: `alreadyExists`; `refused` when there are too many.
+    func addAlertDestination(_ destination: AlertDestination) async throws
+    /// With what waits to be sent there.
+    /// - Returns: false when there is none.
+    func removeAlertDestination(_ name: String, at: Timestamp) async throws -> Bool
+    /// - Returns: the notice's number.
+    /// - Throws: `notFound`.
+    func sendTestNotice(to name: String, at: Timestamp) async throws -> Int64
+    /// Newest first.
+    func deliveries(_ state: AlertDelivery.State?, countMax: Int) async throws -> [AlertDelivery]
+    /// What is to be tried by now, of each destination the `countMax` that are due longest, by destination.
+    func dueDeliveries(at: Timestamp, countMax: Int) async throws -> [AlertDelivery]
+    /// How an attempt ended; nil: it arrived. When it is tried again follows from `DeliverySchedule`.
+    func noteDelivery(_ delivery: AlertDelivery, problem: String?, at: Timestamp) async throws
+    /// Lets dead letters wait again; nil: of every notice, to every destination.
+    /// - Returns: how many.
+    func resend(notice: Int64?, destination: String?, at: Timestamp) async throws -> Int
 }
 
 /// Where an import writes to, within its one transaction.

@@ -97,6 +97,10 @@ extension DeviceRecord {
             token: row["tokenID"], joinedAt: row.timestamp("joinedAt"))
         reportedLabels = try row.labels("reportedLabels")
         lastSeenAt = row.timestampIfAny("lastSeenAt")
+        longestGapSeconds = row["longestGapSeconds"]
+        if let until = row.timestampIfAny("budgetShrankAt") {
+            budgetBefore = BudgetBefore(bytes: row.unsigned("budgetBeforeBytes"), until: until)
+        }
         certificateSHA256 = row.bytesIfAny("certificateSHA256")
         certificateExpiresAt = row.timestampIfAny("certificateExpiresAt")
         if let text = row["capabilities"] as String? {
@@ -126,11 +130,15 @@ extension DeviceRecord {
 }
 
 extension FamilyRecord {
-    init(row: Row) {
+    init(row: Row) throws {
+        let name: String = row["name"]
         self.init(
-            name: row["name"], createdAt: row.timestamp("createdAt"), form: row["form"],
+            name: name, createdAt: row.timestamp("createdAt"), form: row["form"],
             snapshotDigest: row["snapshotDigest"], seed: row.unsigned("seed"),
-            asOf: row.day("asOf"), summary: row["summary"], trained: row.bytes("trained"))
+            asOf: row.day("asOf"), summary: row["summary"], trained: row.bytes("trained"),
+            lineage: try (row["lineage"] as String?).map {
+                try SQLiteHubStore.value(of: $0, what: "lineage of family \(name)")
+            })
     }
 }
 

@@ -185,12 +185,12 @@ extension SQLiteHubStore {
             let json = String(decoding: try encoder.encode(capabilities), as: UTF8.self)
             try db.execute(
                 cached: """
-                    UPDATE device SET capabilities = ?, reportedLabels = ?, lastSeenAt = ?
-                    WHERE id = ?
-                    """,
-                arguments: [
-                    json, labels.columnText, at.millisecondsSince1970, row.id,
-                ])
+                    UPDATE device SET capabilities = ?, reportedLabels = ? WHERE id = ?
+                    """, arguments: [json, labels.columnText, row.id])
+            try Self.touch(db, device, at: at)
+            try Self.noteBudget(
+                db, device: row.id, before: previous?.modelMemoryBudgetBytes,
+                now: capabilities.modelMemoryBudgetBytes, at: at)
             try Self.setRunning(db, device: row.id, running, at: at)
             if previous?.modelMemoryBudgetBytes != capabilities.modelMemoryBudgetBytes {
                 // The one capability that changes what the device can run from one day to the next.
@@ -253,10 +253,43 @@ extension SQLiteHubStore {
     }
 
     package func touchDevice(_ device: DeviceID, at: Timestamp) async throws {
-        try await write { db in
+        try await write { db in try Self.touch(db, device, at: at) }
+    }
+
+    /// Notes a contact, and how long the silence before it was at most: of an older one a fourteenth of the time since is
+    /// forgotten.
+    private static func touch(_ db: Database, _ device: DeviceID, at: Timestamp) throws {
+        try db.execute(
+            cached: """
+                UPDATE device SET longestGapSeconds = min(?3, max(
+                        (?2 - coalesce(lastSeenAt, ?2)) / 1000,
+                        longestGapSeconds - (?2 - coalesce(lastSeenAt, ?2)) / 14000, 0)),
+                    lastSeenAt = ?2
+                WHERE name = ?1
+                """,
+            arguments: [
+                device.text, at.millisecondsSince1970, DeviceRecord.gapSecondsMax,
+            ])
+    }
+
+    /// Remembers what the model might use, until it may use as much again.
+    private static func noteBudget(
+        _ db: Database, device: Int64, before: UInt64?, now: UInt64, at: Timestamp
+    ) throws {
+        guard let before, before != now else { return }
+        if now < before {
             try db.execute(
-                cached: "UPDATE device SET lastSeenAt = ? WHERE name = ?",
-                arguments: [at.millisecondsSince1970, device.text])
+                sql: """
+                    UPDATE device SET budgetBeforeBytes = max(coalesce(budgetBeforeBytes, 0), ?),
+                        budgetShrankAt = ? WHERE id = ?
+                    """,
+                arguments: [Int64(clamping: before), at.millisecondsSince1970, device])
+        } else {
+            try db.execute(
+                sql: """
+                    UPDATE device SET budgetBeforeBytes = NULL, budgetShrankAt = NULL
+                    WHERE id = ? AND budgetBeforeBytes <= ?
+                    """, arguments: [device, Int64(clamping: now)])
         }
     }
 

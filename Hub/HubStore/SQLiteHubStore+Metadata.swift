@@ -149,7 +149,7 @@ extension SQLiteHubStore {
                 let last = try Int64.fetchOne(
                     db, sql: "SELECT max(version) FROM metadata WHERE role = ?",
                     arguments: [file.role])
-                guard file.version == UInt64(last ?? 0) + 1 else {
+                guard file.version == UInt64(last ?? 0) + 1 + publication.leap else {
                     throw HubStoreError.changedMeanwhile(what: "the repository")
                 }
                 try db.execute(

@@ -16,12 +16,13 @@ extension SQLiteHubStore {
             try db.execute(
                 sql: """
                     INSERT INTO family (name, createdAt, form, snapshotDigest, seed, asOf, summary,
-                        trained) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                        trained, lineage) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
                     family.name, family.createdAt.millisecondsSince1970, family.form,
                     family.snapshotDigest, Int64(bitPattern: family.seed),
                     Int64(family.asOf.daysSince1970), family.summary, Data(family.trained),
+                    try family.lineage.map { try Self.text(of: $0) },
                 ])
         }
     }
@@ -37,12 +38,13 @@ extension SQLiteHubStore {
             try db.execute(
                 sql: """
                     UPDATE family SET createdAt = ?, form = ?, snapshotDigest = ?, seed = ?, asOf = ?,
-                        summary = ?, trained = ? WHERE name = ?
+                        summary = ?, trained = ?, lineage = ? WHERE name = ?
                     """,
                 arguments: [
                     family.createdAt.millisecondsSince1970, family.form, family.snapshotDigest,
                     Int64(bitPattern: family.seed), Int64(family.asOf.daysSince1970),
-                    family.summary, Data(family.trained), family.name,
+                    family.summary, Data(family.trained),
+                    try family.lineage.map { try Self.text(of: $0) }, family.name,
                 ])
         }
     }
@@ -52,7 +54,8 @@ extension SQLiteHubStore {
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT name, createdAt, form, snapshotDigest, seed, asOf, summary, x'' AS trained
+                    SELECT name, createdAt, form, snapshotDigest, seed, asOf, summary, lineage,
+                        x'' AS trained
                     FROM family ORDER BY createdAt DESC, name DESC
                     """
             ).map(FamilyRecord.init(row:))

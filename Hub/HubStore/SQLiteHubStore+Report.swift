@@ -51,6 +51,34 @@ extension SQLiteHubStore {
             }
         }
     }
+    package func seriesForecasts(
+        store: StoreID, item: ItemID, from first: BusinessDay?, through last: BusinessDay?
+    ) async throws -> [SeriesForecast] {
+        try await read { db in
+            guard let storeRow = try Self.storeRowIfAny(db, store) else { return [] }
+            return try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT reportPair.*, device.name AS device FROM reportPair
+                    JOIN device ON device.id = reportPair.deviceID
+                    WHERE reportPair.storeID = ?1 AND day BETWEEN ?3 AND ?4
+                        AND itemID = (SELECT id FROM item WHERE name = ?2)
+                    """,
+                arguments: [
+                    storeRow, item.text, Int64(first?.daysSince1970 ?? 0),
+                    Int64(last?.daysSince1970 ?? BusinessDay.storable.upperBound),
+                ]
+            ).map { row in
+                SeriesForecast(
+                    device: try row.identifier("device"), day: row.day("day"),
+                    release: row.unsigned("release"),
+                    pair: ForecastPair(
+                        forecastUnits: row["units"], actualUnits: row["actualUnits"],
+                        seasonalNaiveUnits: row["naiveUnits"],
+                        p90Units: (row["p90Units"] as Int64?).map(Int32.init(clamping:))))
+            }.sorted { ($0.device, $0.day) < ($1.device, $1.day) }
+        }
+    }
 
     package func uploadedForecasts(
         store: StoreID, from first: BusinessDay?, through last: BusinessDay?

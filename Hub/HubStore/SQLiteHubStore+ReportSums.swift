@@ -19,6 +19,18 @@ extension SQLiteHubStore {
         }
     }
 
+    package func lastForecastDay() async throws -> BusinessDay? {
+        try await read { db in
+            try Int32.fetchOne(
+                db,
+                sql: """
+                    SELECT max((SELECT day FROM reportDay WHERE storeID = store.id
+                        ORDER BY day DESC LIMIT 1)) FROM store
+                    """
+            ).map(BusinessDay.init(daysSince1970:))
+        }
+    }
+
     package func seriesErrors(
         store: StoreID?, from first: BusinessDay?, through last: BusinessDay?
     ) async throws -> [SeriesErrors] {

@@ -118,6 +118,7 @@ extension SQLiteHubStore {
             sql: """
                 DELETE FROM reportPair;
                 DELETE FROM reportDay;
+                DELETE FROM reportStoreDay;
                 DELETE FROM reportWeek;
                 DELETE FROM reportScale;
                 DELETE FROM reportStore;
@@ -383,11 +384,13 @@ struct ReportKeeper {
             }
             if totals[pair.item] == nil { totals[pair.item] = try ledger.totals(of: pair.item) }
             var judged = ForecastPair(forecastUnits: pair.pair.forecastUnits)
-            if let item = totals[pair.item],
+            if let item = totals[pair.item], !ledger.isExcluded(pair.day, of: pair.item),
                 let actual = ledger.actual(of: pair.day, in: item)
             {
                 judged.actualUnits = actual
-                judged.seasonalNaiveUnits = ledger.total(of: pair.day - 7, in: item)
+                if !ledger.isExcluded(pair.day - 7, of: pair.item) {
+                    judged.seasonalNaiveUnits = ledger.total(of: pair.day - 7, in: item)
+                }
             }
             past.actualUnits = judged.actualUnits
             series[key, default: []].append(past)
@@ -412,6 +415,8 @@ struct ReportKeeper {
         ).execute([store, Int64(days.lowerBound), Int64(days.upperBound)])
         let insert = try RawStatement(db, sql: Self.insertDay)
         let scales = try scales()
+        var watchedDays: [WatchedDay] = []
+        var watched: [WatchedSums] = []
         var start = pairs.startIndex
         while start < pairs.endIndex {
             let (day, device) = (pairs[start].day, pairs[start].device)
@@ -430,8 +435,19 @@ struct ReportKeeper {
                 sums.eachNumber { insert.bind($1, at: $0 + 5) }
                 try insert.execute([store, Int64(day), device, release])
             }
+            for (release, _) in releases {
+                watched.append(
+                    WatchedSums(
+                        device: device, release: release,
+                        pairs: pairs[start..<end].filter { $0.release == release }.map(\.pair)))
+            }
             start = end
+            if start == pairs.endIndex || pairs[start].day != day {
+                if let sums = Self.watchedDay(day, of: watched) { watchedDays.append(sums) }
+                watched = []
+            }
         }
+        try write(watchedDays, of: days)
     }
 
     private static let insertDay = """
@@ -479,6 +495,9 @@ extension ReportKeeper {
         private var finalDays: Set<Int32> = []
         private var businessDays: Set<Int32> = []
         private var importedDays: Set<Int32> = []
+        /// Days that the calendar takes out, of every item and of single ones.
+        private var excludedDays: Set<Int32> = []
+        private var excludedDaysOfItem: [Int64: Set<Int32>] = [:]
 
         init(_ db: Database, store: Int64, days: ClosedRange<Int32>) throws {
             self.db = db
@@ -499,6 +518,21 @@ extension ReportKeeper {
                     importedDays.insert(row.day(0))
                 }
             }
+            try RawStatement(
+                db,
+                sql: """
+                    SELECT day, item = '', item.id FROM calendarEntry
+                    LEFT JOIN item ON item.name = calendarEntry.item
+                    WHERE day BETWEEN ?2 AND ?3 AND kind IN ('closed', 'stock-out')
+                        AND store IN ('', (SELECT name FROM store WHERE id = ?1))
+                    """
+            ).rows([store, Int64(days.lowerBound) - 7, Int64(days.upperBound)]) { row in
+                if row.integer(1) != 0 {
+                    excludedDays.insert(row.day(0))
+                } else if let item = row.integerIfAny(2) {
+                    excludedDaysOfItem[item, default: []].insert(row.day(0))
+                }
+            }
             let approved = try Row.fetchAll(
                 db.cachedStatement(
                     sql: "SELECT name FROM device WHERE storeID = ? AND status = 'approved'"),
@@ -516,6 +550,11 @@ extension ReportKeeper {
 
         /// Whether anything can be compared.
         var hasTotals: Bool { !finalDays.isEmpty || !importedDays.isEmpty }
+
+        /// Closed, or out of stock: what was sold then says nothing of the forecast, here or as a naive.
+        func isExcluded(_ day: Int32, of item: Int64) -> Bool {
+            excludedDays.contains(day) || excludedDaysOfItem[item]?.contains(day) == true
+        }
 
         func totals(of item: Int64) throws -> Totals {
             guard let series = series[item] else { return [:] }

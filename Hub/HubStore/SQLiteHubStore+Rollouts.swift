@@ -512,7 +512,7 @@ extension SQLiteHubStore {
         }
     }
 
-    /// One store's pairs, item by item, as the devices' own test has them.
+    /// One store's pairs, item by item, as the devices' own test has them, but for the days that the calendar takes out.
     private static func judge(
         _ db: Database, _ rollout: RolloutRecord, store: Int64, through day: Int64
     ) throws {
@@ -524,7 +524,11 @@ extension SQLiteHubStore {
                 SELECT itemID, forecast.units, actualUnits, candidateUnits FROM rolloutDevice
                 JOIN device ON device.id = rolloutDevice.deviceID AND storeID = ?2
                 JOIN forecast ON forecast.deviceID = device.id AND candidateRollout = ?1
-                WHERE rolloutID = ?1
+                WHERE rolloutID = ?1 AND NOT EXISTS (
+                    SELECT 1 FROM calendarEntry WHERE calendarEntry.day = forecast.day
+                        AND kind IN ('closed', 'stock-out')
+                        AND store IN ('', (SELECT name FROM store WHERE id = ?2))
+                        AND item IN ('', (SELECT name FROM item WHERE id = itemID)))
                 ORDER BY itemID
                 """, arguments: [Int64(rollout.id), store])
         while let row = try rows.next() {
@@ -588,7 +592,7 @@ extension SQLiteHubStore {
     }
 
     /// What changes of a rollout.
-    private static func write(_ db: Database, _ rollout: RolloutRecord) throws {
+    static func write(_ db: Database, _ rollout: RolloutRecord) throws {
         try db.execute(
             sql: """
                 UPDATE rollout SET state = ?, why = ?, stateSince = ?, waves = ?, revision = ?,

@@ -94,6 +94,19 @@ extension SQLiteHubStore {
         }
     }
 
+    package func salesSources(through last: BusinessDay?) async throws -> SalesSources {
+        try await read { db in
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT count(importedUnits) AS imported, count(*) - count(importedUnits) AS uploaded
+                    FROM dailySales WHERE day <= ?
+                    """,
+                arguments: [Int64(last?.daysSince1970 ?? BusinessDay.storable.upperBound)])
+            return SalesSources(imported: row?["imported"] ?? 0, uploaded: row?["uploaded"] ?? 0)
+        }
+    }
+
     package func histories(
         store: StoreID, through last: BusinessDay?
     ) async throws -> [SeriesHistory] {

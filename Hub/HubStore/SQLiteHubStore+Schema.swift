@@ -27,6 +27,10 @@ extension SQLiteHubStore {
         }
         migrator.registerMigration("012 metered links", migrate: addMeteredLinks)
         migrator.registerMigration("013 sums of the report", migrate: addReportTables)
+        migrator.registerMigration("014 passwords and sessions", migrate: addSessions)
+        migrator.registerMigration("015 watching", migrate: addWatching)
+        migrator.registerMigration("016 autopilot and lineage", migrate: addAutopilot)
+        migrator.registerMigration("017 calendar", migrate: addCalendar)
         return migrator
     }
 

@@ -10,6 +10,9 @@ package final class SQLiteHubStore: HubStore {
     /// How long a write waits for another process before it is `busy`.
     static let busySeconds = 15.0
 
+    /// What the database's schema has come to; grows with each change. A file with a higher one is from a newer program.
+    package static let stateVersion = migrator.migrations.count
+
     let database: any DatabaseWriter
     private let writes: WriteGroup
     /// In the audit log.
@@ -80,6 +83,14 @@ package final class SQLiteHubStore: HubStore {
             let migrator = Self.migrator
             if try pool.read(migrator.hasBeenSuperseded) { throw HubStoreError.newerSchema }
             if try !pool.read(migrator.hasCompletedMigrations) { try migrator.migrate(pool) }
+            try pool.writeWithoutTransaction { db in
+                guard try Int.fetchOne(db, sql: "PRAGMA user_version") != stateVersion else {
+                    return
+                }
+                try db.execute(sql: "PRAGMA user_version = \(stateVersion)")
+                // For who reads the file alone, as the package's script before an upgrade does.
+                try db.checkpoint(.passive)
+            }
             if try pool.read(asksForRebuiltReport) { try pool.write(rebuildReportIfAsked) }
             return SQLiteHubStore(database: pool, author: author)
         } catch {

@@ -72,14 +72,29 @@ package struct HubRepository: Sendable {
         }
     }
 
+    /// How many versions a restored hub leaves out: more than were published since its backup, at one a day and some for each
+    /// push; a device takes versions up to 2⁵³ (RFC 8259).
+    package static let restoreLeap: UInt64 = 1_000_000
+
+    /// Signs everything but root anew, with versions that no device has seen: what a backup holds is older than what devices
+    /// know, and they would refuse it.
+    /// - Throws: `keysMissing`.
+    package func leap(at now: Timestamp) async throws {
+        _ = try await turn.take {
+            try await write(at: now, listing: nil, rootKeyFile: nil, leap: Self.restoreLeap)
+        }
+    }
+
     private func write(
-        at now: Timestamp, listing also: (family: String, release: UInt64)?, rootKeyFile: String?
+        at now: Timestamp, listing also: (family: String, release: UInt64)?, rootKeyFile: String?,
+        leap: UInt64 = 0
     ) async throws -> [MetadataFile] {
         for attempt in 1...Self.attemptsMax {
             do {
                 if let facts = try await store.repositoryFacts(besides: also) {
                     let root = try RootDocument(facts.root.bytes, sha256: MetadataKeys.sha256)
-                    let writer = RepositoryWriter(signer: try keyFiles.keys(of: root), now: now)
+                    let writer = RepositoryWriter(
+                        signer: try keyFiles.keys(of: root), now: now, leap: leap)
                     guard
                         let publication = try writer.next(
                             RepositoryState(

@@ -1,4 +1,4 @@
-/// What the HTTPS door grants the network. Every bound a stranger can reach is here, but those of
+/// What the HTTPS door and the pages grant the network. Every bound a stranger can reach is here, but those of
 /// `AgentPackages`.
 package struct HubWebLimits: Sendable {
     /// Open connections; further ones wait outside.
@@ -14,4 +14,14 @@ package struct HubWebLimits: Sendable {
     package var chunkBytes = 64 << 10
 
     package init() {}
+
+    /// Of the pages: fewer connections, which live longer, and addresses that hold a search.
+    package static var pages: HubWebLimits {
+        var limits = HubWebLimits()
+        limits.connectionsMax = 128
+        limits.idleMilliseconds = 60_000
+        limits.connectionMilliseconds = 3_600_000
+        limits.pathBytesMax = 2_048
+        return limits
+    }
 }

@@ -11,6 +11,11 @@ import ServiceLifecycle
 package enum HubWebError: Error, Equatable, Sendable, CustomStringConvertible {
     case portInUse(host: String, port: Int)
     case addressUnusable(host: String, port: Int, reason: String)
+    case pagesPortInUse(host: String, port: Int)
+    case pagesAddressUnusable(host: String, port: Int, reason: String)
+    /// Passwords never go over a network in the clear.
+    case plainBeyondLoopback(host: String)
+    case certificateUnusable(path: String, what: String)
 
     package var description: String {
         switch self {
@@ -19,11 +24,20 @@ package enum HubWebError: Error, Equatable, Sendable, CustomStringConvertible {
                 + " stop it, choose another port with --web-port, or go without with --no-web"
         case .addressUnusable(let host, let port, let reason):
             "cannot serve the install page on \(host) port \(port): \(reason)"
+        case .pagesPortInUse(let host, let port):
+            "port \(port) of \(host), for the pages, is in use: another hub may be running; stop it,"
+                + " choose another port with --pages-port, or go without with --no-pages"
+        case .pagesAddressUnusable(let host, let port, let reason):
+            "cannot serve the pages on \(host) port \(port): \(reason)"
+        case .plainBeyondLoopback(let host):
+            "the pages are not served on \(host) without TLS"
+        case .certificateUnusable(let path, let what):
+            "'\(path)' is no PEM file with \(what)"
         }
     }
 }
 
-/// The door for people: HTTPS with the hub's own key. Today it has what installs a device; it takes nothing
+/// The door for new devices: HTTPS with the hub's own key. It has what installs a device; it takes nothing
 /// in, and what it shows is no secret: packages of the agent and a script that names the hub.
 package struct HubWebServer: Service {
     private let host: String

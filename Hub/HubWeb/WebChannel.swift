@@ -5,14 +5,15 @@ import Logging
 import NIOCore
 import NIOSSL
 
-/// A connection to the door: TLS with the certificate of the day, HTTP/1.1 inside, and an end that no client
+/// A connection to the door or the pages: TLS with the certificate of the day, HTTP/1.1 inside, and an end that no client
 /// can put off.
 struct WebChannel: ServerChildChannel {
     let http: HTTP1Channel
-    let tls: WebTLS
+    /// nil: plain HTTP.
+    let tls: WebTLS?
     let limits: HubWebLimits
 
-    init(responder: @escaping HTTPChannelHandler.Responder, tls: WebTLS, limits: HubWebLimits) {
+    init(responder: @escaping HTTPChannelHandler.Responder, tls: WebTLS?, limits: HubWebLimits) {
         self.tls = tls
         self.limits = limits
         http = HTTP1Channel(
@@ -31,8 +32,10 @@ struct WebChannel: ServerChildChannel {
                 in: .milliseconds(limits.connectionMilliseconds)
             ) { channel.close(promise: nil) }
             channel.closeFuture.whenComplete { _ in end.cancel() }
-            try channel.pipeline.syncOperations.addHandler(
-                NIOSSLServerHandler(context: tls.context(now: Date(), logger: logger)))
+            if let tls {
+                try channel.pipeline.syncOperations.addHandler(
+                    NIOSSLServerHandler(context: tls.context(now: Date(), logger: logger)))
+            }
         }.flatMap { http.setup(channel: channel, logger: logger) }
     }
 

@@ -15,6 +15,28 @@ package struct WebCertificate: Sendable {
     package init(chainDER: [[UInt8]], keyDER: [UInt8], renewAt: Date) {
         (self.chainDER, self.keyDER, self.renewAt) = (chainDER, keyDER, renewAt)
     }
+
+    /// From PEM files, as a public certificate authority's client keeps them.
+    /// - Parameters:
+    ///   - certificate: of the chain, leaf first.
+    ///   - renewAt: when they are to be read again.
+    /// - Throws: `HubWebError.certificateUnusable`.
+    package init(certificate: String, key: String, renewAt: Date) throws {
+        do {
+            chainDER = try NIOSSLCertificate.fromPEMFile(certificate).map { try $0.toDERBytes() }
+        } catch {
+            throw HubWebError.certificateUnusable(path: certificate, what: "a certificate")
+        }
+        guard !chainDER.isEmpty else {
+            throw HubWebError.certificateUnusable(path: certificate, what: "a certificate")
+        }
+        do {
+            keyDER = try NIOSSLPrivateKey(file: key, format: .pem).derBytes
+        } catch {
+            throw HubWebError.certificateUnusable(path: key, what: "a private key")
+        }
+        self.renewAt = renewAt
+    }
 }
 
 /// The TLS side of the door: TLS 1.3, and a certificate that is replaced while the hub runs.

@@ -77,6 +77,8 @@ package struct EvaluationReplay: Sendable {
     /// Series the replay has: those in which anything was ever sold, by store and item.
     package var seriesCount: Int { panel.entries.count }
 
+    package func store(series: Int) -> StoreID { panel.entries[series].store }
+
     /// How a series sold on the learnt days; nil when it did not.
     package func demandClass(series: Int) -> DemandClass? {
         let cells = panel.cells(panel.entries[series], within: learnt)

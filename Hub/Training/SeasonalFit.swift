@@ -78,7 +78,9 @@ struct SeasonalFit {
     /// Fills the panel's factors, levels and scales as `family` was trained with them.
     /// - Parameter panel: of the same series and the same end of training.
     static func restore(_ panel: inout SeriesPanel, family: TrainedFamily) {
-        let fit = SeasonalFit(panel, plan: TrainingPlan(form: family.form, units: []))
+        var plan = TrainingPlan(form: family.form, units: [])
+        plan.levelRestarts = family.levelRestarts
+        let fit = SeasonalFit(panel, plan: plan)
         switch family.form {
         case .plain: fit.standardise(&panel, over: panel.days.lowerBound..<panel.trainingEnd)
         case .calendar: fit.runLevels(&panel, rate: family.spec.levelRate)
@@ -119,7 +121,8 @@ struct SeasonalFit {
         }
     }
 
-    /// Runs every series' recursion as a device does.
+    /// Runs every series' recursion as a device does; on the training days after a restart a level moves as the mean of the
+    /// days since does, where that is faster.
     private func runLevels(_ panel: inout SeriesPanel, rate: Float) {
         let firstLevels = firstLevels(panel)
         let trainingEnd = panel.trainingEnd
@@ -127,10 +130,20 @@ struct SeasonalFit {
             let entry = panel.entries[index]
             var state = SeriesState(level: firstLevels[index])
             var final = state.level
+            let restart = plan.levelRestarts[entry.store]
+            // Days since the restart, the level before counting as one.
+            var known: Float = 1
             for cell in entry.base..<entry.base + entry.count {
                 panel.level[cell] = state.level
-                state.observe(panel.deseasonalised[cell], rate: rate)
-                if panel.day(cell, of: entry) < trainingEnd { final = state.level }
+                let day = panel.day(cell, of: entry)
+                let units = panel.deseasonalised[cell]
+                if let restart, day >= restart, day < trainingEnd, !units.isNaN {
+                    known += 1
+                    state.observe(units, rate: max(rate, 1 / known))
+                } else {
+                    state.observe(units, rate: rate)
+                }
+                if day < trainingEnd { final = state.level }
             }
             panel.entries[index].finalLevel = final
         }

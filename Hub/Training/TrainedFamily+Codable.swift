@@ -65,6 +65,8 @@ private struct FamilyRecord: Codable {
     var tweediePower: Float?
     var seed: UInt64
     var trainingWindows: Int
+    /// Days by store; nil where there are none.
+    var levelRestarts: [String: String]?
 
     init(_ family: TrainedFamily) {
         version = Self.version
@@ -91,6 +93,21 @@ private struct FamilyRecord: Codable {
         }
         seed = family.seed
         trainingWindows = family.trainingWindows
+        if !family.levelRestarts.isEmpty {
+            levelRestarts = Dictionary(
+                uniqueKeysWithValues: family.levelRestarts.map { ($0.key.text, $0.value.iso8601) })
+        }
+    }
+
+    private func restarts() throws -> [StoreID: BusinessDay] {
+        var restarts: [StoreID: BusinessDay] = [:]
+        for (store, day) in levelRestarts ?? [:] {
+            // Whatever is wrong with it: it is not what was written.
+            guard let store = try? StoreID(store), let day = BusinessDay(iso8601: Array(day.utf8))
+            else { throw FamilyCodingError.field("levelRestarts") }
+            restarts[store] = day
+        }
+        return restarts
     }
 
     private func trainedLoss() throws -> Loss {
@@ -138,7 +155,7 @@ private struct FamilyRecord: Codable {
                 NamedAccuracy(name: $0.name, accuracy: try $0.accuracy.accuracy())
             }, evaluatedFrom: evaluatedFrom, evaluatedDays: evaluatedDays,
             loss: try trainedLoss(), seed: seed,
-            trainingWindows: trainingWindows)
+            trainingWindows: trainingWindows, levelRestarts: try restarts())
     }
 }
 

@@ -68,6 +68,8 @@ package struct TrainedFamily: Equatable, Sendable {
     package var loss: Loss
     package var seed: UInt64
     package var trainingWindows: Int
+    /// See `TrainingPlan.levelRestarts`.
+    package var levelRestarts: [StoreID: BusinessDay] = [:]
 
     package var form: ModelForm { spec.form }
 

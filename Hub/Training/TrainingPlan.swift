@@ -59,6 +59,9 @@ package struct TrainingPlan: Equatable, Sendable {
     package var patience: Int
     /// At most so many seasonal profiles are kept.
     package var profilesMax = 12
+    /// Stores whose demand is another one since a day: from there on their levels are learnt anew, as the mean of the days
+    /// since, the level before counting as one of them, until that moves no faster than ever.
+    package var levelRestarts: [StoreID: BusinessDay] = [:]
 
     /// The settings that the reference figures were reached with.
     package init(form: ModelForm, units: [Int], seed: UInt64 = 1, testFrom: BusinessDay? = nil) {

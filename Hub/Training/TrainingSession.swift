@@ -196,7 +196,7 @@ package final class TrainingSession: Sendable {
             spec: spec, profiles: profiles, asOf: asOf, starts: starts, variants: variants,
             baselines: baselines, evaluatedFrom: evaluated.lowerBound,
             evaluatedDays: evaluated.upperBound - evaluated.lowerBound, loss: plan.loss,
-            seed: plan.seed, trainingWindows: training.count)
+            seed: plan.seed, trainingWindows: training.count, levelRestarts: plan.levelRestarts)
     }
 
     private func runner(_ shape: NetworkShape) -> NetworkRunner {

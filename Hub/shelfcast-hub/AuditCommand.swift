@@ -8,8 +8,8 @@ struct AuditCommand: HubCommand {
         abstract: "Show who changed what runs, or who may do what, when and why.",
         discussion: """
             Newest first. AUTHOR is os:NAME for who used this command line, user:NAME for the API, \
-            device:ID for a device that joined, and hub for what rollouts did by themselves. The log is \
-            only ever added to.
+            device:ID for a device that joined, autopilot for models that it trained and pushed, and hub for \
+            what rollouts did by themselves. The log is only ever added to.
 
             Examples:
               shelfcast-hub audit

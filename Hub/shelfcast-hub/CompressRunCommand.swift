@@ -94,7 +94,9 @@ struct CompressRunCommand: HubCommand {
             bar.abandon()
             throw CommandFailure(compression: error)
         }
-        let saved = try await save.asyncMap { try await bench.save(piece, recipe: recipe, as: $0) }
+        let saved = try await save.asyncMap {
+            try await bench.save(piece, recipe: recipe, from: variant, as: $0)
+        }
         if json.isOn {
             return try Console.printJSON(
                 Output(
@@ -177,8 +179,21 @@ struct FamilyWorkbench {
         }
     }
 
+    private func network(
+        _ variant: TrainedVariant, seed: UInt64, from start: String?, recipe: Recipe
+    ) -> Lineage.Network {
+        Lineage.Network(
+            variant: variant.name, recipe: variant.recipe, seed: seed, origin: .compress,
+            madeAt: .now,
+            parent: recipe.architecture == nil
+                ? "\(record.name) \(start ?? trained.variants[0].name)" : nil)
+    }
+
+    /// - Parameter start: the variant that a recipe without a network began with; nil: the first.
     /// - Returns: the family the result is in.
-    func save(_ piece: Workpiece, recipe: Recipe, as name: String) async throws -> String {
+    func save(
+        _ piece: Workpiece, recipe: Recipe, from start: String?, as name: String
+    ) async throws -> String {
         let variant = try piece.variant(name: name, recipe: recipe)
         if belongs(recipe) {
             // As it is now: another command may have added one meanwhile.
@@ -187,8 +202,10 @@ struct FamilyWorkbench {
             }
             var family = try TrainedFamily(encoded: Data(now.trained))
             family.variants.append(variant)
-            try await store.replaceFamily(
-                try family.record(like: now, snapshot: snapshot), ifStill: now.trained)
+            var grown = try family.record(like: now, snapshot: snapshot)
+            grown.lineage?.networks.append(
+                network(variant, seed: piece.seed, from: start, recipe: recipe))
+            try await store.replaceFamily(grown, ifStill: now.trained)
             return record.name
         }
         let family = piece.session.family([variant])
@@ -198,6 +215,12 @@ struct FamilyWorkbench {
         fresh.form = family.form.name
         fresh.snapshotDigest = snapshot.digest
         fresh.seed = piece.seed
+        fresh.lineage = snapshot.data.map { data in
+            Lineage(
+                origin: .compress, data: data,
+                networks: [network(variant, seed: piece.seed, from: start, recipe: recipe)],
+                parent: record.name)
+        }
         try await store.saveFamily(try family.record(like: fresh, snapshot: snapshot))
         return name
     }

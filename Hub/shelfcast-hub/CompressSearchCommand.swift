@@ -197,7 +197,16 @@ struct CompressSearchCommand: HubCommand {
                 like: FamilyRecord(
                     name: name, createdAt: .now, form: family.form.name,
                     snapshotDigest: snapshot.digest, seed: seed, asOf: family.asOf, summary: "",
-                    trained: []), snapshot: snapshot))
+                    trained: [],
+                    lineage: snapshot.data.map { data in
+                        Lineage(
+                            origin: .search, data: data,
+                            networks: family.variants.map {
+                                Lineage.Network(
+                                    variant: $0.name, recipe: $0.recipe, seed: seed,
+                                    origin: .search, madeAt: .now)
+                            })
+                    }), snapshot: snapshot))
         Console.print("next: shelfcast-hub package build \(name)")
     }
 }

@@ -11,17 +11,8 @@ enum FleetText {
 
     static func moment(_ timestamp: Timestamp?) -> String { timestamp.map(moment) ?? "" }
 
-    /// `12 s ago`, for a person who wonders whether a device is alive.
     static func age(_ timestamp: Timestamp?, now: Timestamp) -> String {
-        guard let timestamp else { return "never" }
-        let seconds = (now.millisecondsSince1970 - timestamp.millisecondsSince1970) / 1000
-        switch seconds {
-        case ..<0: return "in the future"
-        case ..<120: return "\(seconds) s ago"
-        case ..<7200: return "\(seconds / 60) min ago"
-        case ..<172_800: return "\(seconds / 3600) h ago"
-        default: return "\(seconds / 86_400) d ago"
-        }
+        Figure.age(timestamp, now: now)
     }
 
     static func labels(_ labels: [DeviceLabel]) -> String {
@@ -31,7 +22,7 @@ enum FleetText {
     static func digest(_ digest: [UInt8]) -> String { hexadecimal(digest.prefix(6)) }
 
     static func count(_ count: Int, _ noun: String) -> String {
-        "\(count) \(noun)\(count == 1 ? "" : "s")"
+        Figure.count(count, noun)
     }
 
     /// The device meant by an id or by the unmistakable start of one.

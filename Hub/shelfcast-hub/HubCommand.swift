@@ -61,6 +61,13 @@ struct CommandFailure: Error {
                     .failed
                 }
             self.init(status, error.description)
+        case let error as HubBackupError:
+            let status: ExitStatus =
+                switch error {
+                case .inTheWay, .insideData, .notABackup: .refused
+                case .damaged, .system: .failed
+                }
+            self.init(status, error.description)
         case let error as RepositoryError:
             let status: ExitStatus =
                 switch error {
@@ -94,16 +101,46 @@ func fileProblem(_ error: any Error) -> String {
 
 /// Where the hub's data is.
 struct DataOptions: ParsableArguments {
+    /// Where the Debian package keeps it.
+    private static let packaged = "/var/lib/shelfcast-hub"
+
     @Option(
         name: .customLong("data"),
         help: ArgumentHelp(
-            "The hub's data directory (default: $SHELFCAST_DATA, else ./shelfcast-data).",
+            "The hub's data directory (default: $SHELFCAST_DATA, else ./shelfcast-data, else"
+                + " /var/lib/shelfcast-hub where the package made one).",
             valueName: "dir"))
     var givenDirectory: String?
 
-    var directory: String {
+    /// For a hub that is made.
+    var newDirectory: String {
         givenDirectory ?? ProcessInfo.processInfo.environment["SHELFCAST_DATA"]
             ?? "./shelfcast-data"
+    }
+
+    var directory: String {
+        let directory = newDirectory
+        guard givenDirectory == nil, access(directory, F_OK) != 0,
+            ProcessInfo.processInfo.environment["SHELFCAST_DATA"] == nil,
+            HubIdentity.exists(in: Self.packaged)
+        else { return directory }
+        return Self.packaged
+    }
+
+    /// Run by root, a command becomes the owner of the data for good, so that whatever it makes there is the service's.
+    private func becomeOwner() throws {
+        guard geteuid() == 0,
+            let attributes = try? FileManager.default.attributesOfItem(atPath: directory),
+            let user = attributes[.ownerAccountID] as? NSNumber, user.uint32Value != 0,
+            let group = attributes[.groupOwnerAccountID] as? NSNumber
+        else { return }
+        _ = Self.author
+        guard setgroups(0, nil) == 0, setgid(group.uint32Value) == 0, setuid(user.uint32Value) == 0
+        else {
+            throw CommandFailure(
+                .failed,
+                "cannot become the owner of \(directory): \(String(cString: strerror(errno)))")
+        }
     }
 
     func validate() throws {
@@ -114,6 +151,7 @@ struct DataOptions: ParsableArguments {
     /// - Throws: `HubStoreError.notInitialised` where `init` has not been, `databaseMissing` where it
     ///   has been and the database is gone.
     func openStore(as author: String = Self.author) throws -> SQLiteHubStore {
+        try becomeOwner()
         do {
             return try SQLiteHubStore.open(in: directory, author: author)
         } catch HubStoreError.notInitialised where HubIdentity.exists(in: directory) {
@@ -126,12 +164,13 @@ struct DataOptions: ParsableArguments {
     }
 
     /// Who is at the command line, as the system knows him.
-    private static var author: String {
+    static let author: String = {
         let name = getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) }
         return "os:" + String((name ?? "\(geteuid())").prefix(100))
-    }
+    }()
 
     func openIdentity() throws -> HubIdentity {
+        try becomeOwner()
         guard HubIdentity.exists(in: directory) else {
             throw HubStoreError.notInitialised(path: directory)
         }

@@ -27,7 +27,7 @@ struct InitCommand: HubCommand {
     @OptionGroup var data: DataOptions
 
     func perform() async throws {
-        let directory = data.directory
+        let directory = data.newDirectory
         do {
             try FileManager.default.createDirectory(
                 atPath: directory + "/packages", withIntermediateDirectories: true,

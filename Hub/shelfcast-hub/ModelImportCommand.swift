@@ -1,9 +1,11 @@
 import ArgumentParser
 import Compression
+import Crypto
 import Forecasting
 import Foundation
 import HubCore
 import HubStore
+import HubSync
 import ModelExchange
 import Training
 
@@ -99,7 +101,9 @@ struct ModelImportCommand: HubCommand {
             FamilyRecord(
                 name: name, createdAt: .now, form: plan.form.name,
                 snapshotDigest: snapshot.digest, seed: family.seed, asOf: family.asOf,
-                summary: try summary.json(), trained: [UInt8](try family.encoded())))
+                summary: try summary.json(), trained: [UInt8](try family.encoded()),
+                lineage: snapshot.lineage(
+                    .modelImport, family, at: .now, fileDigest: reading.fileDigest)))
         if json.isOn { return try Console.printJSON(summary) }
         Console.print(
             "found \(imported.origin): \(imported.parameters.units) units, "
@@ -115,6 +119,8 @@ struct ModelImportCommand: HubCommand {
         var plan: TrainingPlan
         /// The file's own description.
         var spec: FeatureSpec?
+        /// SHA-256, in hexadecimal.
+        var fileDigest: String
     }
 
     private func read() throws -> Reading {
@@ -138,7 +144,9 @@ struct ModelImportCommand: HubCommand {
                     advice: "leave out --inputs")
             }
             try imported.check(form: form, inputs: plan.inputs)
-            return Reading(imported: imported, plan: plan, spec: spec)
+            return Reading(
+                imported: imported, plan: plan, spec: spec,
+                fileDigest: hexadecimal(SHA256.hash(data: bytes)))
         } catch {
             throw CommandFailure(.refused, "\(file): \(error.explanation)")
         }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Compression
-import Crypto
 import Forecasting
 import Foundation
 import HubCore
@@ -58,69 +57,32 @@ struct PackageBuildCommand: HubCommand {
                 "shelfcast-hub: the sales up to \(last.iso8601) have changed since \(family) was "
                     + "trained; calibration and figures are on them as they are now")
         }
-        let builder = try PackageBuilder(
-            family: trained, name: family, series: snapshot.series,
-            lineage: "sales \(record.snapshotDigest.prefix(16))",
-            calibrationWindowsMax: calibrationWindows)
-        let release = try await store.takeRelease()
         Interruption.watch()
         let bar = ProgressBar("package")
-        let stores: [StoreID?] = [nil] + trained.starts.map(\.store)
-        let count = stores.count * trained.variants.count
-        let files = PackageFileWriter(dataDirectory: data.directory)
-        var packages: [PackageRecord] = []
-        /// Of each variant, every store with its own package.
-        var accuracies: [Accuracy] = []
-        for index in trained.variants.indices {
-            let variant = trained.variants[index]
-            var accuracy = Accuracy()
-            for target in stores {
-                if Interruption.hasHappened {
-                    bar.abandon()
-                    Console.error("shelfcast-hub: stopped; no package was added")
-                    throw ExitCode(Interruption.exitStatus)
-                }
-                let built = try builder.build(variant: index, store: target, release: release)
-                if target != nil { accuracy.merge(built.accuracy) }
-                packages.append(packageRecord(built, variant: variant))
-                try files.write(built.bytes, digest: packages[packages.count - 1].digest)
-                let done = Double(packages.count) / Double(count)
-                bar.update(done, "\(packages.count) of \(count) packages")
-            }
-            accuracies.append(accuracy)
+        let packed = try await FamilyPackager(
+            store: store, data: data, calibrationWindows: calibrationWindows
+        ).pack(
+            record, trained, snapshot: snapshot,
+            progress: { bar.update(Double($0) / Double($1), "\($0) of \($1) packages") },
+            isCancelled: { Interruption.hasHappened })
+        guard let packed else {
+            bar.abandon()
+            Console.error("shelfcast-hub: stopped; no package was added")
+            throw ExitCode(Interruption.exitStatus)
         }
-        try files.synchronise()
-        // Files first: a package the database knows has its bytes on disk.
-        try await store.savePackages(packages)
-        try await data.repository(of: store).refresh(at: Timestamp(Date()))
+        let packages = packed.packages
         bar.finish("\(packages.count) packages")
         if json.isOn {
             try Console.printJSON(packages.map(PackageOutput.init))
             return
         }
         Console.print(
-            "family \(family), release \(release): \(packages.count) packages, \(stores.count - 1) "
-                + "stores and any store, on \(trained.evaluatedDays) days from "
+            "family \(family), release \(packed.release): \(packages.count) packages, "
+                + "\(trained.starts.count) stores and any store, on \(trained.evaluatedDays) days from "
                 + trained.evaluatedFrom.iso8601)
         Console.print(
-            Self.summary(packages, variants: trained.variants, accuracies: accuracies))
+            Self.summary(packages, variants: trained.variants, accuracies: packed.accuracies))
         Console.print("next: shelfcast-hub push \(family) --all")
-    }
-
-    private func packageRecord(_ built: BuiltPackage, variant: TrainedVariant) -> PackageRecord {
-        let manifest = built.package.manifest
-        let digest = Array(SHA256.hash(data: built.bytes))
-        let float = variant.evaluation
-        // A store that sold nothing on the evaluated days has no figures of its own.
-        let accuracy = built.accuracy.wape == nil ? float : built.accuracy
-        return PackageRecord(
-            digest: digest, family: manifest.family, variant: manifest.variant,
-            store: manifest.store, release: manifest.release, packageBytes: built.bytes.count,
-            arenaBytes: built.memoryBytes,
-            parameterCount: variant.parameters.shape.parameterCount,
-            requiredFeatures: manifest.requiredFeatures, wape: accuracy.wape ?? 100,
-            mape: accuracy.mape ?? 100, bias: accuracy.bias ?? 0, floatWAPE: float.wape ?? 100,
-            floatMAPE: float.mape ?? 100, createdAt: .now)
     }
 
     /// One row for each variant: INT8 as every store's own package, beside the float network.

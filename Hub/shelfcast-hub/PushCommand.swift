@@ -104,27 +104,14 @@ struct PushCommand: HubCommand {
         let selector = selector ?? .all
         let packages = try await Self.packages(of: family, in: hub)
         let release = packages.map(\.release).max() ?? 1
-        let devices = try await hub.devices(store: nil).filter {
-            $0.status != .revoked && selector.matches($0)
-        }
+        let devices = try await FamilyPush.devices(of: selector, in: hub)
         let (policy, why) = try await self.policy(
             for: devices, release: release, selector, in: hub)
-        let plan = RolloutPlan(
-            policy.waves,
-            devices: devices.filter { $0.status == .approved }.map {
-                RolloutPlan.Device(id: $0.id, store: $0.store, isRunning: $0.running != nil)
-            }, key: RolloutPlan.key(family: family, release: release, selector: selector))
-        let rollout = RolloutRecord(
-            family: family, release: release, selector: selector,
-            nanosecondsMax: maxLatency?.nanoseconds, policy: policy,
-            waveSizes: plan.waves.map(\.count), createdAt: Timestamp(Date()))
-        var pushed: (rollout: RolloutRecord, isNew: Bool)?
-        if !isDryRun {
-            // What is pushed is vouched for before the first device hears of it.
-            try await data.repository(of: hub).refresh(
-                at: rollout.createdAt, listing: (family, release))
-            pushed = try await hub.push(rollout, plan: plan.waves)
-        }
+        let push = FamilyPush(
+            family, to: selector, packages: packages, devices: devices, policy: policy,
+            nanosecondsMax: maxLatency?.nanoseconds, at: Timestamp(Date()))
+        let (rollout, plan) = (push.rollout, push.plan)
+        let pushed = isDryRun ? nil : try await push.push(in: hub, data.repository(of: hub))
         try await warnOfRoot(in: hub, at: rollout.createdAt)
         let view = PushView(
             rollout: rollout, plan: plan, devices: devices, packages: packages,

@@ -4,6 +4,7 @@ import Foundation
 import HubCore
 import HubStore
 import HubSync
+import HubWeb
 
 struct ReportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

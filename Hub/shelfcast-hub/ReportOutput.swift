@@ -1,6 +1,7 @@
 import Forecasting
 import HubCore
 import HubSync
+import HubWeb
 
 /// The report as JSON.
 struct ReportOutput: Encodable {

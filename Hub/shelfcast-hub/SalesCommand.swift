@@ -132,6 +132,11 @@ struct SalesSampleCommand: HubCommand {
 
     @Option(help: ArgumentHelp("The file to write; '-' is standard output.", valueName: "file"))
     var out: String
+    @Option(
+        help: ArgumentHelp(
+            "A file to write closed days, stock-outs and promotions to, for 'calendar import'.",
+            valueName: "file"))
+    var calendar: String?
     @Option(help: "1 to \(SalesSample.storesRange.upperBound).")
     var stores = 3
     @Option(help: "1 to \(SalesSample.itemsRange.upperBound), the same in every store.")
@@ -201,9 +206,20 @@ struct SalesSampleCommand: HubCommand {
         } catch {
             throw CommandFailure(.failed, "cannot write \(out): \(fileProblem(error))")
         }
+        if let calendar { try writeCalendar(sample, to: calendar) }
         if !isStandardOutput {
             bar.finish("\(rows) rows")
             Console.print("wrote \(rows) rows to \(out)")
+        }
+    }
+}
+
+extension SalesSampleCommand {
+    private func writeCalendar(_ sample: SalesSample, to path: String) throws {
+        var bytes: [UInt8] = []
+        sample.writeCalendar { bytes += $0 }
+        do { try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
+            throw CommandFailure(.failed, "cannot write \(path): \(fileProblem(error))")
         }
     }
 }

@@ -5,17 +5,25 @@ import HubStore
 import HubSync
 import Training
 
-/// The sales a family learns from, with a digest that says whether they are still the same.
+/// The sales a family learns from, with a digest that says whether they are still the same. Days that the calendar calls
+/// closed, and stock-outs, are not known in them.
 struct SalesSnapshot {
     var series: [TrainingSeries] = []
     /// SHA-256 over stores, items, first days and days, in hexadecimal.
-    var digest: String
+    private(set) var digest = ""
+    private let sources: SalesSources
+    private var closedDays = 0
+    private var outOfStockDays = 0
 
     /// - Parameter last: nil for everything there is.
     init(_ store: some HubStore, through last: BusinessDay?) async throws {
         var hash = SHA256()
+        sources = try await store.salesSources(through: last)
+        let calendar = try await store.calendar(kind: nil, store: nil, from: nil, through: last)
         for record in try await store.stores() {
-            for history in try await store.histories(store: record.id, through: last) {
+            let excluded = ExcludedDays(calendar, store: record.id)
+            for var history in try await store.histories(store: record.id, through: last) {
+                exclude(excluded, from: &history)
                 Self.add(history, to: &hash)
                 series.append(
                     TrainingSeries(
@@ -24,6 +32,45 @@ struct SalesSnapshot {
             }
         }
         digest = hexadecimal(hash.finalize())
+    }
+
+    private mutating func exclude(_ excluded: ExcludedDays, from history: inout SeriesHistory) {
+        for index in history.days.indices where !excluded.isEmpty {
+            let before = history.days[index]
+            let day = excluded.demand(
+                before, of: history.item, on: history.firstDay.advanced(by: index))
+            history.days[index] = day
+            if before.units != nil, day == .unknown { outOfStockDays += 1 }
+        }
+        closedDays += history.days.count { !$0.isOpen }
+    }
+
+    /// What it is, for the lineage of what learns from it; nil: there are no sales.
+    var data: TrainingData? {
+        guard let first = series.map(\.firstDay).min(),
+            let end = series.map({ $0.firstDay.advanced(by: $0.days.count) }).max()
+        else { return nil }
+        return TrainingData(
+            digest: digest, firstDay: first, lastDay: end.advanced(by: -1), stores: storeCount,
+            series: series.count, seriesDays: dayCount, importedTotals: sources.imported,
+            uploadedTotals: sources.uploaded, closedDays: closedDays,
+            outOfStockDays: outOfStockDays)
+    }
+
+    /// - Returns: nil: there are no sales.
+    func lineage(
+        _ origin: Lineage.Origin, _ family: TrainedFamily, at now: Timestamp,
+        parent: String? = nil, fileDigest: String? = nil
+    ) -> Lineage? {
+        data.map { data in
+            Lineage(
+                origin: origin, data: data,
+                networks: family.variants.map {
+                    Lineage.Network(
+                        variant: $0.name, recipe: $0.recipe, seed: family.seed, origin: origin,
+                        madeAt: now)
+                }, parent: parent, fileDigest: fileDigest)
+        }
     }
 
     /// Sales straight from a file, for what needs no hub: read as `sales import --strict` reads them.

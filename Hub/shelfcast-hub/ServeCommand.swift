@@ -1,6 +1,8 @@
+import Alerting
 import ArgumentParser
 import FoundationEssentials
 import Glibc
+import HubCore
 import HubStore
 import HubSync
 import HubWeb
@@ -11,18 +13,25 @@ import UnixSignals
 struct ServeCommand: HubCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Let devices in: the sync listener (TCP, TLS 1.3) and the install page (HTTPS).",
+        abstract:
+            "Let devices in (TCP, TLS 1.3), install new ones (HTTPS), and serve the pages for people.",
         discussion: """
-            Prints a line, 'listening on HOST:PORT', when devices can connect, and a second one when \
-            new devices can be installed with the line that 'token create' prints; logs to standard \
-            error. SIGTERM and SIGINT end it within seconds; killed at any moment it loses nothing \
-            that a device was told is stored. Other commands may run meanwhile: a push reaches \
-            connected devices at once.
+            Prints a line, 'listening on HOST:PORT', when devices can connect, a second one when \
+            new devices can be installed with the line that 'token create' prints, and a third one with \
+            the address of the pages; logs to standard error. SIGTERM and SIGINT end it within seconds; \
+            killed at any moment it loses nothing that a device was told is stored. Other commands may \
+            run meanwhile: a push reaches connected devices at once. Where 'autopilot mode' says so, models \
+            are trained anew when stores drift or time is up, in a process of low priority.
+
+            The pages are for this machine alone (plain HTTP on the loopback address), unless --pages-host \
+            names another address: then with TLS, by the hub's own key, which browsers do not know, or by \
+            --pages-certificate and --pages-key. Who may sign in: 'shelfcast-hub user add' and 'user password'.
 
             Examples:
               shelfcast-hub serve
               shelfcast-hub serve --agent-packages /srv/shelfcast/agent
-              shelfcast-hub serve --host 127.0.0.1 --port 0 --no-web
+              shelfcast-hub serve --pages-host 0.0.0.0 --pages-certificate hub.pem --pages-key hub.key
+              shelfcast-hub serve --host 127.0.0.1 --port 0 --no-web --no-pages
             """)
 
     @Option(help: "The address to listen on; 0.0.0.0 is every IPv4 address, :: every address.")
@@ -36,6 +45,20 @@ struct ServeCommand: HubCommand {
     var webHost: String?
     @Flag(help: "Without the install page.")
     var noWeb = false
+    @Option(help: "The port of the pages for people; 0 takes a free one.")
+    var pagesPort = 8480
+    @Option(help: "The address of the pages. Beyond this machine they are served with TLS.")
+    var pagesHost = "127.0.0.1"
+    @Option(
+        help: ArgumentHelp(
+            "Serve the pages with TLS and this certificate: PEM, the leaf first (default beyond this"
+                + " machine: one of the hub's own).",
+            valueName: "file"))
+    var pagesCertificate: String?
+    @Option(help: ArgumentHelp("The key of --pages-certificate, PEM.", valueName: "file"))
+    var pagesKey: String?
+    @Flag(help: "Without the pages.")
+    var noPages = false
     @Option(
         help: ArgumentHelp(
             "The agent's packages for new devices, as 'make packages' builds them (default:"
@@ -49,6 +72,11 @@ struct ServeCommand: HubCommand {
     var visitEvery = DurationText(seconds: 900)
     @Option(help: ArgumentHelp("Connections open at once, at most.", valueName: "count"))
     var connectionsMax = 10_000
+    @Option(
+        help: ArgumentHelp(
+            "How often stores and devices are looked at for alerts (1s to 1h). What is new is sent after"
+                + " ten looks' time.", valueName: "duration"))
+    var watchEvery = DurationText(seconds: 60)
     @Option(help: "How much to log.")
     var logLevel = LogLevel.info
     @OptionGroup var data: DataOptions
@@ -58,8 +86,17 @@ struct ServeCommand: HubCommand {
         guard (0...65_535).contains(webPort) else {
             throw ValidationError("--web-port is 0 to 65535")
         }
+        guard (0...65_535).contains(pagesPort) else {
+            throw ValidationError("--pages-port is 0 to 65535")
+        }
+        guard (pagesCertificate == nil) == (pagesKey == nil) else {
+            throw ValidationError("--pages-certificate and --pages-key belong together")
+        }
         guard (30...604_800).contains(visitEvery.seconds) else {
             throw ValidationError("--visit-every is 30s to 7d")
+        }
+        guard (1...3_600).contains(watchEvery.seconds) else {
+            throw ValidationError("--watch-every is 1s to 1h")
         }
         guard (1...1_000_000).contains(connectionsMax) else {
             throw ValidationError("--connections-max is 1 to 1000000")
@@ -75,14 +112,33 @@ struct ServeCommand: HubCommand {
         var logger = Logger(label: "hub", factory: { StreamLogHandler.standardError(label: $0) })
         logger.logLevel = logLevel.level
         let webLimits = HubWebLimits()
-        Self.raiseFileLimit(for: connectionsMax + webLimits.connectionsMax, logger: logger)
+        let pageLimits = HubWebLimits.pages
+        Self.raiseFileLimit(
+            for: connectionsMax + webLimits.connectionsMax + pageLimits.connectionsMax,
+            logger: logger)
         let server = try HubServer(
             host: host, port: port, dataDirectory: data.directory, identity: identity,
             store: store, limits: limits, logger: logger
         ) { port in Console.print("listening on \(host):\(port)") }
-        var services: [any Service] = [server]
+        var services: [any Service] = [
+            server,
+            AutopilotService(
+                store: store.acting(as: "autopilot"), dataDirectory: data.directory,
+                logger: logger),
+        ]
+        var alertLimits = AlertService.Limits()
+        alertLimits.lookSeconds = watchEvery.seconds
+        services.append(
+            AlertService(
+                store: store, limits: alertLimits, sending: data.sendLimits, logger: logger,
+                now: { Timestamp(Date()) }))
         if !noWeb {
             services.append(try web(authority: identity.authority, limits: webLimits, logger))
+        }
+        if !noPages {
+            services.append(
+                try pages(
+                    of: store, authority: identity.authority, limits: pageLimits, logger))
         }
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0) },
@@ -98,10 +154,52 @@ struct ServeCommand: HubCommand {
             }
         } catch let error as HubWebError {
             switch error {
-            case .portInUse: throw CommandFailure(.busy, error.description)
-            case .addressUnusable: throw CommandFailure(.failed, error.description)
+            case .portInUse, .pagesPortInUse: throw CommandFailure(.busy, error.description)
+            case .addressUnusable, .pagesAddressUnusable, .plainBeyondLoopback,
+                .certificateUnusable:
+                throw CommandFailure(.failed, error.description)
             }
         }
+    }
+
+    /// With TLS wherever somebody else could listen, or when a certificate is given.
+    private func pages(
+        of store: any HubStore, authority: CertificateAuthority, limits: HubWebLimits,
+        _ logger: Logger
+    ) throws -> PagesServer {
+        var certificate: (@Sendable (Date) throws -> WebCertificate)?
+        if let pagesCertificate, let pagesKey {
+            // Read again every hour: whoever renews it need not start the hub anew.
+            certificate = { now in
+                try WebCertificate(
+                    certificate: pagesCertificate, key: pagesKey,
+                    renewAt: now.addingTimeInterval(3_600))
+            }
+        } else if !PagesServer.isLoopback(pagesHost) {
+            certificate = { now in try Self.ownCertificate(authority, now: now) }
+        }
+        let scheme = certificate == nil ? "http" : "https"
+        do {
+            return try PagesServer(
+                host: pagesHost, port: pagesPort, store: store, limits: limits, logger: logger,
+                certificate: certificate,
+                onListening: { port in
+                    Console.print(
+                        "pages on \(scheme)://\(AgentPackagesFolder.authority(pagesHost, port))/")
+                })
+        } catch let error as HubWebError {
+            throw CommandFailure(.failed, error.description)
+        }
+    }
+
+    private static func ownCertificate(
+        _ authority: CertificateAuthority, now: Date
+    ) throws -> WebCertificate {
+        let issued = try authority.issueWeb(now: now)
+        return WebCertificate(
+            chainDER: issued.chainDER, keyDER: issued.keyDER,
+            // After a third of its life, as the listener's.
+            renewAt: now.addingTimeInterval(CertificateAuthority.serverSeconds / 3))
     }
 
     private func web(
@@ -112,13 +210,7 @@ struct ServeCommand: HubCommand {
         return try HubWebServer(
             host: webHost, port: webPort, pin: try authority.webPin, packages: packages,
             limits: limits, logger: logger,
-            certificate: { now in
-                let issued = try authority.issueWeb(now: now)
-                return WebCertificate(
-                    chainDER: issued.chainDER, keyDER: issued.keyDER,
-                    // After a third of its life, as the listener's.
-                    renewAt: now.addingTimeInterval(CertificateAuthority.serverSeconds / 3))
-            },
+            certificate: { now in try Self.ownCertificate(authority, now: now) },
             onListening: { port in
                 Console.print(
                     "installing on https://\(AgentPackagesFolder.authority(webHost, port))/install: "

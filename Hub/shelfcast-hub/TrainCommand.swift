@@ -103,7 +103,8 @@ struct TrainCommand: HubCommand {
             FamilyRecord(
                 name: name, createdAt: .now, form: form.name, snapshotDigest: snapshot.digest,
                 seed: seed, asOf: family.asOf, summary: try summary.json(),
-                trained: [UInt8](try family.encoded())))
+                trained: [UInt8](try family.encoded()),
+                lineage: snapshot.lineage(.train, family, at: .now)))
         if json.isOn {
             try Console.printJSON(summary)
         } else {

@@ -7,10 +7,11 @@ import HubSync
 
 struct UserCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "user", abstract: "Say who may use the hub's API, and give them tokens.",
+        commandName: "user",
+        abstract: "Say who may use the hub's pages and API, and give them passwords and tokens.",
         subcommands: [
             UserAddCommand.self, UserListCommand.self, UserRemoveCommand.self,
-            UserTokenCommand.self,
+            UserPasswordCommand.self, UserTokenCommand.self,
         ])
 }
 
@@ -44,7 +45,8 @@ struct UserAddCommand: HubCommand {
         try await data.openStore().addUser(
             UserRecord(name: name, role: role, createdAt: Timestamp(Date())))
         Console.print("\(name) is \(role.rawValue) now")
-        Console.print("next: shelfcast-hub user token create \(name)")
+        Console.print("next: shelfcast-hub user password \(name), for the pages")
+        Console.print("      shelfcast-hub user token create \(name), for the API")
     }
 }
 
@@ -91,7 +93,8 @@ struct UserListCommand: HubCommand {
 
 struct UserRemoveCommand: HubCommand {
     static let configuration = CommandConfiguration(
-        commandName: "remove", abstract: "Remove a user, and with it every token of the user.")
+        commandName: "remove",
+        abstract: "Remove a user, and with it every token and session of the user.")
 
     @Argument(help: "The user's name.")
     var name: String
@@ -102,7 +105,7 @@ struct UserRemoveCommand: HubCommand {
             throw CommandFailure(
                 .refused, "there is no user '\(name)'; see shelfcast-hub user list")
         }
-        Console.print("\(name) is gone, and every token of that user with it")
+        Console.print("\(name) is gone, and every token and session of that user with it")
     }
 }
 

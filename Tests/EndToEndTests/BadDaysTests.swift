@@ -108,7 +108,7 @@ import Testing
         let hub = try HubUnderTest()
         try hub.serve()
         try Self.refusal(
-            hub, "serve", "--host", "127.0.0.1", "--port", "\(hub.port)", "--no-web",
+            hub, "serve", "--host", "127.0.0.1", "--port", "\(hub.port)", "--no-web", "--no-pages",
             status: 75,
             says: "is in use")
         let device = try DeviceUnderTest(.ordinary, store: "1")

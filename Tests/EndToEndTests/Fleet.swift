@@ -73,9 +73,9 @@ final class HubUnderTest {
         ).output
     }
 
-    func json(_ arguments: String...) throws -> JSON {
+    func json(_ arguments: String?...) throws -> JSON {
         let text = try Program(path: Binaries.hub).run(
-            arguments + ["--json", "--data", data], secondsMax: 300
+            arguments.compactMap { $0 } + ["--json", "--data", data], secondsMax: 300
         ).output
         return try JSON(text)
     }
@@ -84,15 +84,30 @@ final class HubUnderTest {
     /// - Parameter port: another one, that of a hub that is gone.
     func serve(port other: Int? = nil) throws {
         if let other { port = other }
-        let running = try Program(path: Binaries.hub).start([
-            "serve", "--data", data, "--host", "127.0.0.1", "--port", "\(port)",
-            "--no-web",
-        ])
+        _ = try serve(["--no-pages"])
+    }
+
+    /// The same with the pages for people, on a free port.
+    /// - Returns: their address.
+    func servePages() throws -> String {
+        let running = try serve(["--pages-port", "0"])
+        let line = try #require(try running.line { $0.hasPrefix("pages on ") })
+        return String(line.dropFirst("pages on ".count))
+    }
+
+    private func serve(_ options: [String]) throws -> ChildProcess {
+        let running = try Program(path: Binaries.hub).start(
+            [
+                "serve", "--data", data, "--host", "127.0.0.1", "--port", "\(port)",
+                "--no-web",
+            ] + options)
         let line = try #require(
-            try running.line { $0.contains("127.0.0.1:") }, "the hub did not start listening")
+            try running.line { $0.contains("listening on 127.0.0.1:") },
+            "the hub did not start listening")
         let digits = line.split(separator: "127.0.0.1:", maxSplits: 1)[1].prefix { $0.isNumber }
         port = try #require(Int(digits))
         server = running
+        return running
     }
 
     /// As a power cut.
@@ -102,10 +117,10 @@ final class HubUnderTest {
         server = nil
     }
 
-    func token(store: String, uses: Int = 1) throws -> String {
+    func token(store: String, uses: Int = 1, needsApproval: Bool = false) throws -> String {
         let reply = try json(
             "token", "create", "--store", store, "--uses", "\(uses)", "--host", "127.0.0.1",
-            "--port", "\(port)")
+            "--port", "\(port)", needsApproval ? "--needs-approval" : nil)
         return try reply["token"].string
     }
 }

@@ -69,13 +69,14 @@ final class FreshDevice: Sendable {
     var root: String { folder.path + "/root" }
     let network: NetworkNamespace
 
-    init() throws {
+    /// - Parameter image: another Debian than the devices'.
+    init(_ image: String? = FreshDevice.image) throws {
         folder = try TemporaryFolder()
         let root = folder.path + "/root"
         try FileManager.default.createDirectory(
             atPath: root, withIntermediateDirectories: true)
         try Program(path: "/bin/tar").run([
-            "-xf", try #require(Self.image, Self.missing), "-C", root,
+            "-xf", try #require(image, Self.missing), "-C", root,
         ])
         try folder.write("root/etc/hosts", "127.0.0.1 localhost till\n")
         // Seen by whoever is in the namespace only.

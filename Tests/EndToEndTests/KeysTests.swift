@@ -123,30 +123,30 @@ import Testing
         let hub = Program(path: Binaries.hub)
         let data = ["--data", folder.path + "/hub"]
         func file(_ name: String) -> String { folder.path + "/" + name }
-        try hub.run(["init", "--root-key", file("ann")] + data)
-        for name in ["bob", "cem"] {
+        try hub.run(["init", "--root-key", file("first")] + data)
+        for name in ["second", "third"] {
             try hub.run(["keys", "new", file(name)])
             try hub.run(
-                ["keys", "root", "add", file(name) + ".pub", "--root-key", file("ann")] + data)
+                ["keys", "root", "add", file(name) + ".pub", "--root-key", file("first")] + data)
         }
         // Who raises the threshold has to meet it himself.
         let alone = try hub.run(
-            ["keys", "root", "threshold", "2", "--root-key", file("ann")] + data, expecting: 3)
+            ["keys", "root", "threshold", "2", "--root-key", file("first")] + data, expecting: 3)
         #expect(alone.errors.contains("1 signature more is needed"), "\(alone.errors)")
         try hub.run(
             [
-                "keys", "root", "threshold", "2", "--root-key", file("ann"), "--root-key",
-                file("bob"),
+                "keys", "root", "threshold", "2", "--root-key", file("first"), "--root-key",
+                file("second"),
             ]
                 + data)
 
         let draft = try hub.run(
-            ["keys", "rotate", "timestamp", "--root-key", file("bob"), "--draft", file("draft")]
+            ["keys", "rotate", "timestamp", "--root-key", file("second"), "--draft", file("draft")]
                 + data)
         #expect(draft.output.contains("needs 1 signature more"), "\(draft.output)")
         let early = try hub.run(["keys", "publish", file("draft")] + data, expecting: 3)
         #expect(early.errors.contains("1 of the 2 signatures"), "\(early.errors)")
-        let signed = try hub.run(["keys", "sign", file("draft"), "--root-key", file("cem")])
+        let signed = try hub.run(["keys", "sign", file("draft"), "--root-key", file("third")])
         #expect(signed.output.contains("root 5, good until"), "\(signed.output)")
         try hub.run(["keys", "publish", file("draft"), "--why", "yearly"] + data)
         let twice = try hub.run(["keys", "publish", file("draft")] + data, expecting: 3)
@@ -157,13 +157,13 @@ import Testing
         #expect(ids.count == 3)
         try hub.run(
             [
-                "keys", "root", "remove", String(ids[0].prefix(8)), "--root-key", file("bob"),
-                "--root-key", file("cem"),
+                "keys", "root", "remove", String(ids[0].prefix(8)), "--root-key", file("second"),
+                "--root-key", file("third"),
             ] + data)
         let least = try hub.run(
             [
-                "keys", "root", "remove", String(ids[1].prefix(8)), "--root-key", file("bob"),
-                "--root-key", file("cem"),
+                "keys", "root", "remove", String(ids[1].prefix(8)), "--root-key", file("second"),
+                "--root-key", file("third"),
             ] + data, expecting: 3)
         #expect(least.errors.contains("2 signatures cannot come from 1 key"), "\(least.errors)")
     }

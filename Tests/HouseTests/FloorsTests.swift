@@ -88,7 +88,9 @@ import Testing
             "Date()", "ContinuousClock", "SystemRandomNumberGenerator", ".random(in", "FileManager",
             "FileHandle", "DispatchQueue", "clock_gettime", "getrandom",
         ]
-        for file in try House.swiftFiles(under: ["Agent/AgentCore", "Hub/HubCore", "Sources"]) {
+        for file in try House.swiftFiles(under: [
+            "Agent/AgentCore", "Hub/HubCore", "Hub/Watching", "Sources",
+        ]) {
             let text = try String(contentsOfFile: House.root + "/" + file, encoding: .utf8)
             for word in words {
                 #expect(

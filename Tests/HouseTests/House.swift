@@ -22,7 +22,8 @@ enum House {
         "ModelPackage": 2,
         "AgentCore": 3, "HubCore": 3, "Training": 3,
         "AgentRuntime": 4, "Compression": 4, "HubStore": 4, "ModelExchange": 4,
-        "shelfcast-agent": 5, "HubSync": 5, "HubWeb": 5,
+        "Watching": 4, "SimulatedDemand": 5, "Alerting": 5,
+        "shelfcast-agent": 5, "HubSync": 5, "HubWeb": 5, "Autopilot": 5,
         "shelfcast-hub": 6, "shelfcast-bench": 6, "fleet-load": 6,
     ]
 

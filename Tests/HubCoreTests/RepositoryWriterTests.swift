@@ -161,7 +161,34 @@ struct RepositoryWriterTests {
         #expect(throws: RepositoryError.tooManyTargets(count: 24_000)) { try hub.write() }
     }
 
-    @Test("A hub restored from a backup is an attack to devices, until it rotates two keys")
+    @Test(
+        "A hub restored from a backup goes on with versions that no device has seen, twice if need be"
+    )
+    func leap() throws {
+        var hub = try SampleHub(packages: 60)
+        var device = SampleDevice(hub)
+        for restore in 1...2 {
+            let backup = hub
+            for number in 0..<5 {
+                hub.packages.append(try SampleHub.package(1_000 * restore + number))
+                hub.pass(days: 1)
+                try hub.write()
+            }
+            _ = try device.update(from: hub, to: hub.packages[64])
+            let now = hub.now
+            hub = backup
+            hub.now = now
+            // Everything but root, whether or not it was due.
+            let written = try hub.write(leap: 1_000_000)
+            #expect(written.contains("timestamp") && written.contains("targets"))
+            #expect(try device.update(from: hub, to: hub.packages[0]) != nil)
+            hub.packages.append(try SampleHub.package(5_000 * restore))
+            try hub.write()
+            #expect(try device.update(from: hub, to: hub.packages[59 + restore]) != nil)
+        }
+    }
+
+    @Test("A hub put back as it was is an attack to devices, until it rotates two keys")
     func restored() throws {
         var hub = try SampleHub(packages: 60)
         let backup = hub

@@ -461,6 +461,22 @@ struct RolloutEngineTests {
             })
         #expect(RolloutEngine.step(record, facts, at: later) == nil)
         #expect(RolloutEngine.standing(record, facts).contains("1 of 3 active, 95% are wanted"))
+        #expect(RolloutEngine.waitsForOperator(record, facts))
+        for isNone in [
+            Self.facts(
+                wave {
+                    $0.active = 1
+                    $0.refused = 2
+                    $0.trial = 1
+                }), Self.facts(wave { $0.active = 3 }), Self.facts(wave { $0.absent = 3 }),
+            Self.facts(
+                wave {
+                    $0.active = 1
+                    $0.refused = 3
+                }),
+        ] { #expect(!RolloutEngine.waitsForOperator(record, isNone)) }
+        try record.handle(.pause(why: "a look"), at: later)
+        #expect(!RolloutEngine.waitsForOperator(record, facts))
     }
 
     @Test("rolls a store back that is worse, paused or not, and nothing when aborted")

@@ -96,12 +96,12 @@ struct SampleHub {
 
     /// - Returns: the roles written.
     @discardableResult
-    mutating func write(signer: SampleSigner? = nil) throws -> [String] {
-        let writer = RepositoryWriter(signer: signer ?? self.signer, now: now)
+    mutating func write(signer: SampleSigner? = nil, leap: UInt64 = 0) throws -> [String] {
+        let writer = RepositoryWriter(signer: signer ?? self.signer, now: now, leap: leap)
         let state = RepositoryState(root: root, files: Array(files.values), packages: packages)
         guard let publication = try writer.next(state) else { return [] }
         for file in publication.files {
-            precondition(file.version == (files[file.role]?.version ?? 0) + 1)
+            precondition(file.version == (files[file.role]?.version ?? 0) + 1 + leap)
             files[file.role] = file
         }
         for role in publication.dropped { files[role] = nil }

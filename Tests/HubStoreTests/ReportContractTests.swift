@@ -11,6 +11,7 @@ import Testing
         var days: [ReportRow]
         var items: [ReportRow]
         var errors: [SeriesErrors]
+        var watchedDays: [[WatchedDay]] = []
 
         init(_ store: any HubStore) async throws {
             func sorted(_ by: Set<ReportQuery.Part>) async throws -> [ReportRow] {
@@ -21,6 +22,9 @@ import Testing
             days = try await sorted([.store, .device, .release, .day])
             items = try await sorted([.store, .device, .release, .day, .item])
             errors = try await store.seriesErrors(store: nil, from: nil, through: nil)
+            for record in try await store.stores() {
+                watchedDays.append(try await store.watchedDays(store: record.id, from: nil))
+            }
         }
     }
 
@@ -60,6 +64,22 @@ import Testing
                 try await Sample.importRows(store, rows)
             case 1 where step == steps * 2 / 3:
                 _ = try await store.setStatus(.revoked, of: ids[1].id, at: Sample.now)
+            case 2 where dice.roll(0..<2) == 0:
+                let day = Sample.day(25 + dice.roll(0..<60))
+                let at = try dice.roll(0..<3) == 0 ? nil : StoreID("\(dice.roll(1..<3))")
+                guard dice.roll(0..<4) > 0 else {
+                    _ = try await store.removeCalendar(
+                        kind: dice.roll(0..<2) == 0 ? .closed : nil, store: at, from: day,
+                        through: day.advanced(by: 9), at: Sample.now)
+                    break
+                }
+                let kind = CalendarEntry.Kind.allCases[dice.roll(0..<4)]
+                // One item in six is nowhere known yet.
+                let item =
+                    try kind == .closed || dice.roll(0..<5) == 0
+                    ? nil : ItemID("i\(dice.roll(0..<6))")
+                _ = try await store.importCalendar(
+                    [CalendarEntry(day: day, store: at, item: item, kind: kind)], at: Sample.now)
             default:
                 let device = dice.roll(0..<ids.count)
                 var records: [UploadRecord] = []
@@ -127,6 +147,8 @@ import Testing
         try await implementation.run { store in
             try await Self.history(store, seed: seed, steps: 200) { _ in }
             let plain = try await PlainReport(store)
+            let days = try await store.forecastSums(ReportQuery(by: [.day])).compactMap(\.key.day)
+            #expect(try await store.lastForecastDay() == days.max() && !days.isEmpty)
             var dice = Dice(state: seed)
             var compared = 0
             for _ in 0..<60 {
@@ -188,6 +210,49 @@ import Testing
                 }
             }
             #expect(compared > 300)
+        }
+    }
+
+    @Test(
+        "An item's forecasts one by one come to the sums that the report shows of it",
+        arguments: StoreUnderTest.allCases)
+    func oneByOne(implementation: StoreUnderTest) async throws {
+        try await implementation.run { store in
+            try await Self.history(store, seed: 9, steps: 200) { _ in }
+            let (one, item) = (try StoreID("1"), try ItemID("i2"))
+            for (first, last) in [(nil, nil), (40, 70)] as [(Int?, Int?)] {
+                let days = (first.map(Sample.day), last.map(Sample.day))
+                let forecasts = try await store.seriesForecasts(
+                    store: one, item: item, from: days.0, through: days.1)
+                #expect(forecasts.count > 20)
+                #expect(
+                    forecasts.map { [$0.device.text, $0.day.iso8601] }
+                        == forecasts.sorted { ($0.device, $0.day) < ($1.device, $1.day) }
+                        .map { [$0.device.text, $0.day.iso8601] })
+                var sums: [ReportKey: ForecastSums] = [:]
+                for forecast in forecasts {
+                    var key = ReportKey()
+                    key.device = forecast.device
+                    key.release = forecast.release
+                    sums[key, default: ForecastSums()].add(forecast.pair, scale: nil)
+                }
+                let rows = try await store.forecastSums(
+                    ReportQuery(
+                        store: one, item: item, first: days.0, last: days.1,
+                        by: [.device, .release]))
+                #expect(Set(rows.map(\.key)) == Set(sums.keys))
+                for row in rows {
+                    let own = try #require(sums[row.key])
+                    #expect(own.accuracy.count == row.sums.accuracy.count)
+                    #expect(own.pending == row.sums.pending)
+                    #expect(own.p90 == row.sums.p90)
+                    PlainReport.expect(own.accuracy.wape, row.sums.accuracy.wape)
+                    PlainReport.expect(own.seasonalNaive.wape, row.sums.seasonalNaive.wape)
+                }
+            }
+            let none = try await store.seriesForecasts(
+                store: try StoreID("9"), item: item, from: nil, through: nil)
+            #expect(none.isEmpty)
         }
     }
 
@@ -253,15 +318,27 @@ struct PlainReport {
                 deviceDays: try await store.deviceDays(store: record.id, from: nil, through: nil),
                 devices: approved)
             let ledger = try #require(try await store.ledger(store: record.id, from: nil))
+            let calendar = try await store.calendar(
+                kind: nil, store: record.id, from: nil, through: nil)
+            func isExcluded(_ day: BusinessDay, _ item: ItemID) -> Bool {
+                calendar.contains {
+                    $0.day == day && ($0.kind == .closed || $0.kind == .stockOut)
+                        && ($0.item == nil || $0.item == item)
+                }
+            }
             var own: [Row] = []
             for one in observations {
-                let isKnown = one.actualIsImported || finality.isFinal(one.day)
+                let isKnown =
+                    (one.actualIsImported || finality.isFinal(one.day))
+                    && !isExcluded(one.day, one.item)
+                let knowsNaive = !isExcluded(one.day.advanced(by: -7), one.item)
                 let actual = isKnown ? one.actualUnits.map(Double.init) : nil
                 own.append(
                     Row(
                         store: record.id, device: one.device, item: one.item, day: one.day,
                         release: one.release, forecast: one.forecastUnits, actual: actual,
-                        naive: actual == nil ? nil : one.seasonalNaiveUnits.map(Double.init),
+                        naive: actual == nil || !knowsNaive
+                            ? nil : one.seasonalNaiveUnits.map(Double.init),
                         p90: nil, scale: nil))
             }
             let totals = try await Self.totals(store, record.id, ledger)

@@ -285,6 +285,43 @@ struct WavesContractTests {
     }
 
     @Test(
+        "Closed days and stock-outs are in no store's comparison",
+        arguments: StoreUnderTest.allCases)
+    func calendar(implementation: StoreUnderTest) async throws {
+        try await implementation.run { store in
+            let fleet = try await Fleet(store)
+            let id = fleet.ids[0]
+            #expect(try await fleet.assign(id))
+            try await fleet.report(.trial, id)
+            let records = try (0..<60).map { number in
+                UploadRecord.forecast(
+                    DeviceForecast(
+                        day: Sample.day(number / 20), item: try ItemID("i\(number % 20)"),
+                        units: 11,
+                        networkOutput: 1, release: 1, actualUnits: 10, inputsComplete: true,
+                        candidate: DeviceForecast.candidate(ofDigest: fleet.new),
+                        candidateUnits: 12))
+            }
+            try await Sample.upload(store, id, from: 1, records)
+            let at = try #require(try await store.device(id)).store
+            _ = try await store.importCalendar(
+                [
+                    CalendarEntry(day: Sample.day(0), store: at, item: nil, kind: .closed),
+                    CalendarEntry(
+                        day: Sample.day(1), store: nil, item: try ItemID("i3"), kind: .stockOut),
+                    CalendarEntry(day: Sample.day(2), store: nil, item: nil, kind: .holiday),
+                    CalendarEntry(
+                        day: Sample.day(2), store: try StoreID("elsewhere"), item: nil,
+                        kind: .closed),
+                ], at: Sample.now)
+            #expect(try await store.judgeStores(of: fleet.rollout, countMax: 10) == 1)
+            let judged = try await store.rolloutStores(fleet.rollout.id)
+            #expect(judged.map(\.store) == [at])
+            #expect(judged[0].verdict.contains("39 forecasts of 20 items"))
+        }
+    }
+
+    @Test(
         "A store whose errors are worse is found and rolled back, and no other",
         arguments: StoreUnderTest.allCases)
     func worseStore(implementation: StoreUnderTest) async throws {

@@ -20,6 +20,10 @@ struct CrowdTests {
         limits.crowd.quietMilliseconds = 60_000
         limits.crowd.waitMillisecondsMax = 60_000
         limits.crowd.expectedMillisecondsMax = .max
+        // However slow the machine is, nobody is left for taking long.
+        limits.openingMilliseconds = 60_000
+        limits.idleMilliseconds = 60_000
+        limits.lingerMilliseconds = 60_000
         return limits
     }
 

@@ -69,6 +69,11 @@ int64_t shelfcast_file_bytes(const char *path);
 /// beside it with `mode`, synced, renamed, and the folder synced.
 int32_t shelfcast_replace_file(
     const char *path, const uint8_t *_Nullable bytes, size_t count, uint32_t mode);
+/// For tests, and not in the shipped agent: in this thread the `step`-th of the steps of `shelfcast_replace_file` and
+/// `shelfcast_rename` from now on, and all behind it, fail with this errno; 0: none.
+void shelfcast_fail_files(int64_t step, int32_t error);
+/// How many did since.
+int64_t shelfcast_file_failures(void);
 /// Makes `mark` the first byte of a file, which is made with mode 0600. It outlives this process, and a power cut perhaps not.
 int32_t shelfcast_mark(const char *path, uint8_t mark);
 /// 0 when this process may write in the folder.

@@ -1,21 +1,21 @@
-import Forecasting
-import HubCore
+package import Forecasting
+package import HubCore
 
 /// A report's figures as words and digits.
-enum ReportText {
-    struct Column: Sendable {
+package enum ReportText {
+    package struct Column: Sendable {
         /// In the terminal.
-        var title: String
+        package var title: String
         /// In CSV.
-        var key: String
+        package var key: String
         /// On a page, and what it means.
-        var heading: String
-        var meaning: String
-        var decimals = 2
-        var value: @Sendable (ReportLine) -> Double?
+        package var heading: String
+        package var meaning: String
+        package var decimals = 2
+        package var value: @Sendable (ReportLine) -> Double?
     }
 
-    static let columns: [Column] = [
+    package static let columns: [Column] = [
         Column(
             title: "FORECASTS", key: "forecasts", heading: "Compared",
             meaning: "Forecasts of final days", decimals: 0
@@ -75,7 +75,7 @@ enum ReportText {
     ]
 
     /// One for each column; of no line, n/a.
-    static func cells(_ line: ReportLine?) -> [String] {
+    package static func cells(_ line: ReportLine?) -> [String] {
         columns.map { column in
             guard let line else { return column.decimals == 0 ? "0" : "n/a" }
             return Figure.fixed(column.value(line), decimals: column.decimals)
@@ -83,22 +83,24 @@ enum ReportText {
     }
 
     /// A row of a table: a line, or the name of what no forecast came of.
-    struct Row: Sendable {
-        var name: String
-        var line: ReportLine?
+    package struct Row: Sendable {
+        package var name: String
+        package var line: ReportLine?
     }
 
-    static func rows(_ lines: [ReportLine]) -> [Row] { lines.map { Row(name: $0.name, line: $0) } }
+    package static func rows(_ lines: [ReportLine]) -> [Row] {
+        lines.map { Row(name: $0.name, line: $0) }
+    }
 
     /// Of stores: those with a line, and those named, in order.
-    static func rows(_ lines: [ReportLine], and named: [StoreID]) -> [Row] {
+    package static func rows(_ lines: [ReportLine], and named: [StoreID]) -> [Row] {
         guard !named.isEmpty else { return rows(lines) }
         let byName = Dictionary(lines.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         return named.sorted().map { Row(name: $0.text, line: byName[$0.text]) }
     }
 
     /// What a reader of this view must know beside its figures; nil: nothing.
-    static func note(_ view: ReportView, _ fleet: ReportFleet) -> String? {
+    package static func note(_ view: ReportView, _ fleet: ReportFleet) -> String? {
         switch view {
         case .horizon:
             "devices send up the forecast that stood when the day closed: how good longer ones were"
@@ -111,7 +113,7 @@ enum ReportText {
     }
 
     /// RFC 4180. A figure that is not known is empty.
-    static func csv(_ rows: [Row], by view: ReportView) -> String {
+    package static func csv(_ rows: [Row], by view: ReportView) -> String {
         let header = [view.rawValue, "firstDay", "lastDay"] + columns.map(\.key)
         let records = rows.map { row -> [String] in
             [quoted(row.name), row.line?.firstDay.iso8601 ?? "", row.line?.lastDay.iso8601 ?? ""]

@@ -1,5 +1,4 @@
 package import Forecasting
-package import HubCore
 
 /// How far one rollout has come, device by device. Computed from records, never stored.
 package struct RolloutProgress: Equatable, Sendable {

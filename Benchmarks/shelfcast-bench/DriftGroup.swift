@@ -1,0 +1,32 @@
+import SimulatedDemand
+
+/// False alarms and delay of what watches the stores, on simulated ones that it has to learn first; seeds are fixed, so that
+/// the figures are the same on every machine. `drift.known` is the charts alone on values whose scale is known.
+enum DriftGroup {
+    private static let quietStores = 2_000
+    private static let shiftedStores = 1_000
+
+    static func run(_ report: inout BenchReport) throws {
+        report.add(
+            "drift.known.falseAlarmsPerStoreYear",
+            ChartTrial.falseAlarmsPerYear(years: 20_000), "1/year")
+        for sigmas in [1, 2] {
+            report.add(
+                "drift.known.delayDays.shift\(sigmas)sigma",
+                ChartTrial.delayDays(shift: Double(sigmas), runs: 20_000), "days")
+        }
+        for law in DemandLaw.allCases {
+            let name = law == .normal ? "drift" : "drift.\(law)"
+            let trial = WatchTrial(law)
+            let quiet = trial.falseAlarms(stores: quietStores)
+            report.add("\(name).falseAlarmsPerStoreYear", quiet.shiftsPerYear, "1/year")
+            report.add("\(name).spread.falseAlarmsPerStoreYear", quiet.spreadsPerYear, "1/year")
+            report.add("\(name).accuracy.falseAlarmsPerStoreYear", quiet.declinesPerYear, "1/year")
+            for sigmas in [1, 2] {
+                let delay = trial.delay(sigmas: Double(sigmas), stores: shiftedStores)
+                report.add("\(name).delayDays.shift\(sigmas)sigma", delay.days, "days")
+                report.add("\(name).seen.shift\(sigmas)sigma", 100 * delay.seenShare, "%")
+            }
+        }
+    }
+}

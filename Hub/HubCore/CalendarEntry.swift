@@ -1,0 +1,77 @@
+package import Forecasting
+
+/// What was, or will be, special about a day: for a store or all, an item or all.
+package struct CalendarEntry: Hashable, Sendable, Codable {
+    package enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
+        case holiday, promotion
+        /// The store does no business: for all of its items.
+        case closed
+        /// Nothing to sell of the item: what was sold says nothing about demand.
+        case stockOut = "stock-out"
+
+        /// Whether such a day is part of no training and of no error.
+        package var isExcluded: Bool { self == .closed || self == .stockOut }
+    }
+
+    package static let nameBytesMax = 64
+
+    package var day: BusinessDay
+    /// nil: every store.
+    package var store: StoreID?
+    /// nil: every item. Always nil of a closed day.
+    package var item: ItemID?
+    package var kind: Kind
+    /// Such as "Easter Monday": printable, `nameBytesMax` bytes at most; may be empty.
+    package var name: String
+
+    package init(
+        day: BusinessDay, store: StoreID?, item: ItemID?, kind: Kind, name: String = ""
+    ) {
+        self.day = day
+        self.store = store
+        self.item = item
+        self.kind = kind
+        self.name = name
+    }
+}
+
+/// What an import of a calendar changed.
+package struct CalendarOutcome: Equatable, Sendable {
+    package var added = 0
+    /// Those that have another name now.
+    package var renamed = 0
+    /// Those that were there already.
+    package var known = 0
+
+    package init() {}
+}
+
+/// The days of one store that the calendar takes out of training and error.
+package struct ExcludedDays: Hashable, Sendable {
+    private var closed: Set<BusinessDay> = []
+    private var outOfStock: Set<BusinessDay> = []
+    private var itemsOutOfStock: [ItemID: Set<BusinessDay>] = [:]
+
+    /// - Parameter entries: of any store; those of others are passed over.
+    package init(_ entries: some Sequence<CalendarEntry>, store: StoreID) {
+        for entry in entries where entry.store == nil || entry.store == store {
+            switch (entry.kind, entry.item) {
+            case (.closed, _): closed.insert(entry.day)
+            case (.stockOut, let item?): itemsOutOfStock[item, default: []].insert(entry.day)
+            case (.stockOut, nil): outOfStock.insert(entry.day)
+            case (.holiday, _), (.promotion, _): break
+            }
+        }
+    }
+
+    package var isEmpty: Bool { closed.isEmpty && outOfStock.isEmpty && itemsOutOfStock.isEmpty }
+
+    /// What is known of a day's demand when the calendar is heeded.
+    package func demand(_ day: DemandDay, of item: ItemID, on date: BusinessDay) -> DemandDay {
+        if closed.contains(date) { return .closed }
+        if outOfStock.contains(date) || itemsOutOfStock[item]?.contains(date) == true {
+            return .unknown
+        }
+        return day
+    }
+}

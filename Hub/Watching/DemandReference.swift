@@ -1,0 +1,89 @@
+package import HubCore
+
+/// How a store's z behave while nothing is wrong: what later days are judged by.
+///
+/// z has mean 0 and variance 1 only where sales follow Poisson's law around their forecasts. Of a real store's z
+/// - the variance grows with what is forecast, as a negative binomial's does: var(a) = f + c·f². `dispersion` is c;
+/// - the mean is what the model's bias makes it, `level`;
+/// - neighbours resemble each other, which a CUSUM takes for a shift. Its sums then spread as with √((1 + ρ) ÷ (1 − ρ))
+///   times the deviation (Johnson and Bagshaw 1974, "The effect of serial correlation on the performance of CUSUM
+///   tests"), `persistence`.
+///
+/// All three from days before, whose extreme ones count as 3 deviations from the median: a promotion must not make the
+/// store deaf.
+package struct DemandReference: Equatable, Sendable {
+    /// Days with a figure that it takes.
+    package static let daysMin = 28
+    /// Days of at most 3 % of sales are nobody's concern, however exact the forecasts are.
+    package static let dispersionMin = 0.03 * 0.03
+    /// Neighbours that resemble each other more than this are a shift themselves.
+    static let persistenceMax = 0.6
+    static let extremeDeviations = 3.0
+    /// 1 ÷ the third quartile of the normal distribution.
+    private static let medianDeviationToSigma = 1.4826
+
+    package var dispersion: Double
+    package var level: Double
+    package var deviation: Double
+    /// Correlation of a day with the one before, 0 to `persistenceMax`.
+    package var persistence: Double
+    package var days: Int
+
+    /// - Parameter days: with a z each, ascending, `daysMin` at least.
+    package init(_ days: [WatchedDay]) {
+        precondition(days.count >= Self.daysMin)
+        let z = Self.withoutExtremes(days.map { $0.z ?? 0 })
+        let units = days.reduce(0) { $0 + $1.forecastUnits } / Double(days.count)
+        let dispersion = max(Self.dispersionMin, (Self.moments(z).variance - 1) / units)
+        let scaled = Self.withoutExtremes(days.map { Self.scaled($0, dispersion: dispersion) })
+        let (mean, variance) = Self.moments(scaled)
+        self.dispersion = dispersion
+        level = mean
+        // Forecasts that always hit would make a single unit an alarm.
+        deviation = max(0.25, variance.squareRoot())
+        var product = 0.0
+        for index in 1..<scaled.count {
+            product += (scaled[index] - mean) * (scaled[index - 1] - mean)
+        }
+        persistence =
+            variance > 0
+            ? min(max(0, product / (variance * Double(scaled.count))), Self.persistenceMax) : 0
+        self.days = days.count
+    }
+
+    /// The day in deviations from the level.
+    package func deviations(of day: WatchedDay) -> Double {
+        (Self.scaled(day, dispersion: dispersion) - level) / deviation
+    }
+
+    /// By which a CUSUM's values are divided.
+    package var inflation: Double { ((1 + persistence) / (1 - persistence)).squareRoot() }
+
+    private static func scaled(_ day: WatchedDay, dispersion: Double) -> Double {
+        (day.z ?? 0) / (1 + dispersion * day.forecastUnits).squareRoot()
+    }
+
+    private static func moments(_ values: [Double]) -> (mean: Double, variance: Double) {
+        let count = Double(values.count)
+        let mean = values.reduce(0, +) / count
+        let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+        return (mean, squares / (count - 1))
+    }
+
+    /// What lies further than `extremeDeviations` from the median is moved there.
+    private static func withoutExtremes(_ values: [Double]) -> [Double] {
+        let middle = median(values)
+        let spread = median(values.map { abs($0 - middle) }) * medianDeviationToSigma
+        // More than half the days alike: the median deviation says nothing.
+        guard spread > 0 else { return values }
+        let bound = extremeDeviations * spread
+        return values.map { min(max($0, middle - bound), middle + bound) }
+    }
+
+    /// - Parameter values: one at least.
+    static func median(_ values: [Double]) -> Double {
+        let sorted = values.sorted()
+        let half = sorted.count / 2
+        return sorted.count % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2
+    }
+}

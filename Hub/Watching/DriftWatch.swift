@@ -1,0 +1,192 @@
+package import Forecasting
+package import HubCore
+
+/// How a store's demand does beside its forecasts since its model changed last, by control charts over its final days.
+///
+/// A function of the days alone: a day that comes late or is corrected is judged as if it had always been so.
+package struct DriftWatch: Equatable, Sendable {
+    /// What the charts are set to. Level: Montgomery's k = 0.5 and h = 8; the rest by simulation
+    /// (Docs/decisions/0024-watching.md).
+    package struct Limits: Equatable, Sendable {
+        package var allowance = 0.5
+        package var limit = 8.0
+        /// The level is known to 1 ÷ √days only; so much of it is added to the allowance.
+        package var allowancePerStandardError = 0.5
+        /// So is the deviation, to 1 ÷ √(2·days) of itself; so much of it is added to it.
+        package var doubtPerStandardError = 0.5
+        /// A day counts for so many deviations at most, so that one alone never signals.
+        package var deviationsMax = 4.0
+        /// For the first days of a model, judged by the deviation under the one before.
+        package var earlyAllowance = 1.0
+        /// For deviations squared: Hawkins and Olwell 1998, "Cumulative Sum Charts and Charting for Quality
+        /// Improvement", section 4: 2·ln(r) ÷ (1 − r⁻²) for a standard deviation r = 1.5 times as large.
+        package var spreadAllowance = 1.46
+        package var spreadLimit = 30.0
+        package var squareMax = 9.0
+
+        package init() {}
+    }
+
+    /// Of the days back that are looked at.
+    package static let daysMax = 400
+    /// Days this near are not learnt from: what is wrong with them may not be known yet.
+    package static let gapDays = 14
+    /// The reference is made anew every so many days.
+    private static let stride = 7
+    private static let headroom = 4.0
+
+    package struct Shift: Equatable, Sendable {
+        /// More is sold than is forecast.
+        package var isUpwards: Bool
+        /// The first day that it is seen on.
+        package var since: BusinessDay
+        /// Of the chart, in deviations.
+        package var sum: Double
+        /// Σ actual ÷ Σ forecast − 1 since then.
+        package var share: Double
+    }
+
+    package struct Spread: Equatable, Sendable {
+        package var since: BusinessDay
+        /// Deviation since then as a multiple of what it was.
+        package var ratio: Double
+    }
+
+    /// The store's model, by the latest days.
+    package private(set) var release: UInt64
+    /// Days with a figure since the model changed, within `daysMax`.
+    package private(set) var days: Int
+    /// Nil: too few days yet.
+    package private(set) var reference: DemandReference?
+    package private(set) var shift: Shift?
+    package private(set) var spread: Spread?
+    /// Each signal of the level's charts on the way: the index of its day. For measurements.
+    package private(set) var signals: [Int] = []
+    /// The same of the spread's.
+    package private(set) var spreadSignals: [Int] = []
+
+    /// - Parameter epochs: `ModelEpochs.split` of the store's days.
+    /// - Returns: nil: there are none.
+    package init?(_ epochs: [[WatchedDay]], limits: Limits = Limits()) {
+        guard let current = epochs.last, let last = current.last else { return nil }
+        release = last.release
+        days = current.count
+        var charts = Charts(limits: limits, days: current)
+        if epochs.count > 1 { charts.learnBefore(from: epochs[epochs.count - 2]) }
+        charts.run()
+        reference = charts.reference
+        signals = charts.signals
+        spreadSignals = charts.spreadSignals
+        shift = charts.shift
+        // A shift scatters too, and says more.
+        spread = shift == nil ? charts.spread : nil
+    }
+
+    private struct Charts {
+        let limits: Limits
+        let days: [WatchedDay]
+        var up: CUSUM
+        var down: CUSUM
+        var wide: CUSUM
+        var before: DemandReference?
+        var reference: DemandReference?
+        /// Days that the reference may be made from.
+        var learnt: [WatchedDay] = []
+        /// The first day that is neither learnt from nor passed over.
+        var next = 0
+        var signals: [Int] = []
+        var spreadSignals: [Int] = []
+
+        init(limits: Limits, days: [WatchedDay]) {
+            self.limits = limits
+            self.days = days
+            up = CUSUM(allowance: limits.allowance, limit: limits.limit, headroom: headroom)
+            down = up
+            wide = CUSUM(
+                allowance: limits.spreadAllowance, limit: limits.spreadLimit,
+                headroom: limits.squareMax)
+        }
+
+        /// What scattered under another model scatters about as much under this one; its bias went with it.
+        mutating func learnBefore(from days: [WatchedDay]) {
+            var charts = Charts(limits: limits, days: days)
+            charts.run()
+            before = charts.reference
+            before?.level = 0
+        }
+
+        mutating func run() {
+            for (index, day) in days.enumerated() {
+                if index >= DemandReference.daysMin {
+                    // What the charts are uneasy about is not learnt from until they are calm again.
+                    let isCalm = !up.isSignalling && !down.isSignalling && !wide.isSignalling
+                    let through = max(DemandReference.daysMin, index - gapDays)
+                    if reference == nil || isCalm && through - next >= stride {
+                        learnt += days[next..<through]
+                        next = through
+                        reference = DemandReference(learnt)
+                    }
+                }
+                if index == DemandReference.daysMin {
+                    // Judged by another measure from here on.
+                    up = CUSUM(
+                        allowance: limits.allowance, limit: limits.limit, headroom: headroom)
+                    down = up
+                }
+                judge(day, at: index)
+            }
+        }
+
+        private mutating func judge(_ day: WatchedDay, at index: Int) {
+            guard let reference = self.reference ?? before else { return }
+            let deviations = reference.deviations(of: day)
+            // The deviation is known to 1 ÷ √(2·days) of itself.
+            let doubt =
+                1 + limits.doubtPerStandardError / (2 * Double(reference.days)).squareRoot()
+            let value = min(
+                max(deviations / (reference.inflation * doubt), -limits.deviationsMax),
+                limits.deviationsMax)
+            let allowance =
+                self.reference == nil
+                ? limits.earlyAllowance
+                : limits.allowance + limits.allowancePerStandardError
+                    / Double(reference.days).squareRoot()
+            up.allowance = allowance
+            down.allowance = allowance
+            let was = up.isSignalling || down.isSignalling
+            up.add(value)
+            down.add(-value)
+            // Nothing is learnt from days that were a signal.
+            if was, !up.isSignalling, !down.isSignalling { next = index + 1 }
+            if !was, up.isSignalling || down.isSignalling { signals.append(index) }
+            guard self.reference != nil else { return }
+            let wasWide = wide.isSignalling
+            wide.add(min(deviations * deviations, limits.squareMax))
+            if wasWide, !wide.isSignalling { next = index + 1 }
+            if !wasWide, wide.isSignalling { spreadSignals.append(index) }
+        }
+
+        var shift: Shift? {
+            guard up.isSignalling || down.isSignalling else { return nil }
+            let isUpwards = up.isSignalling && (!down.isSignalling || up.sum >= down.sum)
+            let chart = isUpwards ? up : down
+            let since = days[(days.count - min(max(1, chart.run), days.count))...]
+            let forecast = since.reduce(0) { $0 + $1.forecastUnits }
+            let actual = since.reduce(0) { $0 + $1.actualUnits }
+            return Shift(
+                isUpwards: isUpwards, since: since[since.startIndex].day, sum: chart.sum,
+                share: forecast > 0 ? actual / forecast - 1 : 0)
+        }
+
+        var spread: Spread? {
+            guard wide.isSignalling, let reference else { return nil }
+            let since = days[(days.count - min(max(1, wide.run), days.count))...]
+            let squares = since.reduce(0) {
+                $0 + reference.deviations(of: $1) * reference.deviations(of: $1)
+            }
+            return Spread(
+                since: since[since.startIndex].day,
+                ratio: (squares / Double(since.count)).squareRoot())
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import Forecasting
+import HubCore
+import HubStore
+import Testing
+
+@Suite("Contract: calendar")
+struct CalendarContractTests {
+    private static func entry(
+        _ offset: Int, _ kind: CalendarEntry.Kind, store: String? = nil, item: String? = nil,
+        name: String = ""
+    ) throws -> CalendarEntry {
+        CalendarEntry(
+            day: Sample.day(offset), store: try store.map { try StoreID($0) },
+            item: try item.map { try ItemID($0) }, kind: kind, name: name)
+    }
+
+    @Test(
+        "The same calendar again changes nothing, another name renames",
+        arguments: StoreUnderTest.allCases)
+    func idempotent(under test: StoreUnderTest) async throws {
+        try await test.run { store in
+            let entries = [
+                try Self.entry(0, .holiday, name: "Easter Monday"),
+                try Self.entry(0, .closed, store: "2"),
+                try Self.entry(1, .stockOut, store: "1", item: "milk"),
+                try Self.entry(3, .promotion, item: "milk", name: "spring"),
+            ]
+            #expect(
+                try await store.importCalendar(entries, at: Sample.now)
+                    == CalendarOutcome(added: 4, renamed: 0, known: 0))
+            #expect(
+                try await store.importCalendar(entries, at: Sample.now)
+                    == CalendarOutcome(added: 0, renamed: 0, known: 4))
+            var renamed = entries
+            renamed[0].name = "Easter"
+            #expect(
+                try await store.importCalendar(renamed, at: Sample.now)
+                    == CalendarOutcome(added: 0, renamed: 1, known: 3))
+            #expect(
+                try await store.calendar(kind: nil, store: nil, from: nil, through: nil) == renamed)
+            // What holds for every store holds for this one.
+            #expect(
+                try await store.calendar(
+                    kind: nil, store: try StoreID("2"), from: nil, through: Sample.day(2))
+                    == Array(renamed[0...1]))
+            #expect(
+                try await store.calendar(
+                    kind: .stockOut, store: nil, from: Sample.day(1), through: nil)
+                    == [renamed[2]])
+            // What did not change is not told.
+            #expect(try await store.audit(countMax: 9).map(\.action) == ["import", "import"])
+        }
+    }
+
+    @Test("What is removed is gone, and no more than that", arguments: StoreUnderTest.allCases)
+    func removal(under test: StoreUnderTest) async throws {
+        try await test.run { store in
+            let entries = [
+                try Self.entry(0, .holiday), try Self.entry(0, .closed, store: "2"),
+                try Self.entry(5, .closed, store: "2"), try Self.entry(5, .closed, store: "3"),
+            ]
+            _ = try await store.importCalendar(entries, at: Sample.now)
+            #expect(
+                try await store.removeCalendar(
+                    kind: .closed, store: try StoreID("2"), from: Sample.day(0),
+                    through: Sample.day(9), at: Sample.now) == 2)
+            #expect(
+                try await store.calendar(kind: nil, store: nil, from: nil, through: nil)
+                    == [entries[0], entries[3]])
+            #expect(
+                try await store.removeCalendar(
+                    kind: .closed, store: nil, from: Sample.day(0), through: Sample.day(4),
+                    at: Sample.now) == 0)
+        }
+    }
+}
+
+extension CalendarOutcome {
+    fileprivate init(added: Int, renamed: Int, known: Int) {
+        self.init()
+        (self.added, self.renamed, self.known) = (added, renamed, known)
+    }
+}

@@ -1,0 +1,156 @@
+import Forecasting
+import HubCore
+import SimulatedDemand
+import Testing
+import Watching
+
+/// The control charts on their own, and on stores that they have to learn first. Seeds are fixed: each figure is the same on
+/// every machine.
+@Suite struct ChartTests {
+    @Test(
+        "With level and deviation known the charts have the false alarms and the delay they are known for"
+    )
+    func known() {
+        let quiet = ChartTrial.falseAlarmsPerYear(years: 3_000)
+        #expect((0.02...0.045).contains(quiet), "\(quiet)")
+        let one = ChartTrial.delayDays(shift: 1, runs: 2_000)
+        #expect((13...17.5).contains(one), "\(one)")
+        let two = ChartTrial.delayDays(shift: 2, runs: 2_000)
+        #expect((5...7).contains(two), "\(two)")
+    }
+
+    @Test(
+        "Stores that are learnt first raise few false alarms, and a shift is seen within weeks",
+        arguments: [
+            (DemandLaw.normal, 0.1, 27.0, 7.5), (.correlated, 0.45, 60, 12),
+            (.overdispersed, 0.18, 27, 8.5), (.slowMovers, 0.3, 24, 8),
+        ])
+    func learnt(law: DemandLaw, alarmsMax: Double, oneMax: Double, twoMax: Double) {
+        let trial = WatchTrial(law)
+        let quiet = trial.falseAlarms(stores: 150)
+        #expect(quiet.shiftsPerYear <= alarmsMax, "\(quiet)")
+        #expect(quiet.spreadsPerYear <= 0.25, "\(quiet)")
+        #expect(quiet.declinesPerYear <= 0.35, "\(quiet)")
+        let one = trial.delay(sigmas: 1, stores: 80)
+        #expect(one.days <= oneMax, "\(one)")
+        let two = trial.delay(sigmas: 2, stores: 80)
+        #expect(two.days <= twoMax && two.seenShare == 1, "\(two)")
+    }
+
+    @Test("One extraordinary day alone never signals, three of them do")
+    func oneDay() throws {
+        func watch(extraordinary: Int) -> DriftWatch.Shift? {
+            var store = SimulatedStore(.overdispersed, seed: 3)
+            var days = (0..<90).map { _ in store.next(shift: 0) }
+            for index in days.indices.suffix(extraordinary) where days[index].z != nil {
+                days[index].actualUnits *= 5
+            }
+            return Self.shift(days)
+        }
+        #expect(watch(extraordinary: 1) == nil)
+        let shift = try #require(watch(extraordinary: 4))
+        #expect(shift.isUpwards)
+        #expect(shift.share > 1)
+    }
+
+    @Test("A shift is dated, and gone once the demand is back for some weeks")
+    func comesAndGoes() throws {
+        var store = SimulatedStore(.normal, seed: 8)
+        var days = (0..<100).map { _ in store.next(shift: 0) }
+        let start = store.next(shift: -3)
+        days.append(start)
+        for _ in 0..<9 { days.append(store.next(shift: -3)) }
+        let shift = try #require(Self.shift(days))
+        #expect(!shift.isUpwards)
+        #expect(abs(shift.since.daysSince1970 - start.day.daysSince1970) <= 4)
+        #expect((-0.5 ... -0.1).contains(shift.share))
+        // What is off for long is not learnt as how it should be.
+        for _ in 0..<150 { days.append(store.next(shift: -3)) }
+        #expect(Self.shift(days) != nil)
+        for _ in 0..<40 { days.append(store.next(shift: 0)) }
+        #expect(Self.shift(days) == nil)
+    }
+
+    @Test(
+        "A model that changes makes what was seen before void; a device that lags behind does not")
+    func epochs() throws {
+        var store = SimulatedStore(.normal, seed: 5)
+        var days = (0..<60).map { _ in store.next(shift: 0) }
+        for _ in 0..<12 { days.append(store.next(shift: 4)) }
+        #expect(Self.shift(days) != nil)
+        for _ in 0..<10 {
+            var day = store.next(shift: 0)
+            day.release = 2
+            days.append(day)
+        }
+        let after = try #require(DriftWatch(ModelEpochs.split(days)))
+        #expect(after.shift == nil)
+        #expect(after.release == 2)
+        #expect(after.days == 10)
+        // Its own scale is not known yet: a great shift is seen by the one before.
+        for _ in 0..<8 {
+            var day = store.next(shift: 4)
+            day.release = 2
+            days.append(day)
+        }
+        #expect(Self.shift(days) != nil)
+
+        // Two days by a device that still runs the old one.
+        days.append(store.next(shift: 0))
+        days.append(store.next(shift: 0))
+        #expect(ModelEpochs.split(days).map(\.count) == [72, 18])
+        days.append(store.next(shift: 0))
+        #expect(ModelEpochs.split(days).map(\.count) == [72, 18, 3])
+    }
+
+    private static func shift(_ days: [WatchedDay]) -> DriftWatch.Shift? {
+        DriftWatch(ModelEpochs.split(days))?.shift
+    }
+
+    @Test("Days without business and items out of stock are no demand")
+    func closedDays() throws {
+        var store = SimulatedStore(.overdispersed, seed: 11)
+        let days = (0..<200).map { _ in store.next(shift: 0) }
+        #expect(days.contains { $0.z == nil })
+        let watch = try #require(DriftWatch(ModelEpochs.split(days)))
+        #expect(watch.days == days.filter { $0.z != nil }.count)
+        #expect(watch.shift == nil)
+    }
+
+    @Test("Accuracy that is worse two weeks in a row is a decline, one week is not")
+    func decline() throws {
+        func days(weeks: Int, bad: Int) -> [WatchedDay] {
+            // 2016-07-18 is a Monday; a day of the week after makes the last one whole.
+            (0..<weeks * 7 + 1).map { index in
+                let isBad = index / 7 >= weeks - bad
+                return WatchedDay(
+                    day: BusinessDay(daysSince1970: 17_000 + Int32(index)), release: 1,
+                    forecasts: 10, forecastUnits: 100, actualUnits: 100,
+                    absoluteErrorUnits: (isBad ? 40 : 25) + Double(index % 5),
+                    comparableErrorUnits: 25, naiveErrorUnits: 30)
+            }
+        }
+        #expect(BusinessDay(daysSince1970: 17_000).weekday == 0)
+        #expect(AccuracyWatch(days(weeks: 10, bad: 0)).wape == nil)
+        #expect(AccuracyWatch(days(weeks: 10, bad: 1)).wape == nil)
+        let decline = try #require(AccuracyWatch(days(weeks: 10, bad: 2)).wape)
+        #expect(decline.since == BusinessDay(daysSince1970: 17_000 + 56))
+        #expect(decline.usual < 0.3)
+        #expect(AccuracyWatch(days(weeks: 10, bad: 2)).valueAdded == nil)
+        #expect(AccuracyWatch(days(weeks: 5, bad: 2)).wape == nil)
+    }
+
+    @Test("Inputs that moved have an index above 0.25, the same ones none")
+    func inputs() throws {
+        let before = (0..<200).map { Double($0 % 20) }
+        let same = try #require(InputShift(before: before, since: before))
+        #expect(same.stabilityIndex < 0.01)
+        #expect(same.distance == 0)
+        #expect(same.probability == 1)
+        let moved = try #require(InputShift(before: before, since: before.map { $0 + 8 }))
+        #expect(moved.stabilityIndex > 0.25)
+        #expect(abs(moved.distance - 0.4) < 1e-12)
+        #expect(moved.probability < 1e-6)
+        #expect(InputShift(before: before, since: [1, 2]) == nil)
+    }
+}
