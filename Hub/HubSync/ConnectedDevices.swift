@@ -99,8 +99,12 @@ final class ConnectedDevices: Sendable {
             let some = state.lookLine.prefix(countMax)
             state.lookLine.removeFirst(some.count)
             return some.compactMap { id -> (any Channel)? in
+                // Who stood in line may have gone, and its identity may be that of a connection that has only just begun.
+                guard let connection = state.connections[id], connection.isSeated,
+                    connection.wantsLook
+                else { return nil }
                 state.connections[id]?.wantsLook = false
-                return state.connections[id]?.channel
+                return connection.channel
             }
         }
         for channel in channels {

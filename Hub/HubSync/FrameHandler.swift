@@ -33,6 +33,8 @@ final class FrameHandler: ChannelDuplexHandler {
         from: .device, payloadBytesMax: DeviceSession.frameBytesMax)
     /// After bytes that are no frame there is no telling where the next one starts.
     private var isDeaf = false
+    /// TLS is up, and the connection's task was told whose it is.
+    private var isOpen = false
     private var hasFrame = false
     /// When TCP was accepted; then when the TLS handshake was complete.
     private var openedAt = NIODeadline.now()
@@ -67,8 +69,11 @@ final class FrameHandler: ChannelDuplexHandler {
         case let event as TLSUserEvent:
             if case .handshakeCompleted = event { open(context) }
         case ConnectionSignal.look:
-            interject(.look, context)
+            // Nobody is there yet that could look.
+            if isOpen { interject(.look, context) }
         case ConnectionSignal.stop(let seconds):
+            // There is nobody yet to be told, and no session that could tell it.
+            guard isOpen else { return context.close(promise: nil) }
             interject(.stopping(retryAfterSeconds: seconds), context)
         default:
             context.fireUserInboundEventTriggered(event)
@@ -118,12 +123,15 @@ final class FrameHandler: ChannelDuplexHandler {
             let tls = try context.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)
             guard let certificate = tls.peerCertificate else {
                 decoder.payloadBytesMax = DeviceSession.strangerFrameBytesMax
+                isOpen = true
                 return emit(.opened(.anonymous), context)
             }
             let name = CertificateAuthority.commonName(
                 ofCertificateDER: try certificate.toDERBytes())
             guard let name else { return context.close(promise: nil) }
-            emit(.opened(.device(try DeviceID(name))), context)
+            let device = try DeviceID(name)
+            isOpen = true
+            emit(.opened(.device(device)), context)
         } catch {
             // Only we issue certificates that get so far, each with a device id: this one is not a
             // device's.
