@@ -34,7 +34,6 @@ final class BenchSite {
             [
                 "serve", "--data", data, "--host", "127.0.0.1", "--port", "0", "--no-web",
                 "--no-pages",
-                "--no-pages",
             ])
         self.server = server
         guard let line = try server.line(where: { $0.contains("127.0.0.1:") }) else {

@@ -5,8 +5,9 @@ import HubStore
 import TestSupport
 
 /// The report of a hub with a million series-days: what a store's page and the chain's page are made from, and how long it
-/// takes to make all sums anew from the raw rows.
+/// takes to make all sums anew from the raw rows; then the pages themselves, served.
 enum ReportGroup {
+    private static let hub = ".build/release/shelfcast-hub"
     private static let stores = 100
     private static let items = 100
     private static let days = 100
@@ -15,17 +16,35 @@ enum ReportGroup {
     private static let runs = 7
     private static let firstDay = BusinessDay(year: 2024, month: 1, day: 1)!
 
+    /// What somebody opens in the morning, and what that leads to.
+    private static let pages = [
+        ("overview", "/"), ("stores", "/stores"), ("store", "/stores/17"),
+        ("item", "/stores/17/items/item-17"), ("fleet", "/fleet"), ("alerts", "/alerts"),
+    ]
+
     static func run(_ report: inout BenchReport) throws {
+        guard FileManager.default.isExecutableFile(atPath: hub) else {
+            report.skip("report", because: "there is no \(hub): make hub")
+            return
+        }
         let folder = try Program.temporaryFolder() + "/report"
         try? FileManager.default.removeItem(atPath: folder)  // of a run before
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }  // only a leftover
+        _ = try Program.run(hub, ["init", "--data", folder])
         let measured = try blocking { try await measure(in: folder) }
         report.add("report.store.ms", measured.store, "ms")
         report.add("report.chain.ms", measured.chain, "ms")
         report.add("report.rebuild.seconds", measured.rebuild, "s")
         report.add("report.upload.ms", measured.upload, "ms")
+        let pages = try PageTimes(hub: Self.hub, data: folder)
+        defer { pages.stop() }
+        for (name, path) in Self.pages {
+            let time = try pages.time(path)
+            report.add("pages.\(name).ms", time.milliseconds, "ms")
+            report.add("pages.\(name).kB", Double(time.bytes) / 1_000, "kB")
+        }
     }
 
     private struct Measured: Sendable {
@@ -37,7 +56,7 @@ enum ReportGroup {
     }
 
     private static func measure(in folder: String) async throws -> Measured {
-        let hub = try SQLiteHubStore.create(in: folder)
+        let hub = try SQLiteHubStore.open(in: folder)
         let upload = try await fill(hub)
         // As a page does it: what the fleet is, every view that it shows, and what is missing.
         func page(

@@ -64,6 +64,7 @@ package struct AlertService: Service {
                 }
                 isFailing = false
             } catch {
+                guard !Task.isCancelled else { return }
                 // The next look sees what this one could not; the log says so once.
                 if !isFailing {
                     logger.error("cannot look for alerts", metadata: ["error": "\(error)"])
@@ -87,6 +88,7 @@ package struct AlertService: Service {
                 }
                 isFailing = false
             } catch {
+                guard !Task.isCancelled else { return }
                 if !isFailing {
                     logger.error("cannot send alerts", metadata: ["error": "\(error)"])
                 }

@@ -171,6 +171,8 @@ extension HubServer {
                 sendLooks()
                 isFailing = false
             } catch {
+                // The hub goes down, and its work stands still with it.
+                guard !Task.isCancelled else { return }
                 desk.changedStores.formUnion(changed)
                 // Said once: it is asked again ten times a second, and sessions log their own failures.
                 if !isFailing {
@@ -207,6 +209,7 @@ extension HubServer {
                 }
                 isFailing = false
             } catch {
+                guard !Task.isCancelled else { return }
                 if !isFailing {
                     logger.error("cannot judge the rollouts", metadata: ["error": "\(error)"])
                 }
@@ -240,6 +243,7 @@ extension HubServer {
                 isFirst = false
                 isFailing = false
             } catch {
+                guard !Task.isCancelled else { return }
                 // Said once; what is there is good for days.
                 if !isFailing {
                     logger.error("cannot sign metadata", metadata: ["error": "\(error)"])

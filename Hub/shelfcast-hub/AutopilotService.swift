@@ -27,6 +27,7 @@ struct AutopilotService: Service {
 
     /// Nothing that goes wrong here may end the hub.
     private func look() async {
+        var hasBegun = false
         do {
             try await AutopilotUpkeep.settle(store, dataDirectory: dataDirectory)
             let settings = try await store.autopilotSettings()
@@ -34,12 +35,13 @@ struct AutopilotService: Service {
                 return
             }
             logger.info("autopilot: a run begins", metadata: ["why": "\(cause.reason)"])
+            hasBegun = true
             let status = try await BackgroundProcess.run(
                 ["autopilot", "run", "--if-due", "--data", dataDirectory],
                 secondsMax: 60 * (settings.minutesMax + Self.graceMinutes))
             logger.info("autopilot: the run has ended", metadata: ["status": "\(status)"])
         } catch is CancellationError {
-            logger.info("autopilot: its run was stopped; nothing of it is used")
+            if hasBegun { logger.info("autopilot: its run was stopped; nothing of it is used") }
         } catch {
             logger.warning(
                 "autopilot: \(CommandFailure(error).message)",

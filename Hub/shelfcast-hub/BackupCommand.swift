@@ -122,7 +122,8 @@ struct BackupRestoreCommand: HubCommand {
             Into a data directory that is not there yet, whole or not at all; an old one is first moved away. \
             The former hub must not serve any more: two with the same keys would each take a part of the \
             sales. Devices follow by themselves. What they had sent after the backup is \
-            missing, and 'report' says which days; import those sales from the tills. Rollouts that were going \
+            missing; 'report' says which days, of the weekdays \
+            on which it knew a store to be open. Import those sales from the tills. Rollouts that were going \
             on are paused, devices that joined after the backup join again, and everybody signs in anew.
 
             Example:
