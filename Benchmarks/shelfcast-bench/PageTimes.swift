@@ -75,7 +75,8 @@ final class PageTimes {
 
     private func curl(_ path: String, _ options: [String]) throws -> String {
         try Program.run(
-            "curl", ["--silent", "--show-error", "--max-time", "120", "http://" + address + path]
+            "curl",
+            ["--silent", "--show-error", "--max-time", "120", "http://" + address + path]
                 + options
         ).output
     }

@@ -8,7 +8,7 @@ package struct CUSUM: Equatable, Sendable {
     /// A sum grows so far above the limit, that it is down again some weeks after its cause is gone.
     package var headroom: Double
     package private(set) var sum = 0.0
-    /// Values since the sum was 0 last: Page's estimate of when the shift began.
+    /// Values since the sum was 0 last: Page's estimate of when the shift began; `ChangePoint` has a better one.
     package private(set) var run = 0
     /// Above the limit, and not since then at half of it or below.
     package private(set) var isSignalling = false

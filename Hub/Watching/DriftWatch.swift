@@ -38,7 +38,7 @@ package struct DriftWatch: Equatable, Sendable {
     package struct Shift: Equatable, Sendable {
         /// More is sold than is forecast.
         package var isUpwards: Bool
-        /// The first day that it is seen on.
+        /// The day that it began on, likeliest.
         package var since: BusinessDay
         /// Of the chart, in deviations.
         package var sum: Double
@@ -94,6 +94,8 @@ package struct DriftWatch: Equatable, Sendable {
         var learnt: [WatchedDay] = []
         /// The first day that is neither learnt from nor passed over.
         var next = 0
+        /// What the level's charts took in, a value for each day; 0: there was no measure yet.
+        var values: [Double] = []
         var signals: [Int] = []
         var spreadSignals: [Int] = []
 
@@ -138,7 +140,7 @@ package struct DriftWatch: Equatable, Sendable {
         }
 
         private mutating func judge(_ day: WatchedDay, at index: Int) {
-            guard let reference = self.reference ?? before else { return }
+            guard let reference = self.reference ?? before else { return values.append(0) }
             let deviations = reference.deviations(of: day)
             // The deviation is known to 1 ÷ √(2·days) of itself.
             let doubt =
@@ -146,6 +148,7 @@ package struct DriftWatch: Equatable, Sendable {
             let value = min(
                 max(deviations / (reference.inflation * doubt), -limits.deviationsMax),
                 limits.deviationsMax)
+            values.append(value)
             let allowance =
                 self.reference == nil
                 ? limits.earlyAllowance
@@ -170,7 +173,10 @@ package struct DriftWatch: Equatable, Sendable {
             guard up.isSignalling || down.isSignalling else { return nil }
             let isUpwards = up.isSignalling && (!down.isSignalling || up.sum >= down.sum)
             let chart = isUpwards ? up : down
-            let since = days[(days.count - min(max(1, chart.run), days.count))...]
+            let run = days.count - min(max(1, chart.run), days.count)
+            let start = ChangePoint.likeliest(
+                in: values[run...].map { isUpwards ? $0 : -$0 })
+            let since = days[(run + start)...]
             let forecast = since.reduce(0) { $0 + $1.forecastUnits }
             let actual = since.reduce(0) { $0 + $1.actualUnits }
             return Shift(

@@ -62,13 +62,41 @@ import Watching
         for _ in 0..<9 { days.append(store.next(shift: -3)) }
         let shift = try #require(Self.shift(days))
         #expect(!shift.isUpwards)
-        #expect(abs(shift.since.daysSince1970 - start.day.daysSince1970) <= 4)
+        #expect(abs(shift.since.daysSince1970 - start.day.daysSince1970) <= 1)
         #expect((-0.5 ... -0.1).contains(shift.share))
         // What is off for long is not learnt as how it should be.
         for _ in 0..<150 { days.append(store.next(shift: -3)) }
         #expect(Self.shift(days) != nil)
         for _ in 0..<40 { days.append(store.next(shift: 0)) }
         #expect(Self.shift(days) == nil)
+    }
+
+    @Test("The day of a change is the one that divides the values best")
+    func changePoint() {
+        #expect(ChangePoint.likeliest(in: []) == 0)
+        #expect(ChangePoint.likeliest(in: [2]) == 0)
+        #expect(ChangePoint.likeliest(in: [0.1, -0.2, 2, 2]) == 2)
+        // Page's sum with k = 0.5 was 0 before the first of these.
+        #expect(ChangePoint.likeliest(in: [0.7, 0.4, 0.6, 3, 2.5, 3.5]) == 3)
+        #expect(ChangePoint.likeliest(in: [1, 1, 1]) == 0)
+    }
+
+    @Test("Shifts are dated without bias, most of them to the day", arguments: [2.0, 3.0])
+    func dated(sigmas: Double) throws {
+        var late: [Int32] = []
+        for seed in 0..<200 as Range<UInt64> {
+            var store = SimulatedStore(.normal, seed: 1_000 + seed)
+            var days = (0..<100).map { _ in store.next(shift: 0) }
+            let start = store.next(shift: sigmas)
+            days.append(start)
+            for _ in 0..<13 { days.append(store.next(shift: sigmas)) }
+            let shift = try #require(Self.shift(days))
+            late.append(shift.since.daysSince1970 - start.day.daysSince1970)
+        }
+        let mean = Double(late.reduce(0, +)) / Double(late.count)
+        #expect(abs(mean) <= 0.5, "\(mean)")
+        #expect(late.sorted()[late.count / 2] == 0)
+        #expect(late.count { abs($0) <= 1 } >= 150, "\(late.sorted())")
     }
 
     @Test(
