@@ -89,8 +89,9 @@ import Watching
             var days = (0..<100).map { _ in store.next(shift: 0) }
             let start = store.next(shift: sigmas)
             days.append(start)
-            for _ in 0..<13 { days.append(store.next(shift: sigmas)) }
-            let shift = try #require(Self.shift(days))
+            for _ in 0..<20 { days.append(store.next(shift: sigmas)) }
+            let found = Self.shift(days)
+            let shift = try #require(found)
             late.append(shift.since.daysSince1970 - start.day.daysSince1970)
         }
         let mean = Double(late.reduce(0, +)) / Double(late.count)
