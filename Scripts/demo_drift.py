@@ -299,9 +299,10 @@ class Drift:
             events = json.dumps(self.json("alerts", "show", str(alert["id"])))
             self.expect(f"the shift of {alert['subject']} was over with the new model", "model changed" in events, alert["state"])
             # A model that is some days old, beside a level that still follows: what is left may be told too.
-            left = float(re.search(r"([-+][0-9.]+) %", alert["title"]).group(1))
-            self.expect(f"what is left of it, if anything, is small: {alert['title']}",
-                        alert["state"] == "resolved" or abs(left) < 25, left)
+            is_over = alert["state"] == "resolved"
+            left = 0.0 if is_over else float(re.search(r"([-+][0-9.]+) %", alert["title"]).group(1))
+            self.expect(f"of the shift of {alert['subject']} nothing is left that an alert would tell" if is_over
+                        else f"what is left of it is small: {alert['title']}", abs(left) < 25, left)
 
     def check_pages(self, names):
         self.step("The pages say the same")
