@@ -16,6 +16,8 @@ package struct DayBook: Sendable {
     package let count: Int
     /// Of the store's units, what this device usually sees; 0 when unknown.
     package let ownShare: Float
+    /// What is special about the store's days.
+    package let calendar: StoreCalendar
     package private(set) var items: [ItemID] = []
 
     private var indexes: [ItemID: Int] = [:]
@@ -25,8 +27,12 @@ package struct DayBook: Sendable {
     private var storeUnits: [[Int32]] = []
 
     /// - Parameter last: the last day covered; before `first` gives an empty book.
-    package init(first: BusinessDay, through last: BusinessDay, ownShare: Float) {
+    package init(
+        first: BusinessDay, through last: BusinessDay, ownShare: Float,
+        calendar: StoreCalendar = StoreCalendar()
+    ) {
         self.first = first
+        self.calendar = calendar
         count = max(0, last - first + 1)
         self.ownShare = ownShare
         knowledge = [Knowledge](repeating: .unknown, count: count)
@@ -49,8 +55,13 @@ package struct DayBook: Sendable {
         storeUnits[index(of: item)][at] = units
     }
 
-    /// What `day` says about the demand for `item`.
+    /// What `day` says about the demand for `item`: nothing, where the calendar calls it closed or the item out of stock.
     package func demand(for item: ItemID, on day: BusinessDay) -> DemandDay {
+        calendar.demand(total(of: item, on: day), of: item, on: day)
+    }
+
+    /// What is known to have been sold, whatever the calendar says.
+    package func total(of item: ItemID, on day: BusinessDay) -> DemandDay {
         guard let at = position(day) else { return .unknown }
         let row = indexes[item]
         switch knowledge[at] {
@@ -68,8 +79,9 @@ package struct DayBook: Sendable {
         return ownUnits[row][at]
     }
 
-    /// Whether the hub has given the whole store's final total of `day`.
+    /// Whether the hub has said all of `day`: the whole store's final total, or that it is closed.
     package func isComplete(_ day: BusinessDay) -> Bool {
+        if calendar.isClosed(day) { return true }
         guard let at = position(day), case .store(_, true) = knowledge[at] else { return false }
         return true
     }
@@ -78,7 +90,7 @@ package struct DayBook: Sendable {
         position(day).map { knowledge[$0] } ?? .unknown
     }
 
-    /// The first day on which `item` is known to have sold.
+    /// The first day on which `item` is known to have sold, and that says something of its demand.
     package func firstSale(of item: ItemID) -> BusinessDay? {
         guard let row = indexes[item] else { return nil }
         for at in 0..<count {
@@ -88,7 +100,8 @@ package struct DayBook: Sendable {
                 case .own: ownUnits[row][at] > 0
                 case .store: storeUnits[row][at] > 0
                 }
-            if sold { return first.advanced(by: at) }
+            let day = first.advanced(by: at)
+            if sold, calendar.marks(of: item, on: day).isDisjoint(with: .excluded) { return day }
         }
         return nil
     }

@@ -87,6 +87,8 @@ package struct DayPlan: Sendable {
     package static let recursionDaysMax = 90
     /// Targets between our last close and what the hub already knows, at most.
     package static let targetsMax = 7
+    /// So many closed days in a row are looked across for the next day of business.
+    package static let closedDaysMax = 14
 
     package var book: DayBook
     /// Where a level starts later than in the package: older days may be gone.
@@ -102,26 +104,44 @@ package struct DayPlan: Sendable {
         self.hubLevels = hubLevels
     }
 
-    /// The days whose forecast may still change, oldest first: after our last close up to the first day
-    /// nobody has closed, never one the package was trained on.
-    package static func targets(
+    /// The first day that nobody has closed, never one the package was trained on.
+    package static func nextDay(
         lastOwnClose: BusinessDay?, lastStoreDay: BusinessDay?, asOf: BusinessDay
-    ) -> [BusinessDay] {
+    ) -> BusinessDay {
         var frontier = asOf
         if let lastOwnClose, lastOwnClose > frontier { frontier = lastOwnClose }
         if let lastStoreDay, lastStoreDay > frontier { frontier = lastStoreDay }
+        return frontier.advanced(by: 1)
+    }
+
+    /// The days whose forecast may still change, oldest first: after our last close up to the first day
+    /// nobody has closed, and where the calendar calls that closed, to the first open one after it.
+    package static func targets(
+        lastOwnClose: BusinessDay?, lastStoreDay: BusinessDay?, asOf: BusinessDay,
+        calendar: StoreCalendar = StoreCalendar()
+    ) -> [BusinessDay] {
+        let frontier = nextDay(
+            lastOwnClose: lastOwnClose, lastStoreDay: lastStoreDay, asOf: asOf
+        ).advanced(by: -1)
         var start = frontier.advanced(by: 1)
         if let lastOwnClose {
             start = max(lastOwnClose, asOf).advanced(by: 1)
             start = max(start, frontier.advanced(by: 2 - targetsMax))
         }
-        return (0...max(0, frontier - start + 1)).map { start.advanced(by: $0) }
+        var end = max(start, frontier.advanced(by: 1))
+        var ahead = 0
+        while ahead < closedDaysMax, calendar.isClosed(end) {
+            end = end.advanced(by: 1)
+            ahead += 1
+        }
+        return (0...end - start).map { start.advanced(by: $0) }
     }
 
-    /// The forecasts of every item for `target`, by item.
+    /// The forecasts of every item for `target`, by item; none where the calendar calls it closed.
     package func forecasts(
         for target: BusinessDay, by predictor: some SeriesPredictor
     ) -> [DayForecast] {
+        guard !book.calendar.isClosed(target) else { return [] }
         let window = predictor.spec.window
         let recent = (0..<window).map { target.advanced(by: $0 - window) }
         var complete = recent.allSatisfy { book.isComplete($0) }
@@ -177,6 +197,14 @@ package struct DayPlan: Sendable {
             var (sum, told): (Float, Int32) = (0, 0)
             for ahead in 0..<min(days, Self.horizonDaysMax) {
                 let day = target.advanced(by: ahead)
+                guard !book.calendar.isClosed(day) else {
+                    predictions.append(Prediction(units: 0, networkOutput: 0))
+                    if !recent.isEmpty {
+                        recent.removeFirst()
+                        recent.append(.closed)
+                    }
+                    continue
+                }
                 let prediction = predictor.predict(
                     index: series.index, level: state.level, recentDays: recent, target: day)
                 predictions.append(prediction)

@@ -12,15 +12,16 @@ extension AgentService {
 
     /// The first day that nobody has closed, which a horizon starts from.
     func nextDay(of predictor: EnginePredictor) throws(StoreError) -> BusinessDay {
-        let targets = try openDays(of: predictor)
-        return targets[targets.count - 1]
+        DayPlan.nextDay(
+            lastOwnClose: try store.lastOwnClose(), lastStoreDay: try store.lastStoreDay(),
+            asOf: predictor.asOf)
     }
 
     /// The days whose forecast may still change.
     func openDays(of predictor: EnginePredictor) throws(StoreError) -> [BusinessDay] {
         DayPlan.targets(
             lastOwnClose: try store.lastOwnClose(), lastStoreDay: try store.lastStoreDay(),
-            asOf: predictor.asOf)
+            asOf: predictor.asOf, calendar: try store.calendar())
     }
 
     /// Every item's predictions from the first day not closed on.
@@ -58,10 +59,16 @@ extension AgentService {
                 "\(days ?? 1) days of every item are more than \(Self.forecastsMax) forecasts: name an item, or fewer days"
             )
         }
-        if let item, list.isEmpty {
+        let closed = try stored { () throws(StoreError) in
+            try closedDays(days: days, by: predictor)
+        }
+        if let item, list.isEmpty, closed.isEmpty {
             throw .failed("no forecast for item \(item.text): nothing is known of it yet")
         }
-        return Self.ok([.init("forecasts", .array(list)), .init("alerts", try alerts(of: item))])
+        return Self.ok(
+            [.init("forecasts", .array(list))]
+                + (closed.isEmpty ? [] : [.init("closedDays", .array(closed))])
+                + [.init("alerts", try alerts(of: item))])
     }
 
     /// What subscribers are told when forecasts are made anew: the stored ones; more items than `eventItemsMax` are to be asked
@@ -85,7 +92,8 @@ extension AgentService {
         of item: ItemID?, days: Int?, by predictor: EnginePredictor
     ) throws(StoreError) -> [JSONValue]? {
         let targets = try openDays(of: predictor)
-        let next = targets[targets.count - 1]
+        let next = try nextDay(of: predictor)
+        let calendar = try store.calendar()
         let spreads = try spreads(before: next)
         let rate = DemandSpread.rate(of: predictor.spec)
         var list: [JSONValue] = []
@@ -93,7 +101,9 @@ extension AgentService {
             _ day: BusinessDay, _ item: ItemID, _ prediction: Prediction, release: Int64,
             isComplete: Bool
         ) {
-            let ahead = max(1, day - next + 1)
+            // Days of business: nothing happens on others.
+            let ahead = max(
+                1, (0..<max(1, day - next + 1)).count { !calendar.isClosed(next.advanced(by: $0)) })
             let mean = Double(prediction.units)
             let variance = (spreads[item] ?? DemandSpread())
                 .variance(of: mean, daysAhead: ahead, rate: rate)
@@ -126,13 +136,27 @@ extension AgentService {
         let outlooks = try outlooks(of: item, days: days, by: predictor)
         let release = Int64(bitPattern: predictor.candidate.stated.release)
         for ahead in 1..<days {
+            let day = next.advanced(by: ahead)
+            // Behind a closed day, the next day of business is a stored one.
+            guard day > targets[targets.count - 1], !calendar.isClosed(day) else { continue }
             for outlook in outlooks {
                 add(
-                    next.advanced(by: ahead), outlook.item, outlook.days[ahead], release: release,
-                    isComplete: false)
+                    day, outlook.item, outlook.days[ahead], release: release, isComplete: false)
             }
         }
         return list
+    }
+
+    /// Of the days that an answer speaks of, those that the calendar calls closed.
+    private func closedDays(
+        days: Int?, by predictor: EnginePredictor
+    ) throws(StoreError) -> [JSONValue] {
+        let targets = try openDays(of: predictor)
+        let calendar = try store.calendar()
+        let next = try nextDay(of: predictor)
+        let count = max(targets[targets.count - 1] - next + 1, days ?? 1)
+        return (0..<count).map { next.advanced(by: $0) }.filter { calendar.isClosed($0) }
+            .map { .string($0.iso8601) }
     }
 
     private func whyNoPackage() throws(AgentError) -> String {

@@ -50,10 +50,14 @@ extension AgentService {
             }
             return upload.map { .upload(isBrief ? brief($0) : $0) }
         case .requestContext:
-            let revision = try stored { () throws(StoreError) in try store.contextRevision() }
+            let (revision, calendar) = try stored { () throws(StoreError) in
+                (try store.contextRevision(), try store.keptCalendar())
+            }
             contextDiffers = false
             return .contextRequest(
-                ContextRequest(knownRevision: revision, takesColumns: true, inFull: lacksContext))
+                ContextRequest(
+                    knownRevision: revision, takesColumns: true, inFull: lacksContext,
+                    takesCalendar: true, calendarDigest: calendar?.digest ?? 0))
         case .fetch(let position):
             return .fetch(
                 Fetch(

@@ -262,6 +262,7 @@ extension AgentService {
                 .init(
                     "forecastDay",
                     try store.lastForecastDay().map { .string($0.iso8601) } ?? .null))
+            more.append(.init("calendar", Self.reply(of: try store.calendar())))
             more.append(
                 .init("lastContactMilliseconds", .integer(try store.integer(.lastContact) ?? 0)))
             more.append(.init("lastError", Self.text(try store.text(.lastError))))
@@ -270,6 +271,25 @@ extension AgentService {
         }
         if identity != nil { members.append(.init("alerts", try alerts())) }
         return Self.ok(members)
+    }
+
+    /// For `status` and `doctor`: what the hub's calendar says of the store's days; null: nothing.
+    static func reply(of calendar: StoreCalendar) -> JSONValue {
+        let entries = calendar.entries
+        guard let first = entries.first, let last = entries.last else { return .null }
+        func count(_ mark: DayMarks) -> Int { entries.count { $0.marks.contains(mark) } }
+        let counts = [
+            count(.closed), count(.stockOut), count(.holiday), count(.promotion),
+        ]
+        let text =
+            "closed days \(counts[0]), stock-outs \(counts[1]), holidays \(counts[2]), promotions \(counts[3]); from "
+            + first.day.iso8601 + " through " + last.day.iso8601
+        return .object([
+            .init("text", .string(text)), .init("from", .string(first.day.iso8601)),
+            .init("through", .string(last.day.iso8601)), .init("closedDays", .integer(counts[0])),
+            .init("stockOuts", .integer(counts[1])), .init("holidays", .integer(counts[2])),
+            .init("promotions", .integer(counts[3])),
+        ])
     }
 
     private func runningStatus() -> JSONValue {

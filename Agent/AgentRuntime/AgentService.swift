@@ -306,7 +306,7 @@ package final class AgentService {
                 let share = try store.ownShare()
                 try store.close(day, isClosedAllDay: isClosedAllDay) { item in
                     if case .store = book.knowledge(of: day) {
-                        return UInt32(clamping: book.demand(for: item, on: day).units ?? 0)
+                        return UInt32(clamping: book.total(of: item, on: day).units ?? 0)
                     }
                     return UInt32(clamping: DayBook.scaledUp(own[item] ?? 0, by: share))
                 }

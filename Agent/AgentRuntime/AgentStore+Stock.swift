@@ -128,7 +128,7 @@ extension AgentStore {
                 let before = day == counted ? row[3].integer : 0
                 let own = Int64(book.ownUnits(of: item, on: day)) - before
                 if case .store = book.knowledge(of: day) {
-                    let total = Int64(book.demand(for: item, on: day).units ?? 0)
+                    let total = Int64(book.total(of: item, on: day).units ?? 0)
                     shelf.base -= max(
                         total - Int64(DayBook.scaledUp(Int32(clamping: before), by: book.ownShare)),
                         own)

@@ -260,7 +260,7 @@ extension AgentStore {
                 Setting.contextRevision, .ownShareBits, .confirmedGeneration, .acceptedRelease,
                 .acceptedDigest, .acceptedFamily, .acceptedVariant, .desire, .desireReason,
                 .lastContact, .lastError, .contactNumber, .trustProblem, .toldHold,
-                .subjectPutOff,
+                .subjectPutOff, .calendar,
             ] {
                 try clear(name)
             }

@@ -160,7 +160,8 @@ package final class AgentStore {
         let range = [
             Value.integer(Int64(first.daysSince1970)), .integer(Int64(last.daysSince1970)),
         ]
-        var book = DayBook(first: first, through: last, ownShare: try ownShare())
+        var book = DayBook(
+            first: first, through: last, ownShare: try ownShare(), calendar: try calendar())
         try database.query(
             "SELECT day, isClosedAllDay, isFinal FROM storeDay WHERE day BETWEEN ? AND ?", range,
             columns: 3
@@ -282,6 +283,7 @@ package final class AgentStore {
                         ])
                 }
             }
+            if let calendar = context.calendar { try keep(calendar) }
             let share = context.ownShare
             if share.isFinite, share >= 0, share <= 1, try ownShare() != share {
                 try set(.ownShareBits, .integer(Int64(share.bitPattern)))
@@ -310,40 +312,6 @@ package final class AgentStore {
 
     package func contextRevision() throws(StoreError) -> UInt64 {
         UInt64(bitPattern: try integer(.contextRevision) ?? 0)
-    }
-
-    // As the hub computes levels for devices that do not (HubCore, StoreContext).
-    static let levelDays: Int64 = 28
-    static let levelDaysMin = 7
-    static let levelItemDays: Int64 = 56
-
-    /// Where items start that the package does not know: their mean over the open ones of the latest final days, on the
-    /// last of these (SPEC 10.7). Empty while there are few.
-    package func levels() throws(StoreError) -> [ItemID: LevelPoint] {
-        var levels: [ItemID: LevelPoint] = [:]
-        guard
-            let last = try database.first(
-                "SELECT max(day) FROM storeDay WHERE isFinal = 1", columns: 1)?[0], !last.isNull
-        else { return levels }
-        let first = Value.integer(last.integer - Self.levelDays + 1)
-        let open = try database.first(
-            "SELECT count(*) FROM storeDay WHERE isFinal = 1 AND isClosedAllDay = 0 AND day >= ?",
-            [first], columns: 1)
-        guard let open = open?[0].integer, open >= Self.levelDaysMin else { return levels }
-        try database.query(
-            """
-            SELECT item, sum(units * (isFinal = 1 AND isClosedAllDay = 0 AND storeDay.day >= ?))
-            FROM storeDay JOIN storeItemDay ON storeItemDay.day = storeDay.day
-            WHERE storeDay.day > ? GROUP BY item
-            """, [first, .integer(last.integer - Self.levelItemDays)], columns: 2
-        ) { row in
-            if let item = Self.item(row[0]) {
-                levels[item] = LevelPoint(
-                    level: Float(Double(row[1].integer) / Double(open)), day: Self.day(last))
-            }
-            return true
-        }
-        return levels
     }
 
     package func checkpoints(release: UInt64) throws(StoreError) -> [ItemID: LevelPoint] {

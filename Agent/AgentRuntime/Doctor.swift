@@ -73,6 +73,10 @@ package struct Doctor {
         if let store {
             examineModel(store, configuration)
             examineTrust(store)
+            // What cannot be read is told of the database already.
+            if let calendar = try? store.calendar() {
+                examineCalendar(AgentService.reply(of: calendar))
+            }
         }
     }
 
@@ -134,7 +138,10 @@ package struct Doctor {
                 trouble.utf8.isEmpty
                     ? "in use by the agent, which looked at it when it started" : trouble,
                 trouble.utf8.isEmpty ? "" : "mend the disk; the agent goes on by itself")
-            if status["joined"] == .bool(true) { examineTrust(status["metadata"]) }
+            if status["joined"] == .bool(true) {
+                examineTrust(status["metadata"])
+                examineCalendar(status["calendar"])
+            }
             let reply = try agent.ask(.object([.init("do", .string("selftest"))]))
             if let package = reply["package"], package != .null {
                 let isRight = package["right"] == .bool(true) && reply["ok"] == .bool(true)
@@ -312,6 +319,14 @@ package struct Doctor {
             return
         }
         add("metadata", .ok, Self.joined("trusted until ", Self.text(metadata["expires"])))
+    }
+
+    private mutating func examineCalendar(_ calendar: JSONValue?) {
+        guard let calendar, calendar != .null else {
+            add("calendar", .ok, "the hub's says nothing of the days around these")
+            return
+        }
+        add("calendar", .ok, Self.text(calendar["text"]))
     }
 
     // MARK: Time and the hub

@@ -17,6 +17,8 @@ package enum Setting: String {
     /// The newest generation whose numbers the hub has confirmed.
     case confirmedGeneration
     case contextRevision
+    /// The store's calendar as the hub sent it: a `CalendarOfStore`.
+    case calendar
     /// Whose hub talk this database holds.
     case device
     /// Bit pattern of a Float.

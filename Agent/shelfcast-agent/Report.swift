@@ -34,7 +34,13 @@ enum Report {
                     + right(forecast.shown("p50"), 7) + right(forecast.shown("p90"), 7) + "  "
                     + inputs)
         }
-        if list.isEmpty { Output.line("none yet: nothing is known of any item") }
+        let closed = reply.list("closedDays")
+        if list.isEmpty, closed.isEmpty { Output.line("none yet: nothing is known of any item") }
+        for day in closed {
+            Output.line(
+                String(decoding: day.utf8 ?? [], as: UTF8.self) + "   closed, by the hub's calendar"
+            )
+        }
         for alert in reply.list("alerts") { Output.line(alert.shown("text")) }
     }
 
@@ -87,6 +93,9 @@ enum Report {
         row(
             "days", "closed through ", reply.shown("lastClosedDay"), ", store known through ",
             reply.shown("lastStoreDay"), ", forecast for ", reply.shown("forecastDay"))
+        if let calendar = reply["calendar"], calendar != .null {
+            row("calendar", calendar.shown("text"))
+        }
         if reply.isTrue("clockIsBehind") {
             row("clock", "wrong: it stands before the hub's last time; name days explicitly")
         } else if reply.isTrue("clockIsAhead") {

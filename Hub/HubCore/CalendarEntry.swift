@@ -46,32 +46,23 @@ package struct CalendarOutcome: Equatable, Sendable {
     package init() {}
 }
 
-/// The days of one store that the calendar takes out of training and error.
-package struct ExcludedDays: Hashable, Sendable {
-    private var closed: Set<BusinessDay> = []
-    private var outOfStock: Set<BusinessDay> = []
-    private var itemsOutOfStock: [ItemID: Set<BusinessDay>] = [:]
-
-    /// - Parameter entries: of any store; those of others are passed over.
-    package init(_ entries: some Sequence<CalendarEntry>, store: StoreID) {
-        for entry in entries where entry.store == nil || entry.store == store {
-            switch (entry.kind, entry.item) {
-            case (.closed, _): closed.insert(entry.day)
-            case (.stockOut, let item?): itemsOutOfStock[item, default: []].insert(entry.day)
-            case (.stockOut, nil): outOfStock.insert(entry.day)
-            case (.holiday, _), (.promotion, _): break
-            }
+extension CalendarEntry.Kind {
+    package var mark: DayMarks {
+        switch self {
+        case .holiday: .holiday
+        case .promotion: .promotion
+        case .closed: .closed
+        case .stockOut: .stockOut
         }
     }
+}
 
-    package var isEmpty: Bool { closed.isEmpty && outOfStock.isEmpty && itemsOutOfStock.isEmpty }
-
-    /// What is known of a day's demand when the calendar is heeded.
-    package func demand(_ day: DemandDay, of item: ItemID, on date: BusinessDay) -> DemandDay {
-        if closed.contains(date) { return .closed }
-        if outOfStock.contains(date) || itemsOutOfStock[item]?.contains(date) == true {
-            return .unknown
-        }
-        return day
+extension StoreCalendar {
+    /// - Parameter entries: of any store; those of others are passed over.
+    package init(_ entries: some Sequence<CalendarEntry>, store: StoreID) {
+        self.init(
+            entries.filter { $0.store == nil || $0.store == store }.map {
+                Entry(day: $0.day, item: $0.item, marks: $0.kind.mark)
+            })
     }
 }

@@ -34,7 +34,7 @@ package enum ReplayObstacle: Hashable, Sendable {
     case inputsIncomplete
     /// The hub has no total of a day that the forecast looks back on.
     case dayUnknown(BusinessDay)
-    /// The store's totals of the days before are not those it was made from any more.
+    /// The store's totals of the days before, or what its calendar says of them, are not those it was made from any more.
     case inputsChanged
 
     package var text: String {
@@ -48,7 +48,7 @@ package enum ReplayObstacle: Hashable, Sendable {
             "the device forecast before it knew the whole store's totals of the days before"
         case .dayUnknown(let day): "the hub has no total of \(day.iso8601)"
         case .inputsChanged:
-            "the store's totals of the days before have changed since the device forecast"
+            "the store's totals or its calendar of the days before have changed since the device forecast"
         }
     }
 
@@ -100,6 +100,7 @@ package final class ReplayPackage {
 package struct StoreDays: Sendable {
     private var indexes: [ItemID: Int] = [:]
     private var days: [BusinessDay: (isClosed: Bool, units: [Int: UInt32])] = [:]
+    fileprivate var calendar = StoreCalendar()
 
     /// - Parameter context: of all days that are to be known (`StoreContext.decide` with revision 0).
     package init(_ context: StoreContext) {
@@ -113,9 +114,15 @@ package struct StoreDays: Sendable {
         }
     }
 
-    package func isKnown(_ day: BusinessDay) -> Bool { days[day] != nil }
+    package func isKnown(_ day: BusinessDay) -> Bool {
+        calendar.isClosed(day) || days[day] != nil
+    }
 
     package func demand(for item: ItemID, on day: BusinessDay) -> DemandDay {
+        calendar.demand(total(of: item, on: day), of: item, on: day)
+    }
+
+    private func total(of item: ItemID, on day: BusinessDay) -> DemandDay {
         guard let known = days[day] else { return .unknown }
         guard !known.isClosed else { return .closed }
         let units = indexes[item].flatMap { known.units[$0] } ?? 0
@@ -125,9 +132,15 @@ package struct StoreDays: Sendable {
 
 /// Makes the forecasts of one store's devices again (SPEC 9.6).
 package struct ForecastReplay {
-    private let days: StoreDays
+    /// As devices see them: heeding the calendar, and as those do that know nothing of it.
+    private let views: [StoreDays]
 
-    package init(days: StoreDays) { self.days = days }
+    /// - Parameter calendar: the store's.
+    package init(days: StoreDays, calendar: StoreCalendar = StoreCalendar()) {
+        var heeding = days
+        heeding.calendar = calendar
+        views = calendar.isEmpty ? [days] : [heeding, days]
+    }
 
     /// - Parameter candidates: the packages of the forecast's release that the device can have had.
     package func verdict(
@@ -137,7 +150,7 @@ package struct ForecastReplay {
         guard !candidates.isEmpty else {
             return .impossible(.packageUnknown(release: forecast.release))
         }
-        for candidate in candidates {
+        for (candidate, days) in candidates.flatMap({ one in views.map { (one, $0) } }) {
             let recent = candidate.recentDays(
                 of: forecast.item, before: forecast.day, days: days)
             let followed = candidate.level(of: forecast.item, before: forecast.day, days: days)
@@ -162,7 +175,7 @@ package struct ForecastReplay {
     private func obstacle(_ forecast: DeviceForecast, window: Int) -> ReplayObstacle {
         guard forecast.inputsComplete else { return .inputsIncomplete }
         let unknown = (1...max(1, window)).map { forecast.day.advanced(by: -$0) }
-            .last { !days.isKnown($0) }
+            .last { !views[0].isKnown($0) }
         return unknown.map { .dayUnknown($0) } ?? .inputsChanged
     }
 }

@@ -133,8 +133,11 @@ extension CalendarEntry {
 /// The days whose part in the report a change of the calendar touches, by store; "" is every store.
 private struct ChangedCalendar {
     private var days: [String: ClosedRange<Int32>] = [:]
+    private var stores: Set<String> = []
+    private var concernsAll = false
 
     mutating func add(_ entry: CalendarEntry) {
+        if let store = entry.store { stores.insert(store.text) } else { concernsAll = true }
         guard entry.kind.isExcluded else { return }
         let day = entry.day.daysSince1970
         let store = entry.store?.text ?? ""
@@ -143,6 +146,14 @@ private struct ChangedCalendar {
     }
 
     func refresh(_ db: Database) throws {
+        // What its devices are told has changed. A store without a day has nothing to tell.
+        let names =
+            concernsAll ? try String.fetchAll(db, sql: "SELECT name FROM store") : Array(stores)
+        for name in names {
+            try db.execute(
+                sql: "UPDATE store SET revision = revision + 1 WHERE name = ? AND revision > 0",
+                arguments: [name])
+        }
         guard !days.isEmpty else { return }
         for row in try Row.fetchAll(db, sql: "SELECT id, name FROM store ORDER BY id") {
             let own = [days[""], days[row["name"] as String]].compactMap { $0 }

@@ -8,12 +8,13 @@ package enum ContextFrames {
 
     /// - Parameters:
     ///   - items: what `days` and `levels` point into, at most `Limit.itemsCount`.
+    ///   - calendar: goes with the last frame.
     ///   - revision: what the device has when it has taken all frames; every frame but the last says
     ///     `knownRevision`, so that a device cut off on the way asks for the whole again.
     /// - Returns: at least one frame; only the last has `more` = false.
     package static func pack(
         items: [String], days: [StoreDay], levels: [ItemLevel], ownShare: Float,
-        knownRevision: UInt64, revision: UInt64
+        knownRevision: UInt64, revision: UInt64, calendar: CalendarOfStore? = nil
     ) -> [Context] {
         precondition(items.count <= Limit.itemsCount)
         var frames: [Context] = []
@@ -32,6 +33,8 @@ package enum ContextFrames {
             if frame.bytes > payloadBytesTarget { next() }
             frame.add(level)
         }
+        if calendar != nil, frame.bytes > payloadBytesTarget { next() }
+        frame.context.calendar = calendar
         frames.append(frame.context)
         for index in frames.indices {
             let isLast = index == frames.count - 1

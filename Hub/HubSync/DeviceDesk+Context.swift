@@ -32,6 +32,12 @@ extension DeviceDesk {
             && itemCount == context.items.count
         let levels =
             request.takesColumns ? [] : context.levels.filter { $0.itemIndex < itemCount }
+        var calendar: CalendarOfStore?
+        if request.takesCalendar {
+            let current = try await self.calendar(
+                of: record.store, items: context.items, around: lastDay)
+            if current.digest != request.calendarDigest { calendar = current }
+        }
         return .context(
             ContextFrames.pack(
                 items: context.items.prefix(itemCount).map(\.text),
@@ -41,7 +47,46 @@ extension DeviceDesk {
                         : StoreDay($0, itemCount: itemCount)
                 },
                 levels: levels.map(ItemLevel.init),
-                ownShare: context.ownShare, knownRevision: known, revision: context.revision))
+                ownShare: context.ownShare, knownRevision: known, revision: context.revision,
+                calendar: calendar))
+    }
+
+    private func calendar(
+        of home: StoreID, items: [ItemID], around lastDay: BusinessDay
+    ) async throws -> CalendarOfStore {
+        let days = DeviceCalendar.days(around: lastDay)
+        let entries = try await store.calendar(
+            kind: nil, store: home, from: days.first, through: days.last)
+        return CalendarOfStore(
+            DeviceCalendar(
+                StoreCalendar(entries, store: home), items: items, around: lastDay,
+                countMax: Limit.calendarCount))
+    }
+}
+
+extension CalendarOfStore {
+    fileprivate init(_ calendar: DeviceCalendar) {
+        var items: [String] = []
+        var places: [ItemID: UInt32] = [:]
+        var entries: [Entry] = []
+        for entry in calendar.entries {
+            var place: UInt32 = 0
+            if let item = entry.item {
+                if let known = places[item] {
+                    place = known
+                } else {
+                    items.append(item.text)
+                    place = UInt32(items.count)
+                    places[item] = place
+                }
+            }
+            entries.append(
+                Entry(
+                    day: entry.day.daysSince1970, place: place, marks: entry.marks.rawValue))
+        }
+        self.init(
+            firstDay: calendar.firstDay.daysSince1970,
+            days: UInt32(calendar.lastDay - calendar.firstDay + 1), items: items, entries: entries)
     }
 }
 

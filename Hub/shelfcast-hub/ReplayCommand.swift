@@ -85,7 +85,10 @@ struct ReplayCommand: HubCommand {
                 .filter { chosen == nil || $0.device == chosen?.id }
             guard !forecasts.isEmpty else { continue }
             let replay = ForecastReplay(
-                days: try await days(of: store, for: forecasts, in: hub, &library))
+                days: try await days(of: store, for: forecasts, in: hub, &library),
+                calendar: StoreCalendar(
+                    try await hub.calendar(kind: nil, store: store, from: nil, through: nil),
+                    store: store))
             for one in forecasts {
                 let verdict = library.verdict(one.forecast, of: store, by: replay)
                 add(one, of: store, verdict, to: &output)

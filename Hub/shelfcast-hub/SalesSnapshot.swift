@@ -21,9 +21,9 @@ struct SalesSnapshot {
         sources = try await store.salesSources(through: last)
         let calendar = try await store.calendar(kind: nil, store: nil, from: nil, through: last)
         for record in try await store.stores() {
-            let excluded = ExcludedDays(calendar, store: record.id)
+            let calendar = StoreCalendar(calendar, store: record.id)
             for var history in try await store.histories(store: record.id, through: last) {
-                exclude(excluded, from: &history)
+                exclude(calendar, from: &history)
                 Self.add(history, to: &hash)
                 series.append(
                     TrainingSeries(
@@ -34,10 +34,10 @@ struct SalesSnapshot {
         digest = hexadecimal(hash.finalize())
     }
 
-    private mutating func exclude(_ excluded: ExcludedDays, from history: inout SeriesHistory) {
-        for index in history.days.indices where !excluded.isEmpty {
+    private mutating func exclude(_ calendar: StoreCalendar, from history: inout SeriesHistory) {
+        for index in history.days.indices where !calendar.isEmpty {
             let before = history.days[index]
-            let day = excluded.demand(
+            let day = calendar.demand(
                 before, of: history.item, on: history.firstDay.advanced(by: index))
             history.days[index] = day
             if before.units != nil, day == .unknown { outOfStockDays += 1 }

@@ -29,6 +29,8 @@ package enum Limit {
     package static let recordsCount = 500
     package static let daysCount = 400
     package static let itemsCount = 4_096
+    /// Entries of a store's calendar, and items that they are about.
+    package static let calendarCount = 2_048
 
     /// 2199-12-31.
     package static let dayMax: Int32 = 84_005

@@ -167,6 +167,17 @@ extension Context {
         }
         try checkAmount(ownShare, 5)
         try check(ownShare <= 1, 5, .range)
+        try calendar?.validate()
+    }
+}
+
+extension CalendarOfStore {
+    func validate() throws(WireError) {
+        try checkDay(firstDay, 8)
+        try check(days <= UInt32(Limit.daysCount), 8, .range)
+        try check(Int(firstDay) + Int(days) <= Int(Limit.dayMax) + 1, 8, .range)
+        for item in items { try checkIdentifier(item, 8) }
+        try forEachEntry { _ in }
     }
 }
 

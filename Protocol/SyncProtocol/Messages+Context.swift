@@ -6,21 +6,30 @@ package struct ContextRequest: WireMessage, Equatable, Sendable {
     package var takesColumns: Bool = false
     /// A day that was said to be the device's own was not.
     package var inFull: Bool = false
+    /// The device heeds the store's calendar (SPEC 10.8).
+    package var takesCalendar: Bool = false
+    /// Of the calendar that the device has; 0: none.
+    package var calendarDigest: UInt32 = 0
 
     package init() {}
 
     package init(
-        knownRevision: UInt64 = 0, takesColumns: Bool = false, inFull: Bool = false
+        knownRevision: UInt64 = 0, takesColumns: Bool = false, inFull: Bool = false,
+        takesCalendar: Bool = false, calendarDigest: UInt32 = 0
     ) {
         self.knownRevision = knownRevision
         self.takesColumns = takesColumns
         self.inFull = inFull
+        self.takesCalendar = takesCalendar
+        self.calendarDigest = calendarDigest
     }
 
     package func encode(to writer: inout WireWriter) {
         writer.uint64(1, knownRevision)
         writer.bool(2, takesColumns)
         writer.bool(3, inFull)
+        writer.bool(4, takesCalendar)
+        writer.fixed32(5, calendarDigest)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -28,6 +37,8 @@ package struct ContextRequest: WireMessage, Equatable, Sendable {
         case 1: knownRevision = try reader.uint64()
         case 2: takesColumns = try reader.bool()
         case 3: inFull = try reader.bool()
+        case 4: takesCalendar = try reader.bool()
+        case 5: calendarDigest = try reader.fixed32()
         default: try reader.skip()
         }
     }
@@ -187,12 +198,15 @@ package struct Context: WireMessage, Equatable, Sendable {
     package var more: Bool = false
     /// Added to the items named on this connection before the days of this frame are read.
     package var namedItems: [String] = []
+    /// In place of the one that the device has; absent: it has the right one, or heeds none.
+    package var calendar: CalendarOfStore?
 
     package init() {}
 
     package init(
         revision: UInt64 = 0, items: [String] = [], days: [StoreDay] = [], levels: [ItemLevel] = [],
-        ownShare: Float = 0, more: Bool = false, namedItems: [String] = []
+        ownShare: Float = 0, more: Bool = false, namedItems: [String] = [],
+        calendar: CalendarOfStore? = nil
     ) {
         self.revision = revision
         self.items = items
@@ -201,6 +215,7 @@ package struct Context: WireMessage, Equatable, Sendable {
         self.ownShare = ownShare
         self.more = more
         self.namedItems = namedItems
+        self.calendar = calendar
     }
 
     package func encode(to writer: inout WireWriter) {
@@ -211,6 +226,7 @@ package struct Context: WireMessage, Equatable, Sendable {
         writer.float(5, ownShare)
         writer.bool(6, more)
         writer.repeated(7, namedItems)
+        writer.message(8, calendar)
     }
 
     package mutating func decode(field: Int, from reader: inout WireReader) throws(WireError) {
@@ -226,6 +242,7 @@ package struct Context: WireMessage, Equatable, Sendable {
         case 7:
             try reader.append(
                 to: &namedItems, bytesMax: Limit.identifierBytes, countMax: Limit.itemsCount)
+        case 8: try reader.merge(into: &calendar)
         default: try reader.skip()
         }
     }

@@ -205,4 +205,91 @@ struct DayPlanTests {
         #expect(level[0].days[0] == plan.forecasts(for: Self.day(1), by: base)[0].prediction)
         #expect(plan.outlooks(of: Self.bread, from: Self.day(1), days: 3, by: base).isEmpty)
     }
+
+    // MARK: The calendar
+
+    private static func calendar(_ entries: [(Int, ItemID?, DayMarks)]) -> StoreCalendar {
+        StoreCalendar(
+            entries.map { StoreCalendar.Entry(day: day($0.0), item: $0.1, marks: $0.2) })
+    }
+
+    @Test("knows nothing of a day's demand that the calendar takes out, and its total all the same")
+    func excluded() {
+        var book = DayBook(
+            first: Self.day(-13), through: Self.day(9), ownShare: 0,
+            calendar: Self.calendar([
+                (1, nil, .closed), (2, Self.milk, .stockOut), (3, Self.milk, .promotion),
+            ]))
+        for offset in 1...4 {
+            book.note(day: Self.day(offset), .store(isClosedAllDay: false, isFinal: false))
+            book.noteStore(day: Self.day(offset), item: Self.milk, units: 7)
+            book.noteStore(day: Self.day(offset), item: Self.bread, units: 5)
+        }
+        func demands(_ item: ItemID) -> [DemandDay] {
+            (1...4).map { book.demand(for: item, on: Self.day($0)) }
+        }
+        let (seven, five) = (DemandDay(units: 7), DemandDay(units: 5))
+        #expect(demands(Self.milk) == [.closed, .unknown, seven, seven])
+        #expect(demands(Self.bread) == [.closed, five, five, five])
+        #expect((1...4).allSatisfy { book.total(of: Self.milk, on: Self.day($0)) == seven })
+        #expect(book.firstSale(of: Self.milk) == Self.day(3))
+        #expect(book.firstSale(of: Self.bread) == Self.day(2))
+        // Of a closed day there is nothing more to be known; of a stock-out there is.
+        #expect(book.isComplete(Self.day(1)) && !book.isComplete(Self.day(2)))
+    }
+
+    @Test("keeps its level over closed days and stock-outs, and forecasts none of a closed day")
+    func levelsHeedTheCalendar() {
+        func forecasts(_ calendar: StoreCalendar, _ target: Int) -> [Float] {
+            var book = DayBook(
+                first: Self.day(-13), through: Self.day(9), ownShare: 0, calendar: calendar)
+            for offset in 1...9 {
+                book.note(day: Self.day(offset), .store(isClosedAllDay: false, isFinal: true))
+                // Nothing is sold on days 3 to 6.
+                if !(3...6).contains(offset) {
+                    book.noteStore(day: Self.day(offset), item: Self.milk, units: 10)
+                }
+            }
+            let predictor = LevelPredictor(
+                asOf: Self.asOf,
+                starts: [SeriesStart(item: Self.milk, level: 10, scale: 1, profile: 0)])
+            return DayPlan(book: book, checkpoints: [:], hubLevels: [:])
+                .forecasts(for: Self.day(target), by: predictor).map { $0.prediction.units }
+        }
+        #expect(forecasts(StoreCalendar(), 7)[0] < 4)
+        let told = Self.calendar(
+            (3...5).map { ($0, Self.milk, .stockOut) } + [(6, nil, .closed), (10, nil, .closed)])
+        #expect(forecasts(told, 7) == [10])
+        #expect(forecasts(told, 10) == [])
+        #expect(forecasts(told, 9) == [10])
+    }
+
+    @Test("forecasts the first open day behind closed ones, and no further than a fortnight")
+    func targetsHeedTheCalendar() {
+        func targets(own: Int?, closed: [Int]) -> [Int] {
+            DayPlan.targets(
+                lastOwnClose: own.map { Self.day($0) }, lastStoreDay: nil, asOf: Self.asOf,
+                calendar: Self.calendar(closed.map { ($0, nil, .closed) })
+            ).map { $0 - Self.asOf }
+        }
+        #expect(targets(own: 4, closed: [6]) == [5])
+        #expect(targets(own: 4, closed: [5]) == [5, 6])
+        #expect(targets(own: nil, closed: [1, 2, 4]) == [1, 2, 3])
+        #expect(targets(own: 4, closed: Array(5...40)).last == 19)
+    }
+
+    @Test("expects nothing of closed days ahead, and goes on behind them as if they were not")
+    func outlookHeedsTheCalendar() {
+        let predictor = LevelPredictor(
+            asOf: Self.asOf,
+            starts: [SeriesStart(item: Self.milk, level: 8, scale: 1, profile: 0)])
+        let book = DayBook(
+            first: Self.day(-13), through: Self.day(0), ownShare: 0,
+            calendar: Self.calendar([(1, nil, .closed), (3, nil, .closed)]))
+        let days = DayPlan(book: book, checkpoints: [:], hubLevels: [:])
+            .outlooks(of: Self.milk, from: Self.day(1), days: 4, by: predictor)[0].days
+        #expect(days.map { $0.units } == [0, 8, 0, 8])
+        // The window has the days that were fed back, and none for the closed ones.
+        #expect(days.map { $0.networkOutput } == [0, 0, 0, 1])
+    }
 }

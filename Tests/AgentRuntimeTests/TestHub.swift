@@ -36,6 +36,9 @@ final class TestHub {
     var desired = DesiredState(desire: .stayAsYouAre, reason: "nothing is assigned")
     var packages: [[UInt8]: [UInt8]] = [:]
     var contexts: [Context] = [Context(revision: 1)]
+    /// Of the devices' store; a hub that is old knows none.
+    var calendar = CalendarOfStore()
+    private(set) var calendarsSent = 0
     var reports: [PackageReport] = []
     var registers: [Register] = []
     /// 2027-01-15.
@@ -157,10 +160,15 @@ final class TestHub {
             uploadBytes += encodeFrame(message).count + encodeFrame(ack).count
             return [ack]
         case .contextRequest(let request):
-            guard let last = contexts.last, request.knownRevision < last.revision else {
-                return [.context(Context(revision: contexts.last?.revision ?? 0))]
+            var answer = contexts
+            if let last = contexts.last, request.knownRevision >= last.revision {
+                answer = [Context(revision: last.revision)]
             }
-            return contexts.map { .context($0) }
+            if !isOld, request.takesCalendar, request.calendarDigest != calendar.digest {
+                answer[answer.count - 1].calendar = calendar
+                calendarsSent += 1
+            }
+            return answer.map { .context($0) }
         case .fetch(let fetch):
             if let left = piecesLeft {
                 guard left > 0 else { throw Cut() }

@@ -15,12 +15,14 @@ final class SimulatedStore {
     static let store = "1"
 
     let hub: SQLiteHubStore
-    private let desk: DeviceDesk
+    let desk: DeviceDesk
     private(set) var devices: [SimulatedDevice] = []
     private let folder: String
     /// Days that the hub told a device in its own words, and how often one asked for all of it instead.
     private(set) var ownDays = 0
     private(set) var askedInFull = 0
+    /// Calendars that the hub has sent.
+    private(set) var calendars = 0
 
     struct Cut: Error {}
     struct Refused: Error { var message: String }
@@ -70,6 +72,7 @@ final class SimulatedStore {
                     answersLeft -= 1
                     if case .context(let context) = answer {
                         ownDays += context.days.count { $0.ownItems > 0 }
+                        if context.calendar != nil { calendars += 1 }
                     }
                     fromHub.push(encodeFrame(answer))
                 }

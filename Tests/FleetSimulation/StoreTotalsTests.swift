@@ -2,6 +2,9 @@ import AgentCore
 import AgentRuntime
 import Forecasting
 import HubCore
+import HubStore
+import HubSync
+import SyncProtocol
 import TestSupport
 import Testing
 
@@ -171,5 +174,73 @@ struct StoreTotalsTests {
         // The first one's day alone, before the second had ever closed one.
         #expect(store.ownDays <= 1)
         try await Self.check(store, "second")
+    }
+
+    @Test("come with the calendar, once, when it has changed, and to a device that heeds it alone")
+    func calendar() async throws {
+        let store = try await SimulatedStore(deviceCount: 2)
+        func entry(
+            _ offset: Int, _ kind: CalendarEntry.Kind, _ item: String? = nil, of home: String? = "1"
+        ) throws -> CalendarEntry {
+            CalendarEntry(
+                day: Self.day0.advanced(by: offset), store: try home.map { try StoreID($0) },
+                item: try item.map { try ItemID($0) }, kind: kind)
+        }
+        for offset in 0..<10 {
+            for number in 0...1 {
+                let device = store.devices[number].service
+                for item in Self.items {
+                    _ = try device.record([
+                        try Self.sale(item, UInt32(offset + 1), on: Self.day0.advanced(by: offset))
+                    ])
+                }
+                _ = try device.close(Self.day0.advanced(by: offset), isClosedAllDay: false)
+                try await store.visit(number)
+            }
+        }
+        try await Self.check(store, "without a calendar")
+        #expect(store.calendars == 0)
+        let entries = [
+            try entry(3, .stockOut, "a"), try entry(4, .stockOut, "a"), try entry(5, .closed),
+            try entry(12, .promotion, "milk-1"), try entry(12, .holiday, of: nil),
+            try entry(12, .closed, of: "2"), try entry(12, .promotion, "nobody"),
+            try entry(900, .holiday),
+        ]
+        _ = try await store.hub.importCalendar(entries, at: Timestamp(millisecondsSince1970: 1))
+        for _ in 0..<3 { for number in 0...1 { try await store.visit(number) } }
+        #expect(store.calendars == 2)
+        let expected = StoreCalendar(entries[0...4], store: try StoreID("1"))
+        for device in store.devices {
+            #expect(try device.service.store.calendar() == expected)
+            // 2 (1 + 2 + ... + 10) less two days' 4 and 5, and the closed day's 6, over the days that are left.
+            let levels = try device.service.store.levels()
+            let (a, b) = (levels[try ItemID("a")], levels[try ItemID("b")])
+            #expect(a?.level == Float(80.0 / 7))
+            #expect(b?.level == Float(98.0 / 9))
+        }
+        // The hub reads it as its devices do.
+        _ = try await store.hub.removeCalendar(
+            kind: nil, store: nil, from: Self.day0, through: Self.day0.advanced(by: 12),
+            at: Timestamp(millisecondsSince1970: 2))
+        _ = try await store.hub.removeCalendar(
+            kind: nil, store: try StoreID("1"), from: Self.day0,
+            through: Self.day0.advanced(by: 12),
+            at: Timestamp(millisecondsSince1970: 2))
+        for _ in 0..<2 { for number in 0...1 { try await store.visit(number) } }
+        #expect(store.calendars == 4)
+        for device in store.devices { #expect(try device.service.store.calendar().isEmpty) }
+        try await Self.check(store, "without a calendar again")
+
+        // An agent of before says neither that it heeds one nor which.
+        _ = try await store.hub.importCalendar(entries, at: Timestamp(millisecondsSince1970: 3))
+        let device = try DeviceID(store.devices[0].name)
+        for request in [ContextRequest(takesColumns: true), ContextRequest(knownRevision: 1)] {
+            guard case .context(let frames) = await store.desk.answer(.context(device, request))
+            else {
+                Issue.record("no context")
+                return
+            }
+            #expect(frames.allSatisfy { $0.calendar == nil } && frames.last?.more == false)
+        }
     }
 }

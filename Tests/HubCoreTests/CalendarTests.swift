@@ -102,7 +102,7 @@ import Testing
         ) -> CalendarEntry {
             CalendarEntry(day: day.advanced(by: offset), store: store, item: item, kind: kind)
         }
-        let excluded = ExcludedDays(
+        let calendar = StoreCalendar(
             [
                 entry(0, .closed, nil, store), entry(1, .stockOut, milk, nil),
                 entry(2, .stockOut, nil, store), entry(3, .holiday, nil, nil),
@@ -110,12 +110,12 @@ import Testing
             ], store: store)
         let sold = DemandDay(units: 5)
         func demand(_ offset: Int, _ item: ItemID) -> DemandDay {
-            excluded.demand(sold, of: item, on: day.advanced(by: offset))
+            calendar.demand(sold, of: item, on: day.advanced(by: offset))
         }
         #expect((0...4).map { demand($0, milk) } == [.closed, .unknown, .unknown, sold, sold])
         #expect((0...4).map { demand($0, bread) } == [.closed, sold, .unknown, sold, sold])
-        #expect(!excluded.isEmpty)
-        #expect(ExcludedDays([entry(3, .holiday, nil, nil)], store: store).isEmpty)
+        #expect(!calendar.isEmpty)
+        #expect(StoreCalendar([entry(4, .closed, nil, try StoreID("2"))], store: store).isEmpty)
     }
 
     @Test("A sample's calendar names exactly the days that are closed, out of stock and promoted")

@@ -99,6 +99,41 @@ struct ForecastReplayTests {
         #expect(try Self.verdict(forecast) == .impossible(.inputsChanged))
     }
 
+    @Test("heeds the calendar as a device does that was told of it, and as one that was not")
+    func calendar() throws {
+        let replay = ForecastReplay(
+            days: StoreDays(
+                StoreContext.decide(
+                    try Self.ledger(without: 4), device: try DeviceID("d"), knownRevision: 0)),
+            calendar: StoreCalendar([
+                StoreCalendar.Entry(day: Self.day(4), item: nil, marks: .closed)
+            ]))
+        func verdict(_ forecast: DeviceForecast) throws -> ReplayVerdict {
+            replay.verdict(
+                forecast,
+                candidates: [try ReplayPackage(file: try Self.package(), digest: Self.digest)])
+        }
+        // No total of a closed day is needed.
+        var forecast = try Self.forecast(closed: 4)
+        #expect(try verdict(forecast) == .same(levelFollows: true))
+        forecast.level = 0
+        #expect(try verdict(forecast) == .same(levelFollows: true))
+        #expect(try verdict(try Self.forecast()) == .impossible(.inputsChanged))
+        let told = ForecastReplay(
+            days: StoreDays(
+                StoreContext.decide(
+                    try Self.ledger(), device: try DeviceID("d"), knownRevision: 0)),
+            calendar: StoreCalendar([
+                StoreCalendar.Entry(day: Self.day(4), item: nil, marks: .closed)
+            ]))
+        let candidates = [try ReplayPackage(file: try Self.package(), digest: Self.digest)]
+        for closed in [nil, 4] {
+            #expect(
+                told.verdict(try Self.forecast(closed: closed), candidates: candidates)
+                    == .same(levelFollows: true))
+        }
+    }
+
     @Test("starts from the level the device had, and says that the hub has another")
     func otherLevel() throws {
         #expect(try Self.verdict(try Self.forecast(level: 12)) == .same(levelFollows: false))

@@ -73,6 +73,39 @@ struct CalendarContractTests {
                     at: Sample.now) == 0)
         }
     }
+
+    @Test(
+        "Devices hear of a change in the stores that it concerns, and of none that says nothing new",
+        arguments: StoreUnderTest.allCases)
+    func revisions(under test: StoreUnderTest) async throws {
+        try await test.run { store in
+            try await Sample.importRows(store, [("1", "a", 0, 5), ("2", "a", 0, 6)])
+            func revisions() async throws -> [UInt64] {
+                try await store.stores().map(\.revision)
+            }
+            let before = try await revisions()
+            func grown() async throws -> [UInt64] {
+                zip(try await revisions(), before).map { $0 - $1 }
+            }
+            var own = try Self.entry(3, .promotion, store: "2", item: "a", name: "spring")
+            _ = try await store.importCalendar([own], at: Sample.now)
+            #expect(try await grown() == [0, 1])
+            own.name = "summer"
+            _ = try await store.importCalendar([own], at: Sample.now)
+            #expect(try await grown() == [0, 1])
+            _ = try await store.importCalendar(
+                [own, try Self.entry(3, .holiday), try Self.entry(0, .closed, store: "3")],
+                at: Sample.now)
+            #expect(try await grown() == [1, 2])
+            _ = try await store.removeCalendar(
+                kind: .promotion, store: try StoreID("2"), from: Sample.day(0),
+                through: Sample.day(9), at: Sample.now)
+            #expect(try await grown() == [1, 3])
+            // What they are told of days is as it was.
+            let ledger = try #require(try await store.ledger(store: try StoreID("2"), from: nil))
+            #expect(ledger.days.map(\.revision) == [before[1]])
+        }
+    }
 }
 
 extension CalendarOutcome {

@@ -148,6 +148,8 @@ def golden():
     yield "context-request", m.ContextRequest(known_revision=128)
     yield "context-request-all", m.ContextRequest()
     yield "context-request-columns", m.ContextRequest(known_revision=7, takes_columns=True, in_full=True)
+    yield "context-request-calendar", m.ContextRequest(
+        known_revision=7, takes_columns=True, takes_calendar=True, calendar_digest=0xDEAD_BEEF)
     yield "context", m.Context(
         revision=129, items=["1", "2", "10"],
         days=[
@@ -168,6 +170,12 @@ def golden():
         ],
         own_share=1.0, named_items=["1", "~" * 32])
     yield "context-empty", m.Context()
+    # Closed for all on day 20,700, out of stock of "1" on 20,703, on promotion on 20,704 and 20,705.
+    yield "context-calendar", m.Context(
+        revision=131, calendar=m.CalendarOfStore(
+            digest=1, first_day=20_699, days=200, items=["1"],
+            entries=[1 << 4 | 1, 202 << 4 | 2, 8, 8]))
+    yield "context-no-calendar-any-more", m.Context(revision=132, calendar=m.CalendarOfStore())
     # Inner messages whose length takes two bytes and three.
     items = [str(i) for i in range(2_800)]
     yield "context-200-items", m.Context(revision=1, items=items[:200], days=[
@@ -196,7 +204,7 @@ COUNT_MAX = {
     "Context.items": 4_096, "levels": 4_096, "StoreDay.sold": 4_096, "Upload.items": 500, "SalesOfDay.sold": 500,
     "item_indexes": 500, "forecast_units": 500, "network_output": 500, "actual_units": 500,
     "level_units": 500, "inputs_digest": 500, "candidate_units": 500, "StoreDay.units": 4_096, "item_gaps": 4_096,
-    "named_items": 4_096}
+    "named_items": 4_096, "CalendarOfStore.items": 2_048, "CalendarOfStore.entries": 2_048}
 VARINTS = ("uint32", "uint64", "int64", "sint32", "bool", "enum")
 
 

@@ -123,6 +123,11 @@ def fill(rng, message):
         for day in message.days:
             for sold in day.sold:
                 sold.item_index %= len(message.items)
+    elif name == "CalendarOfStore":
+        message.first_day, message.days = rng.randint(0, 80_000), rng.randint(1, 400)
+        places = sorted(rng.sample(range(message.days * (len(message.items) + 1)), rng.randint(0, 1)))
+        del message.entries[:]
+        message.entries.extend(place << 4 | rng.randint(1, 15) for place in places)
 
 
 def shuffled(rng, message):

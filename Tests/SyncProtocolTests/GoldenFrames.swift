@@ -202,6 +202,10 @@ enum GoldenFrames {
         "context-request-all": .contextRequest(ContextRequest()),
         "context-request-columns": .contextRequest(
             ContextRequest(knownRevision: 7, takesColumns: true, inFull: true)),
+        "context-request-calendar": .contextRequest(
+            ContextRequest(
+                knownRevision: 7, takesColumns: true, takesCalendar: true,
+                calendarDigest: 0xDEAD_BEEF)),
         "context": .context(
             Context(
                 revision: 129, items: ["1", "2", "10"],
@@ -227,6 +231,14 @@ enum GoldenFrames {
                     StoreDay(day: 20_780, closedAllDay: true, final: true),
                 ], ownShare: 1, namedItems: ["1", String(repeating: "~", count: 32)])),
         "context-empty": .context(Context()),
+        "context-calendar": .context(
+            Context(
+                revision: 131,
+                calendar: CalendarOfStore(
+                    digest: 1, firstDay: 20_699, days: 200, items: ["1"],
+                    entries: [1 << 4 | 1, 202 << 4 | 2, 8, 8]))),
+        "context-no-calendar-any-more": .context(
+            Context(revision: 132, calendar: CalendarOfStore())),
         "context-200-items": .context(
             Context(
                 revision: 1, items: (0..<200).map { "\($0)" },

@@ -64,7 +64,9 @@ struct RandomMessages {
         case .uploadAck: return .uploadAck(UploadAck(throughSequence: u64()))
         case .contextRequest:
             return .contextRequest(
-                ContextRequest(knownRevision: u64(), takesColumns: bool(), inFull: bool()))
+                ContextRequest(
+                    knownRevision: u64(), takesColumns: bool(), inFull: bool(),
+                    takesCalendar: bool(), calendarDigest: u32()))
         case .context:
             return .context(
                 Context(
@@ -72,7 +74,11 @@ struct RandomMessages {
                     levels: list(30) {
                         ItemLevel(itemIndex: $0.u32(), levelUnits: $0.float(), day: $0.i32())
                     },
-                    ownShare: float(), more: bool(), namedItems: list(9) { $0.text() }))
+                    ownShare: float(), more: bool(), namedItems: list(9) { $0.text() },
+                    calendar: bool()
+                        ? CalendarOfStore(
+                            digest: u32(), firstDay: i32(), days: u32(),
+                            items: list(9) { $0.text() }, entries: list(60) { $0.u32() }) : nil))
         case .renewRequest: return .renewRequest(RenewRequest(csrDer: bytes(300)))
         case .renewReply: return .renewReply(RenewReply(certificateDer: bytes(300)))
         case .ping: return .ping

@@ -263,6 +263,14 @@ private func context(_ change: (inout Context) -> Void) -> Message {
     return .context(context)
 }
 
+/// Of ten days and one item.
+private func calendar(_ change: (inout CalendarOfStore) -> Void) -> Message {
+    var calendar = CalendarOfStore(
+        digest: 1, firstDay: 20_000, days: 10, items: ["1"], entries: [1, 18 << 4 | 2])
+    change(&calendar)
+    return context { $0.calendar = calendar }
+}
+
 private let invalidMessages: [WireTests.Invalid] = [
     .init("version 0", .hello(Hello(versionMin: 0, versionMax: 1)), 1, .range),
     .init("versions upside down", .hello(Hello(versionMin: 2, versionMax: 1)), 2, .range),
@@ -347,6 +355,18 @@ private let invalidMessages: [WireTests.Invalid] = [
     .init("level after 2199", context { $0.levels = [ItemLevel(day: 84_006)] }, 4, .range),
     .init("share no number", context { $0.ownShare = .nan }, 5, .finite),
     .init("share above 1", context { $0.ownShare = 1.5 }, 5, .range),
+    .init("calendar before 1970", calendar { $0.firstDay = -1 }, 8, .range),
+    .init("calendar of 401 days", calendar { $0.days = 401 }, 8, .range),
+    .init("calendar beyond 2199", calendar { $0.firstDay = 83_997 }, 8, .range),
+    .init("calendar item with a comma", calendar { $0.items = ["1,2"] }, 8, .identifier),
+    .init("calendar entry of nothing", calendar { $0.entries = [16] }, 8, .range),
+    .init("calendar entry beyond the items", calendar { $0.entries = [20 << 4 | 1] }, 8, .index),
+    .init(
+        "calendar entries beyond the items", calendar { $0.entries = [1, 18 << 4 | 1, 1] }, 8,
+        .index),
+    .init("calendar entry far beyond", calendar { $0.entries = [.max, .max] }, 8, .index),
+    .init(
+        "calendar of no days", calendar { ($0.days, $0.entries) = (0, [1]) }, 8, .index),
     .init("empty renewal", .renewRequest(RenewRequest()), 1, .length),
     .init("renewed to nothing", .renewReply(RenewReply()), 1, .length),
 ]
