@@ -39,13 +39,13 @@ import Testing
     }
 
     @Test(
-        "A stock-out leaves a device's level alone, a closed day ahead is not forecast, and the hub makes every forecast again"
-    )
-    func heeds() throws {
+        "A stock-out leaves a device's level alone, a closed day ahead is not forecast, and the hub makes every forecast again",
+        arguments: Binaries.Agent.native)
+    func heeds(agent: Binaries.Agent) throws {
         let hub = try HubUnderTest()
         try hub.stock(stores: 2)
         try hub.serve()
-        let devices = try (1...2).map { try DeviceUnderTest(.ordinary, store: "\($0)") }
+        let devices = try (1...2).map { try DeviceUnderTest(agent, store: "\($0)") }
         for device in devices { try device.join(try hub.token(store: device.store)) }
         try hub.command("push", "f", "--all")
         for device in devices { try device.command(["sync"]) }
