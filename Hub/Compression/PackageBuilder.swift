@@ -88,7 +88,7 @@ package final class PackageBuilder {
                     ? "seed \(family.seed)" : "\(lineage), seed \(family.seed)",
                 requiredFeatures: Engine.requiredFeatures(for: network), spec: family.spec,
                 store: store, asOf: family.asOf, release: release,
-                newItemScale: newItemScale),
+                newItemScale: family.newItemScale),
             network: network, profiles: profiles, starts: starts)
         do { try package.validate() } catch { throw .notPackable(error) }
         do throws(EngineError) {
@@ -124,13 +124,6 @@ package final class PackageBuilder {
         variant.integer == nil ? "\(variant.recipe) | int8" : variant.recipe
     }
 
-    /// The scale of items that have no start, as the share of the level that is usual.
-    private var newItemScale: Float {
-        let shares = family.starts.flatMap(\.starts).map { SeriesState($0) }
-            .map { $0.scale / $0.level }.sorted()
-        return shares.isEmpty ? 1 : shares[shares.count / 2]
-    }
-
     /// A store's starts and the profiles they use, the commonest first: it is also what new items get.
     private func series(
         of store: StoreID?
@@ -142,12 +135,9 @@ package final class PackageBuilder {
             }
             starts = own.starts.sorted { $0.item < $1.item }
         }
-        let counted = store == nil ? family.starts.flatMap(\.starts) : starts
-        var uses = [Int](repeating: 0, count: family.profiles.count)
-        for start in counted where Int(start.profile) < uses.count { uses[Int(start.profile)] += 1 }
-        // Stable: among equally common ones the family's order.
-        let order = uses.indices.sorted { (uses[$1], $0) < (uses[$0], $1) }
-        let kept = order.prefix(store == nil ? 1 : max(1, uses.count { $0 > 0 }))
+        let (order, used) = family.profiles(
+            mostUsedBy: store == nil ? family.starts.flatMap(\.starts) : starts)
+        let kept = order.prefix(store == nil ? 1 : max(1, used))
         let renumbered = starts.map { start in
             var start = start.rounded(keepsScale: family.spec.output == .zScore)
             start.profile = UInt16(kept.firstIndex(of: Int(start.profile)) ?? 0)

@@ -84,6 +84,9 @@ struct RecipeRunner {
     }
 
     func take(_ step: RecipeStep, on piece: inout Workpiece) throws {
+        if step.takesFromWeights, piece.uncompressed == nil {
+            piece.uncompressed = piece.parameters
+        }
         switch step {
         case .prune(let sparsity, let by, let scope, let rounds, let tuning):
             for share in try Pruning.schedule(to: sparsity, rounds: rounds) {

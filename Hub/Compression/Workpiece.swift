@@ -7,6 +7,8 @@ package struct Workpiece {
     package let session: TrainingSession
     package let seed: UInt64
     package var parameters: NetworkParameters
+    /// As they were before the first step that took something from them; nil: none has.
+    package var uncompressed: NetworkParameters?
     /// What the steps so far have settled, so that later training cannot undo it: pruned weights, shared values, ranks.
     package var parametrization: (any WeightParametrization)?
     /// Who shares the values of shared weights.
@@ -91,9 +93,11 @@ extension Workpiece {
         if integer == nil, parametrization is SharedWeights || parametrization is FactoredWeights {
             integer = try quantized(RecipeStep.Quantization(bits: .int8))
         }
-        return TrainedVariant(
+        var variant = TrainedVariant(
             name: name, recipe: recipe.text, parameters: parameters, integer: integer,
             coding: coding?.tensorCoding.name, accuracies: session.evaluate(parameters))
+        variant.uncompressed = uncompressed
+        return variant
     }
 
     /// The integers of the weights as they are.

@@ -245,6 +245,7 @@ private struct VariantRecord: Codable {
     var cell: String?
     var units: Int
     var parameters: Data
+    var uncompressed: UncompressedRecord?
     var integer: IntegerRecord?
     var coding: String?
     var validation: AccuracyRecord
@@ -259,6 +260,9 @@ private struct VariantRecord: Codable {
         cell = variant.parameters.shape.cell.name
         units = variant.units
         parameters = Data(bits: variant.parameters.flattened)
+        uncompressed = variant.uncompressed.map {
+            UncompressedRecord(units: $0.units, parameters: Data(bits: $0.flattened))
+        }
         integer = variant.integer.map(IntegerRecord.init)
         coding = variant.coding
         validation = AccuracyRecord(variant.validation)
@@ -277,6 +281,7 @@ private struct VariantRecord: Codable {
             throw FamilyCodingError.field("cell")
         }
         let shape = NetworkShape(cell: cell, inputWidth: spec.inputWidth, units: units)
+        let uncompressed = try uncompressed?.network(cell, inputWidth: spec.inputWidth)
         let name =
             name ?? TrainedVariant.freeName("\(spec.form.name)-\(units)", taken: taken)
         guard Self.isText(name, bytesMax: TrainedVariant.nameBytesMax), !taken.contains(name) else {
@@ -291,22 +296,42 @@ private struct VariantRecord: Codable {
                 throw FamilyCodingError.field("coding")
             }
         }
-        guard let flat = parameters.floats(shape.parameterCount),
-            flat.allSatisfy(\.isFinite)
-        else { throw FamilyCodingError.field("parameters") }
+        let parameters = try Self.network(parameters, shape, field: "parameters")
         guard let training = trainingLosses.floats(), let validations = validationLosses.floats()
         else { throw FamilyCodingError.field("losses") }
         return TrainedVariant(
-            name: name, recipe: recipe,
-            parameters: NetworkParameters(shape: shape, flattened: flat),
+            name: name, recipe: recipe, parameters: parameters, uncompressed: uncompressed,
             integer: try integer?.network(shape), coding: coding,
             validation: try validation.accuracy(), test: try test?.accuracy(),
             trainingLosses: training, validationLosses: validations, bestEpoch: bestEpoch)
     }
 
+    static func network(
+        _ data: Data, _ shape: NetworkShape, field: String
+    ) throws -> NetworkParameters {
+        guard let flat = data.floats(shape.parameterCount), flat.allSatisfy(\.isFinite)
+        else { throw FamilyCodingError.field(field) }
+        return NetworkParameters(shape: shape, flattened: flat)
+    }
+
     private static func isText(_ text: String, bytesMax: Int) -> Bool {
         (1...bytesMax).contains(text.utf8.count)
             && text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+    }
+}
+
+/// A network of its variant's cell, of other units perhaps.
+private struct UncompressedRecord: Codable {
+    var units: Int
+    var parameters: Data
+
+    func network(_ cell: CellKind, inputWidth: Int) throws -> NetworkParameters {
+        guard (1...NetworkShape.unitsMax).contains(units) else {
+            throw FamilyCodingError.field("uncompressed")
+        }
+        return try VariantRecord.network(
+            parameters, NetworkShape(cell: cell, inputWidth: inputWidth, units: units),
+            field: "uncompressed")
     }
 }
 

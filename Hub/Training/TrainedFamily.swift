@@ -11,6 +11,9 @@ package struct TrainedVariant: Equatable, Sendable {
     /// The recipe that made it, such as "lstm8": at most `recipeBytesMax` printable ASCII characters.
     package var recipe: String
     package var parameters: NetworkParameters
+    /// The network before the first step of its recipe that took something from it; nil: `parameters`, or it was not kept
+    /// (see Compression's `uncompressedNetwork`).
+    package var uncompressed: NetworkParameters? = nil
     /// What the recipe made of the parameters; nil: they are quantised when packed.
     package var integer: IntegerNetwork?
     /// The name of the entropy coding its packages have to use; nil: whichever is smallest.
@@ -72,6 +75,24 @@ package struct TrainedFamily: Equatable, Sendable {
     package var levelRestarts: [StoreID: BusinessDay] = [:]
 
     package var form: ModelForm { spec.form }
+
+    /// The scale of items that have no start, as the share of the level that is usual.
+    package var newItemScale: Float {
+        let shares = starts.flatMap(\.starts).map { SeriesState($0) }
+            .map { $0.scale / $0.level }.sorted()
+        return shares.isEmpty ? 1 : shares[shares.count / 2]
+    }
+
+    /// The profiles' indexes, those that most of the starts use first: the first is also what new items get. Stable: among
+    /// equally common ones the family's order.
+    /// - Parameter starts: of one store, or of all.
+    package func profiles(mostUsedBy starts: [SeriesStart]) -> (order: [Int], used: Int) {
+        var uses = [Int](repeating: 0, count: profiles.count)
+        for start in starts where Int(start.profile) < uses.count { uses[Int(start.profile)] += 1 }
+        return (
+            uses.indices.sorted { (uses[$1], $0) < (uses[$0], $1) }, uses.count { $0 > 0 }
+        )
+    }
 
     /// - Precondition: `variant` is an index of `variants`.
     package func model(variant: Int) -> ForecastModel {

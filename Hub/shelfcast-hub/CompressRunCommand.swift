@@ -194,7 +194,11 @@ struct FamilyWorkbench {
     func save(
         _ piece: Workpiece, recipe: Recipe, from start: String?, as name: String
     ) async throws -> String {
-        let variant = try piece.variant(name: name, recipe: recipe)
+        var variant = try piece.variant(name: name, recipe: recipe)
+        if recipe.architecture == nil, let before = try self.variant(named: start).uncompressed {
+            // What it began with was compressed already.
+            variant.uncompressed = before
+        }
         if belongs(recipe) {
             // As it is now: another command may have added one meanwhile.
             guard let now = try await store.family(record.name) else {
