@@ -104,6 +104,7 @@ class Demo:
         self.step("Which device got which package, and why")
         self.show("rollout", "show")
         self.step("How good the forecasts were")
+        self.show("report", "replay")
         self.show("report")
         self.step("Where everything is")
         for what, where in (

@@ -117,10 +117,13 @@ final class HubUnderTest {
         server = nil
     }
 
-    func token(store: String, uses: Int = 1, needsApproval: Bool = false) throws -> String {
+    func token(
+        store: String, uses: Int = 1, needsApproval: Bool = false, region: String? = nil
+    ) throws -> String {
         let reply = try json(
             "token", "create", "--store", store, "--uses", "\(uses)", "--host", "127.0.0.1",
-            "--port", "\(port)", needsApproval ? "--needs-approval" : nil)
+            "--port", "\(port)", needsApproval ? "--needs-approval" : nil,
+            region == nil ? nil : "--label", region.map { "region=\($0)" })
         return try reply["token"].string
     }
 }

@@ -29,16 +29,18 @@ import Testing
         try hub.command(
             "train", "--form", "profile", "--units", "6,4,2", "--epochs", "3", "--name", "e2e")
         try hub.command("package", "build", "e2e")
-        try hub.serve()
+        let pages = try hub.servePages()
 
-        // Store 1: three devices, one of them with room for no model. Store 2: one.
+        // Store 1: three devices, one of them with room for no model. Store 2: one. Two of them are of a region each.
         let devices = [
             try DeviceUnderTest(agent, store: "1"),
             try DeviceUnderTest(agent, store: "1", budget: "900"),
             try DeviceUnderTest(agent, store: "1", budget: "200"),
             try DeviceUnderTest(agent, store: "2"),
         ]
-        for device in devices { try device.join(try hub.token(store: device.store)) }
+        for (device, region) in zip(devices, ["north", nil, nil, "south"]) {
+            try device.join(try hub.token(store: device.store, region: region))
+        }
         for device in devices { try device.command(["sync"]) }
         try hub.command("push", "e2e", "--all")
         for device in devices { try device.command(["sync"]) }
@@ -111,7 +113,8 @@ import Testing
                 Figures(counted.filter { $0.cell.store == store }, ledger: ledger), table)
         }
         try compare(report["chain"], name: "chain", Figures(counted, ledger: ledger), table)
-        try everyView(of: hub)
+        try everyView(of: hub, pages: pages)
+        try compression(on: hub, forecasts: counted.count)
         try replay(on: hub, forecasts: promises.count)
     }
 
@@ -152,21 +155,28 @@ import Testing
         #expect(shown.contains("LSTM-64") && shown.contains("its package"), "\(shown)")
     }
 
-    /// Every view of several selections is what a plain calculation makes of the raw tables, and so it stays when the sums
-    /// are made anew.
-    private static func everyView(of hub: HubUnderTest) throws {
+    /// Every view of several selections, in every form and on the pages, is what a plain calculation makes of the raw tables,
+    /// and so it stays when the sums are made anew.
+    private static func everyView(of hub: HubUnderTest, pages: String) throws {
+        let password = "correct horse battery"
+        try hub.command("user", "add", "manager", "--role", "operator")
+        try Program(path: Binaries.hub).run(
+            ["user", "password", "manager", "--data", hub.data], input: password + "\n")
         let script = URL(filePath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
             .appending(path: "Scripts/check_report.py").path
         func check() throws {
             let told = try Program(path: "/usr/bin/python3").run(
-                [script, Binaries.hub, hub.data], expecting: nil, secondsMax: 300)
+                [script, Binaries.hub, hub.data, pages, "manager", password], expecting: nil,
+                secondsMax: 600)
             #expect(told.status == 0, "\(told.output)\(told.errors)")
+            #expect(told.output.contains(" pages), from "), "\(told.output)")
         }
         try check()
         let before = try hub.command("report", "--by", "item", "--json")
         let rebuilt = try hub.json("report", "rebuild")
         #expect(try rebuilt["forecasts"].number > 0)
+        #expect(try rebuilt["replayedForecasts"].number > 0)
         #expect(try hub.command("report", "--by", "item", "--json") == before)
 
         // The same figures as CSV, and on the page.
@@ -182,6 +192,20 @@ import Testing
         #expect(page.contains("<dd>\(wape) %</dd>") && page.contains("of sales days received"))
         #expect(
             !page.contains("http://") && !page.contains("https://") && !page.contains("<script"))
+    }
+
+    /// Every forecast that is compared has been replayed by the uncompressed model, and INT8 costs little.
+    private static func compression(on hub: HubUnderTest, forecasts: Int) throws {
+        let report = try hub.json("report")
+        let chain = try report["chain"]
+        #expect(try Int(chain["replayedForecasts"].number) == forecasts)
+        #expect(try abs(chain["replayedWapePercent"].number - chain["wapePercent"].number) < 1e-9)
+        let cost = try chain["compressionCostPoints"].number
+        #expect(abs(cost) < 0.5)
+        let said = "uncompressed: compression costs \(String(format: "%.2f", cost)) points"
+        #expect(try report["compression"].string.hasSuffix(said))
+        #expect(try hub.command("report").contains(said))
+        #expect(try hub.json("report", "replay")["forecasts"].number == 0)
     }
 
     /// The hub makes every uploaded forecast again and gets the same integer; of one that was changed it says so.
