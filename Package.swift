@@ -149,7 +149,7 @@ if !embedded {
                 "Compression", "ModelPackage", "Training", "Forecasting", "CZlib", "HubCore",
                 "TestSupport", "RepositorySamples", "AgentRuntime", "SyncProtocol", "UpdateTrust",
                 "SimulatedDemand",
-            ] + (light ? [] : ["HubStore"]),
+            ] + (light ? [] : ["HubStore", "CompressionCost"]),
             path: "Benchmarks/shelfcast-bench", exclude: light ? ["ReportGroup.swift"] : [],
             swiftSettings: strict + (light ? [] : [.define("WITH_HUB_STORE")])),
         .target(name: "CSpawn", path: "Tests/CSpawn"),
@@ -305,11 +305,17 @@ if !light {
                 .embedInCode("Static/live.js"),
             ],
             swiftSettings: strict),
+        .target(
+            name: "CompressionCost",
+            dependencies: [
+                "Compression", "Training", "HubStore", "HubCore", "ModelPackage", "Forecasting",
+            ],
+            path: "Hub/CompressionCost", swiftSettings: strict + numeric),
         .executableTarget(
             name: "shelfcast-hub",
             dependencies: [
                 "HubSync", "HubWeb", "Alerting", "Watching", "HubStore", "HubCore", "Training",
-                "Compression", "Autopilot", "ModelExchange",
+                "Compression", "CompressionCost", "Autopilot", "ModelExchange",
                 "CZlib",
                 "Forecasting",
                 "ModelPackage", "SyncProtocol",
@@ -320,6 +326,12 @@ if !light {
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             path: "Hub/shelfcast-hub", swiftSettings: strict),
+        tests(
+            "CompressionCostTests",
+            [
+                "CompressionCost", "Compression", "Training", "HubStore", "HubCore",
+                "ModelPackage", "Forecasting",
+            ]),
         tests(
             "HubStoreTests",
             ["HubStore", "HubCore", "Forecasting", .product(name: "GRDB", package: "GRDB.swift")]),

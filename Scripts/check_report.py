@@ -244,11 +244,13 @@ class Raw:
             reports[devices[device][1], day][device] = (units, all_day)
             if all_day is not None:
                 closers[devices[device][1], day].add(device)
-        excluded = set()
-        for store, item, day in db.execute(
-                "SELECT store, item, day FROM calendarEntry WHERE kind IN ('closed', 'stock-out')"):
+        excluded = {}
+        for store, item, day, kind in db.execute(
+                "SELECT store, item, day, kind FROM calendarEntry WHERE kind IN ('closed', 'stock-out')"):
             for row in [row for row, name in self.stores.items() if store in ("", name)]:
-                excluded.add((row, numbers.get(item, -1) if item else None, day))
+                key = row, numbers.get(item, -1) if item else None, day
+                if excluded.get(key) != "closed":
+                    excluded[key] = kind
         packages = {bytes(row[0]): row[1:] for row in db.execute(
             "SELECT digest, family, variant, release, storeID FROM package")}
         given = collections.defaultdict(set)
@@ -320,6 +322,10 @@ class Raw:
             sold, closed = told_days[store, day]
             return "closed" if closed else sold.get(item, 0)
 
+        def heeded(store, item, day):
+            kinds = {excluded.get((store, None, day)), excluded.get((store, item, day))}
+            return "closed" if "closed" in kinds else None if "stock-out" in kinds else told(store, item, day)
+
         rows = db.execute("""
             SELECT deviceID, itemID, day, release, units, level, inputsDigest FROM forecast ORDER BY day""").fetchall()
         first = {}
@@ -348,15 +354,17 @@ class Raw:
             for digest, (family, variant, _, own) in candidates:
                 if family not in trained:
                     continue
-                window = [told(store, item, day + back) for back in range(-trained[family].window, 0)]
                 if level == 0:
                     return "brief"
-                if checksum(digest, level, window) != stated:
-                    continue
-                if trained[family].networks.get(variant) is None:
-                    return "network"
-                return trained[family].forecast(
-                    variant, self.stores.get(own), items[item], level, window, day)
+                # As devices see them: those that know the calendar, and the others.
+                for seen in (heeded, told):
+                    window = [seen(store, item, day + back) for back in range(-trained[family].window, 0)]
+                    if checksum(digest, level, window) != stated:
+                        continue
+                    if trained[family].networks.get(variant) is None:
+                        return "network"
+                    return trained[family].forecast(
+                        variant, self.stores.get(own), items[item], level, window, day)
             return "network" if not all(package[0] in trained for _, package in candidates) or not candidates else "inputs"
 
         past = collections.defaultdict(list)

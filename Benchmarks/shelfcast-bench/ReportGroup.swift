@@ -1,11 +1,14 @@
+import CompressionCost
 import Forecasting
 import Foundation
 import HubCore
 import HubStore
 import TestSupport
+import Training
 
-/// The report of a hub with a million series-days: what a store's page and the chain's page are made from, and how long it
-/// takes to make all sums anew from the raw rows; then the pages themselves, served.
+/// The report of a hub with a million series-days: what a store's page and the chain's page are made from, how long it
+/// takes to make all sums anew from the raw rows, and to replay all forecasts by an uncompressed network;
+/// then the pages themselves, served.
 enum ReportGroup {
     private static let hub = ".build/release/shelfcast-hub"
     private static let stores = 100
@@ -15,6 +18,9 @@ enum ReportGroup {
     private static let daysPerUpload = 4
     private static let runs = 7
     private static let firstDay = BusinessDay(year: 2024, month: 1, day: 1)!
+    private static let window = 14
+    private static let units = 8
+    private static let digest = [UInt8](repeating: 9, count: 32)
 
     /// What somebody opens in the morning, and what that leads to.
     private static let pages = [
@@ -38,6 +44,8 @@ enum ReportGroup {
         report.add("report.chain.ms", measured.chain, "ms")
         report.add("report.rebuild.seconds", measured.rebuild, "s")
         report.add("report.upload.ms", measured.upload, "ms")
+        report.add("report.replay.seconds", measured.replay, "s")
+        report.add("report.replay.turn.ms", measured.turn, "ms")
         let pages = try PageTimes(hub: Self.hub, data: folder)
         defer { pages.stop() }
         for (name, path) in Self.pages {
@@ -53,11 +61,17 @@ enum ReportGroup {
         var rebuild: Double
         /// Of one device's day, beside what is stored of it: the mean over the building of the database.
         var upload: Double
+        /// Of all forecasts.
+        var replay: Double
+        /// The longest.
+        var turn: Double
     }
 
     private static func measure(in folder: String) async throws -> Measured {
         let hub = try SQLiteHubStore.open(in: folder)
         let upload = try await fill(hub)
+        try await addFamily(to: hub)
+        let (replay, turn) = try await replayAll(hub)
         // As a page does it: what the fleet is, every view that it shows, and what is missing.
         func page(
             _ selection: ReportSelection, full: [ReportView], plain: [ReportView]
@@ -88,7 +102,58 @@ enum ReportGroup {
         precondition(count == stores * items * days)
         return Measured(
             store: store, chain: chain, rebuild: (ContinuousClock.now - started) / .seconds(1),
-            upload: upload)
+            upload: upload, replay: replay, turn: turn)
+    }
+
+    /// The family whose package the devices ran: an LSTM of 8 units, the profile form.
+    private static func addFamily(to hub: SQLiteHubStore) async throws {
+        let series = (0..<3).map { item in
+            TrainingSeries(
+                store: try! StoreID("0"), item: try! ItemID("item-\(item)"),
+                firstDay: firstDay.advanced(by: -200),
+                days: (0..<200).map { DemandDay(units: Int32(3 + ($0 + item) % 7)) })
+        }
+        var plan = TrainingPlan(form: .profile, units: [units])
+        plan.window = window
+        plan.epochs = 1
+        let family = try train(series: series, plan: plan)
+        let now = Timestamp(millisecondsSince1970: 1_700_000_000_000)
+        try await hub.saveFamily(
+            FamilyRecord(
+                name: "f", createdAt: now, form: "profile", snapshotDigest: "", seed: 1,
+                asOf: family.asOf, summary: "{}", trained: [UInt8](try family.encoded())))
+        try await hub.savePackages([
+            PackageRecord(
+                digest: digest, family: "f", variant: family.variants[0].name, store: nil,
+                release: 1, packageBytes: 500, arenaBytes: 500, parameterCount: 100,
+                requiredFeatures: [], wape: 1, mape: 1, bias: 0, floatWAPE: 1, floatMAPE: 1,
+                createdAt: now)
+        ])
+    }
+
+    private static func replayAll(
+        _ hub: SQLiteHubStore
+    ) async throws -> (seconds: Double, turnMilliseconds: Double) {
+        let replay = UncompressedReplay(hub) { _ in nil }
+        let started = ContinuousClock.now
+        var longest = Duration.zero
+        while true {
+            let begun = ContinuousClock.now
+            guard case .done = try await replay.turn() else { break }
+            longest = max(longest, ContinuousClock.now - begun)
+        }
+        let seconds = (ContinuousClock.now - started) / .seconds(1)
+        let rows = try await hub.forecastSums(ReportQuery())
+        precondition(rows[0].sums.compression.count == stores * items * days)
+        return (seconds, longest / .milliseconds(1))
+    }
+
+    /// What the device says that it forecast from.
+    private static func inputs(_ sold: [Int32], level: Float) -> UInt32 {
+        let known = sold.suffix(window).map { DemandDay(units: $0) }
+        return ForecastInputs.digest(
+            package: digest, level: level,
+            recentDays: [DemandDay](repeating: .unknown, count: window - known.count) + known)
     }
 
     /// Sales of every store and day, and a device in each that forecast all of them.
@@ -115,20 +180,24 @@ enum ReportGroup {
             var rows: [SalesRow] = []
             var records: [UploadRecord] = []
             var sequence: UInt64 = 1
+            var sold = [[Int32]](repeating: [], count: items)
             for offset in 0..<days {
                 let day = firstDay.advanced(by: offset)
                 for item in 0..<items {
                     let mean = Double(1 + item % 17)
+                    let stated = inputs(sold[item], level: Float(mean))
+                    sold[item].append(Int32(next(UInt64(2 * mean))))
                     rows.append(
                         SalesRow(
                             series: Int32(item), daysSince1970: day.daysSince1970,
-                            units: Int32(next(UInt64(2 * mean)))))
+                            units: sold[item][offset]))
                     records.append(
                         .forecast(
                             DeviceForecast(
                                 day: day, item: names[item],
                                 units: Float(mean) + Float(next(100)) / 100, networkOutput: 1,
-                                release: 1, actualUnits: 1, inputsComplete: true)))
+                                release: 1, actualUnits: 1, inputsComplete: true,
+                                level: Float(mean), inputsDigest: stated)))
                 }
                 records.append(.close(day: day, closedAllDay: false))
                 guard (offset + 1) % daysPerUpload == 0 else { continue }

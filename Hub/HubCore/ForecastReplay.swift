@@ -75,7 +75,7 @@ package final class ReplayPackage {
 
     /// The level that the store's totals since the package's as-of day give, as a device computes it that was told all
     /// of them; nil for an item the package does not know, whose level begins on the device.
-    fileprivate func level(
+    package func level(
         of item: ItemID, before target: BusinessDay, days: StoreDays
     ) -> Float? {
         guard let index = engine.index(of: item) else { return nil }
@@ -114,6 +114,13 @@ package struct StoreDays: Sendable {
         }
     }
 
+    /// The same days read through the store's calendar, as devices that know it read them.
+    package func heeding(_ calendar: StoreCalendar) -> StoreDays {
+        var heeding = self
+        heeding.calendar = calendar
+        return heeding
+    }
+
     package func isKnown(_ day: BusinessDay) -> Bool {
         calendar.isClosed(day) || days[day] != nil
     }
@@ -137,9 +144,7 @@ package struct ForecastReplay {
 
     /// - Parameter calendar: the store's.
     package init(days: StoreDays, calendar: StoreCalendar = StoreCalendar()) {
-        var heeding = days
-        heeding.calendar = calendar
-        views = calendar.isEmpty ? [days] : [heeding, days]
+        views = calendar.isEmpty ? [days] : [days.heeding(calendar), days]
     }
 
     /// - Parameter candidates: the packages of the forecast's release that the device can have had.

@@ -9,15 +9,17 @@ package struct ForecastPair: Equatable, Sendable {
     package var seasonalNaiveUnits: Int64?
     /// `P90.units` for it; nil while the day is pending.
     package var p90Units: Int32?
+    package var uncompressed: UncompressedForecast
 
     package init(
         forecastUnits: Double, actualUnits: Int64? = nil, seasonalNaiveUnits: Int64? = nil,
-        p90Units: Int32? = nil
+        p90Units: Int32? = nil, uncompressed: UncompressedForecast = .waiting
     ) {
         self.forecastUnits = forecastUnits
         self.actualUnits = actualUnits
         self.seasonalNaiveUnits = seasonalNaiveUnits
         self.p90Units = p90Units
+        self.uncompressed = uncompressed
     }
 }
 
@@ -33,6 +35,7 @@ package struct ForecastSums: Equatable, Sendable {
     package var p90 = PinballLoss(quantile: P90.probability)
     /// Forecasts whose day is not final yet, or had no business: no part of any error.
     package var pending = 0
+    package var compression = CompressionSums()
 
     package init() {}
 
@@ -49,6 +52,8 @@ package struct ForecastSums: Equatable, Sendable {
         }
         if let scale { scaled.add(actual: actual, forecast: pair.forecastUnits, scale: scale) }
         if let units = pair.p90Units { p90.add(actual: actual, forecast: Double(units)) }
+        compression.add(
+            actual: actual, forecast: pair.forecastUnits, uncompressed: pair.uncompressed)
     }
 
     package mutating func merge(_ other: ForecastSums) {
@@ -58,17 +63,22 @@ package struct ForecastSums: Equatable, Sendable {
         scaled.merge(other.scaled)
         p90.merge(other.p90)
         pending += other.pending
+        compression.merge(other.compression)
     }
 
     /// Forecasts, compared or pending.
     package var forecasts: Int { accuracy.count + pending }
     /// A fraction, 1 at best; nil when there is nothing to compare with.
     package var valueAdded: Double? { comparable.valueAdded(over: seasonalNaive) }
+    /// Compared forecasts that nobody has tried to replay yet.
+    package var unreplayed: Int {
+        accuracy.count - compression.count - compression.networkGone - compression.inputsUnknown
+    }
 
     // MARK: As numbers in a row
 
     /// How many numbers `eachNumber` gives and `init(number:)` takes.
-    package static let numberCount = 31
+    package static let numberCount = 31 + CompressionSums.numberCount
 
     /// Every sum in a fixed order.
     package func eachNumber<Failure: Error>(
@@ -88,7 +98,7 @@ package struct ForecastSums: Equatable, Sendable {
         for value in [
             Double(scaled.count), scaled.absoluteSum, scaled.squaredSum, Double(p90.count),
             Double(p90.coveredCount), p90.sum, Double(pending),
-        ] {
+        ] + compression.numbers {
             try body(position, value)
             position += 1
         }
@@ -115,7 +125,8 @@ package struct ForecastSums: Equatable, Sendable {
             let coveredCount = Int(exactly: number(28)),
             let p90 = PinballLoss(
                 quantile: P90.probability, count: quantileCount, coveredCount: coveredCount,
-                sum: number(29)), let pending = Int(exactly: number(30)), pending >= 0
+                sum: number(29)), let pending = Int(exactly: number(30)), pending >= 0,
+            let compression = CompressionSums(number: { number($0 + 31) })
         else { return nil }
         self.accuracy = all
         self.comparable = comparable
@@ -123,6 +134,7 @@ package struct ForecastSums: Equatable, Sendable {
         self.scaled = scaled
         self.p90 = p90
         self.pending = pending
+        self.compression = compression
     }
 }
 

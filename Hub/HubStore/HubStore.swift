@@ -45,7 +45,9 @@ package protocol HubStore: Sendable {
 
     /// What the context of a store is decided from: the days from `first` on that some device has
     /// closed or an import has filled.
-    func ledger(store: StoreID, from first: BusinessDay?) async throws -> StoreLedger?
+    func ledger(
+        store: StoreID, from first: BusinessDay?, through last: BusinessDay?
+    ) async throws -> StoreLedger?
     /// The latest day of the store that some device has closed or an import has filled.
     func lastKnownDay(store: StoreID) async throws -> BusinessDay?
 
@@ -317,6 +319,14 @@ package protocol HubStore: Sendable {
     /// these, so nothing changes.
     /// - Returns: how many forecasts there are.
     func rebuildReport() async throws -> Int
+    /// Forecasts of one store's final days that the uncompressed networks of their packages have not replayed yet: days of
+    /// a block one after the other, until there are `countMax` or more; nil: none wait.
+    func waitingForecasts(countMax: Int) async throws -> WaitingForecasts?
+    /// Keeps what came of all of `waiting`, and sums it up.
+    /// - Returns: false when something that it hangs on has changed since they were read: then nothing is kept.
+    func keepReplayed(
+        _ replayed: [ReplayedForecast], of waiting: WaitingForecasts
+    ) async throws -> Bool
     /// Every forecast of the store's devices within the days, by device, item, day.
     func observations(
         store: StoreID, from first: BusinessDay?, through last: BusinessDay?
@@ -388,6 +398,12 @@ package protocol HubStore: Sendable {
     /// Lets dead letters wait again; nil: of every notice, to every destination.
     /// - Returns: how many.
     func resend(notice: Int64?, destination: String?, at: Timestamp) async throws -> Int
+}
+
+extension HubStore {
+    package func ledger(store: StoreID, from first: BusinessDay?) async throws -> StoreLedger? {
+        try await ledger(store: store, from: first, through: nil)
+    }
 }
 
 /// Where an import writes to, within its one transaction.

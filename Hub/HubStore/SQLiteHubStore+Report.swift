@@ -75,7 +75,9 @@ extension SQLiteHubStore {
                     pair: ForecastPair(
                         forecastUnits: row["units"], actualUnits: row["actualUnits"],
                         seasonalNaiveUnits: row["naiveUnits"],
-                        p90Units: (row["p90Units"] as Int64?).map(Int32.init(clamping:))))
+                        p90Units: (row["p90Units"] as Int64?).map(Int32.init(clamping:)),
+                        uncompressed: UncompressedForecast(
+                            state: row["uncompressedState"], units: row["uncompressedUnits"] ?? 0)))
             }.sorted { ($0.device, $0.day) < ($1.device, $1.day) }
         }
     }
@@ -100,17 +102,7 @@ extension SQLiteHubStore {
                 ])
             var forecasts: [UploadedForecast] = []
             while let row = try rows.next() {
-                forecasts.append(
-                    UploadedForecast(
-                        device: try row.identifier("device"),
-                        forecast: DeviceForecast(
-                            day: row.day("day"), item: try row.identifier("item"),
-                            units: Float(row["units"] as Double),
-                            networkOutput: Int32(clamping: row["networkOutput"] as Int64),
-                            release: row.unsigned("release"), actualUnits: row["actualUnits"],
-                            inputsComplete: row["inputsComplete"],
-                            level: Float(row["level"] as Double),
-                            inputsDigest: UInt32(clamping: row["inputsDigest"] as Int64))))
+                forecasts.append(try UploadedForecast(row: row))
             }
             return forecasts.sorted {
                 ($0.device, $0.forecast.item, $0.forecast.day)

@@ -227,7 +227,8 @@ private struct ReportScope {
         let rows = try RawStatement(
             db,
             sql: """
-                SELECT day, deviceID, itemID, release, units, actualUnits, naiveUnits, p90Units
+                SELECT day, deviceID, itemID, release, units, actualUnits, naiveUnits, p90Units,
+                    uncompressedState, uncompressedUnits
                 FROM reportPair WHERE storeID = ?1 AND day BETWEEN ?2 AND ?3
                     AND (?4 IS NULL OR deviceID = ?4) AND (?5 IS NULL OR itemID = ?5)
                 ORDER BY day, deviceID, itemID
@@ -246,7 +247,9 @@ private struct ReportScope {
                     ForecastPair(
                         forecastUnits: row.double(4), actualUnits: row.integerIfAny(5),
                         seasonalNaiveUnits: row.integerIfAny(6),
-                        p90Units: row.integerIfAny(7).map { Int32(clamping: $0) }),
+                        p90Units: row.integerIfAny(7).map { Int32(clamping: $0) },
+                        uncompressed: UncompressedForecast(
+                            state: row.integer(8), units: row.double(9))),
                     scales[item], day)
             }
         }

@@ -184,14 +184,18 @@ struct ReportKeeper {
             return try refreshAll()
         }
         guard days.lowerBound <= forecasts.upperBound else { return }
+        let replayed = try forgetReplayed(
+            changed: days, forecastsThrough: forecasts.upperBound)
         try refresh(
             from: max(days.lowerBound, forecasts.lowerBound),
-            through: min(days.upperBound + Self.reachDays, forecasts.upperBound),
+            through: max(
+                replayed, min(days.upperBound + Self.reachDays, forecasts.upperBound)),
             hasReplaced: hasReplaced)
     }
 
     func refreshAll() throws {
         guard let days = try forecastDays() else { return }
+        try forgetReplayed()
         try refresh(from: days.lowerBound, through: days.upperBound, hasReplaced: true)
     }
 
@@ -334,7 +338,8 @@ struct ReportKeeper {
         try RawStatement(
             db,
             sql: """
-                SELECT day, deviceID, itemID, release, units, actualUnits, naiveUnits, p90Units
+                SELECT day, deviceID, itemID, release, units, actualUnits, naiveUnits, p90Units,
+                    uncompressedState, uncompressedUnits
                 FROM reportPair WHERE storeID = ?1 AND day BETWEEN ?2 AND ?3
                 ORDER BY day, deviceID, itemID
                 """
@@ -346,7 +351,9 @@ struct ReportKeeper {
                     pair: ForecastPair(
                         forecastUnits: row.double(4), actualUnits: row.integerIfAny(5),
                         seasonalNaiveUnits: row.integerIfAny(6),
-                        p90Units: row.integerIfAny(7).map { Int32(clamping: $0) })))
+                        p90Units: row.integerIfAny(7).map { Int32(clamping: $0) },
+                        uncompressed: UncompressedForecast(
+                            state: row.integer(8), units: row.double(9)))))
         }
         return pairs
     }
@@ -383,7 +390,8 @@ struct ReportKeeper {
                 continue
             }
             if totals[pair.item] == nil { totals[pair.item] = try ledger.totals(of: pair.item) }
-            var judged = ForecastPair(forecastUnits: pair.pair.forecastUnits)
+            var judged = ForecastPair(
+                forecastUnits: pair.pair.forecastUnits, uncompressed: pair.pair.uncompressed)
             if let item = totals[pair.item], !ledger.isExcluded(pair.day, of: pair.item),
                 let actual = ledger.actual(of: pair.day, in: item)
             {
@@ -408,8 +416,16 @@ struct ReportKeeper {
         return isChanged
     }
 
+    /// Makes the sums of these days anew, their pairs being as they are to be. Nothing that is watched for alerts.
+    func sumUp(_ days: ClosedRange<Int32>) throws {
+        let pairs = try self.pairs(of: days)
+        try write(pairs[...], of: days, isWatched: false)
+    }
+
     /// Sums up each device's days, by release.
-    private func write(_ pairs: ArraySlice<Pair>, of days: ClosedRange<Int32>) throws {
+    private func write(
+        _ pairs: ArraySlice<Pair>, of days: ClosedRange<Int32>, isWatched: Bool = true
+    ) throws {
         try RawStatement(
             db, sql: "DELETE FROM reportDay WHERE storeID = ?1 AND day BETWEEN ?2 AND ?3"
         ).execute([store, Int64(days.lowerBound), Int64(days.upperBound)])
@@ -447,7 +463,7 @@ struct ReportKeeper {
                 watched = []
             }
         }
-        try write(watchedDays, of: days)
+        if isWatched { try write(watchedDays, of: days) }
     }
 
     private static let insertDay = """

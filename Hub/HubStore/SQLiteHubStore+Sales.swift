@@ -156,12 +156,15 @@ extension SQLiteHubStore {
         }
     }
 
-    package func ledger(store: StoreID, from first: BusinessDay?) async throws -> StoreLedger? {
+    package func ledger(
+        store: StoreID, from first: BusinessDay?, through last: BusinessDay?
+    ) async throws -> StoreLedger? {
         try await read { db in
             guard let record = try Self.fetchStore(db, store),
                 let storeRow = try Self.storeRowIfAny(db, store)
             else { return nil }
             let from = Int64(first?.daysSince1970 ?? 0)
+            let through = Int64(last?.daysSince1970 ?? BusinessDay.storable.upperBound)
             let items = try Row.fetchAll(
                 db,
                 cached: """
@@ -176,8 +179,8 @@ extension SQLiteHubStore {
                 db,
                 cached: """
                     SELECT day, revision, imported FROM storeDay
-                    WHERE storeID = ? AND day >= ? ORDER BY day
-                    """, arguments: [storeRow, from])
+                    WHERE storeID = ? AND day BETWEEN ? AND ? ORDER BY day
+                    """, arguments: [storeRow, from, through])
             {
                 positions[row["day"]] = days.count
                 days.append(
@@ -190,8 +193,8 @@ extension SQLiteHubStore {
                     db.cachedStatement(
                         sql: """
                             SELECT day, importedUnits, uploadedUnits FROM dailySales
-                            WHERE seriesID = ? AND day >= ?
-                            """), arguments: [item.id, from])
+                            WHERE seriesID = ? AND day BETWEEN ? AND ?
+                            """), arguments: [item.id, from, through])
                 while let row = try sales.next() {
                     guard let position = positions[row[0]] else { continue }
                     days[position].sold.append(
@@ -207,7 +210,7 @@ extension SQLiteHubStore {
                 store: record, items: items.map(\.item), days: days,
                 deviceDays: try Self.fetchDeviceDays(
                     db, storeRow: storeRow, from: from - Int64(StoreContext.lookBackDays),
-                    through: Int64(BusinessDay.storable.upperBound)),
+                    through: through),
                 devices: devices)
         }
     }

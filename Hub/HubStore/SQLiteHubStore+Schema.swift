@@ -31,6 +31,7 @@ extension SQLiteHubStore {
         migrator.registerMigration("015 watching", migrate: addWatching)
         migrator.registerMigration("016 autopilot and lineage", migrate: addAutopilot)
         migrator.registerMigration("017 calendar", migrate: addCalendar)
+        migrator.registerMigration("018 compression's cost", migrate: addCompressionCost)
         return migrator
     }
 

@@ -25,6 +25,18 @@ enum Console {
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
+    /// Characters of a line of standard output: the terminal's, or what the environment's COLUMNS says, or 100.
+    static var width: Int {
+        var size = winsize()
+        if isatty(STDOUT_FILENO) == 1, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0,
+            size.ws_col > 0
+        {
+            return Int(size.ws_col)
+        }
+        let stated = ProcessInfo.processInfo.environment["COLUMNS"].flatMap { Int($0) }
+        return stated.flatMap { $0 > 0 ? $0 : nil } ?? 100
+    }
+
     static func write(_ text: String, to descriptor: Int32) {
         var text = text
         text.withUTF8 { bytes in
@@ -63,7 +75,7 @@ struct Nullable<Value: Encodable>: Encodable {
 struct TextTable {
     enum Alignment { case left, right }
 
-    private let alignments: [Alignment]
+    private var alignments: [Alignment]
     private var rows: [[String]]
 
     init(_ columns: [(String, Alignment)]) {
@@ -77,8 +89,30 @@ struct TextTable {
         rows.append(cells.map { $0.isEmpty ? "-" : $0 })
     }
 
+    private var widths: [Int] {
+        alignments.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+    }
+
+    /// Leaves columns out until lines are no longer than `width`, those of the highest rank first and all of one rank
+    /// together; those of rank 0 stay.
+    /// - Parameter ranks: one for each column.
+    /// - Returns: the headings of what was left out, in order.
+    mutating func fit(width: Int, ranks: [Int]) -> [String] {
+        precondition(ranks.count == alignments.count)
+        let widths = widths
+        var kept = Array(alignments.indices)
+        func length() -> Int { kept.reduce(-2) { $0 + widths[$1] + 2 } }
+        while length() > width, let worst = kept.map({ ranks[$0] }).max(), worst > 0 {
+            kept.removeAll { ranks[$0] == worst }
+        }
+        let out = alignments.indices.filter { !kept.contains($0) }.map { rows[0][$0] }
+        alignments = kept.map { alignments[$0] }
+        rows = rows.map { row in kept.map { row[$0] } }
+        return out
+    }
+
     var text: String {
-        let widths = alignments.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        let widths = widths
         return rows.map { row in
             var line = ""
             for (column, cell) in row.enumerated() {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CompressionCost
 import Forecasting
 import Foundation
 import HubCore
@@ -14,7 +15,9 @@ struct ReportCommand: AsyncParsableCommand {
             'report' alone is 'report show' and takes its options, --by and --html among
             them: 'shelfcast-hub report show --help' lists them.
             """,
-        subcommands: [ReportShowCommand.self, ReportRebuildCommand.self],
+        subcommands: [
+            ReportShowCommand.self, ReportReplayCommand.self, ReportRebuildCommand.self,
+        ],
         defaultSubcommand: ReportShowCommand.self)
 }
 
@@ -40,7 +43,12 @@ struct ReportShowCommand: HubCommand {
               PINB90  pinball loss of the P90, in units
               IN90    share of days that sold no more than the P90: 90 is meant
               PEND    forecasts whose day is not final yet, or had no business
+              COST    what compression costs: WAPE on devices less UNCMP, on the same forecasts
+              UNCMP   WAPE of the uncompressed model, replayed on the hub ('report replay')
               COVER   forecasts received / expected; LACK: how many are missing
+            Columns that the terminal has no room for are left out, and named; COLUMNS=200 in the
+            environment shows them where the width is not known.
+
             n/a is not known: no data, not no error. Docs/report.md defines every figure.
 
             A region is what a device's label says: token create --label region=north.
@@ -76,6 +84,8 @@ struct ReportShowCommand: HubCommand {
     var html: String?
     @OptionGroup var data: DataOptions
 
+    /// Of COVER, LACK and RUNNING, beside `ReportText.Column.rank`.
+    private static let coverRanks = [0, 3, 4]
     /// More devices than that are listed only for one store, or as JSON.
     private static let devicesShownMax = 40
 
@@ -168,7 +178,7 @@ struct ReportShowCommand: HubCommand {
     ) {
         var table = TextTable(
             [(by.rawValue.uppercased(), .left)]
-                + ReportText.columns.map { ($0.title, .right) }
+                + ReportText.shown.map { ($0.title, .right) }
                 + (by == .store ? [("COVER%", .right), ("LACK", .right), ("RUNNING", .right)] : []))
         func add(_ name: String, _ line: ReportLine?, _ devices: [DeviceCoverage]) {
             var cells = [name] + ReportText.cells(line)
@@ -193,11 +203,24 @@ struct ReportShowCommand: HubCommand {
             let isWhole = store == nil && region == nil && device == nil && item == nil
             add(isWhole ? "chain" : "all", chain, coverage.devices)
         }
+        let left = table.fit(
+            width: Console.width,
+            ranks: [0] + ReportText.shown.map(\.rank) + (by == .store ? Self.coverRanks : []))
         Console.print(table.text)
+        if !left.isEmpty {
+            Console.print(
+                "left out for width: \(left.joined(separator: ", ")); --json and --csv have all")
+        }
         if let chain, chain.sums.accuracy.count > 0 {
             Console.print("days: \(chain.firstDay.iso8601) to \(chain.lastDay.iso8601)")
         } else {
             Console.print("no forecast can be compared yet: n/a is no data, not no error")
+        }
+        Console.print(ReportText.compression(chain))
+        if let chain, chain.sums.unreplayed > 0 {
+            Console.print(
+                "a hub that serves replays the rest by itself, 'shelfcast-hub report replay' at once"
+            )
         }
         Console.print(coverage.daysText)
         Console.print(coverage.forecastsText + (item == nil ? "" : " (of every item)"))
@@ -247,7 +270,8 @@ struct ReportRebuildCommand: HubCommand {
         discussion: """
             The report is read from daily sums that every upload, import and approval keeps up to date.
             This makes them anew from what the devices sent and what was imported; the figures come out
-            the same to the last bit. It is of use after damage to the database, and to be sure.
+            the same to the last bit. It is of use after damage to the database, and to be sure. What
+            compression costs is replayed anew too, as 'report replay' does it.
 
             Example:
               shelfcast-hub report rebuild
@@ -259,19 +283,70 @@ struct ReportRebuildCommand: HubCommand {
     private struct Output: Encodable {
         var forecasts: Int
         var seconds: Double
+        var replayedForecasts: Int
+        var replaySeconds: Double
     }
 
     func perform() async throws {
         let hub = try data.openStore()
         let start = ContinuousClock.now
         let forecasts = try await hub.rebuildReport()
-        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        let summed = ContinuousClock.now
+        let replayed = try await UncompressedReplay(hub, dataDirectory: data.directory).finish()
+        let output = Output(
+            forecasts: forecasts, seconds: (summed - start) / .seconds(1),
+            replayedForecasts: replayed, replaySeconds: (ContinuousClock.now - summed) / .seconds(1)
+        )
         if json.isOn {
-            try Console.printJSON(Output(forecasts: forecasts, seconds: seconds))
+            try Console.printJSON(output)
         } else {
             Console.print(
                 "summed up \(FleetText.count(forecasts, "forecast")) anew in "
+                    + "\(Figure.fixed(output.seconds, decimals: 1)) s, replayed "
+                    + "\(replayed) uncompressed in \(Figure.fixed(output.replaySeconds, decimals: 1)) s"
+            )
+        }
+    }
+}
+
+struct ReportReplayCommand: HubCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay",
+        abstract: "Replay the devices' forecasts by the uncompressed models now.",
+        discussion: """
+            What compression costs is the error of the devices' forecasts beside the error of their
+            packages' uncompressed models, made from the same level and the same days. A hub that
+            serves replays the forecasts of final days by itself, some thousands at a time; this
+            replays all that wait.
+
+            Example:
+              shelfcast-hub report replay
+            """)
+
+    @OptionGroup var json: JSONOption
+    @OptionGroup var data: DataOptions
+
+    private struct Output: Encodable {
+        var forecasts: Int
+        var seconds: Double
+        var compression: String
+    }
+
+    func perform() async throws {
+        let hub = try data.openStore()
+        let start = ContinuousClock.now
+        let count = try await UncompressedReplay(hub, dataDirectory: data.directory).finish()
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        let chain = try await hub.reportLines(
+            .chain, of: ReportSelection(), fleet: try await hub.reportFleet())
+        let text = ReportText.compression(chain.first)
+        if json.isOn {
+            try Console.printJSON(Output(forecasts: count, seconds: seconds, compression: text))
+        } else {
+            Console.print(
+                "replayed \(FleetText.count(count, "forecast")) in "
                     + "\(Figure.fixed(seconds, decimals: 1)) s")
+            Console.print(text)
         }
     }
 }

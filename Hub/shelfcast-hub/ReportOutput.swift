@@ -30,6 +30,16 @@ struct ReportOutput: Encodable {
         @Nullable var seriesBetterThanNaive: Int?
         @Nullable var betterSharePercent: Double?
         var pendingForecasts: Int
+        /// Of the devices' forecasts that were replayed uncompressed; the two after are of the same forecasts.
+        @Nullable var replayedWapePercent: Double?
+        @Nullable var uncompressedWapePercent: Double?
+        @Nullable var compressionCostPoints: Double?
+        var replayedForecasts: Int
+        /// Compared, and not replayed yet.
+        var unreplayedForecasts: Int
+        /// Compared, and never to be replayed.
+        var uncompressedNetworkGone: Int
+        var forecastInputsUnknown: Int
 
         init(_ line: ReportLine?, name: String?) {
             let sums = line?.sums ?? ForecastSums()
@@ -56,6 +66,13 @@ struct ReportOutput: Encodable {
             seriesBetterThanNaive = line?.seriesBetter
             betterSharePercent = line?.betterShare
             pendingForecasts = sums.pending
+            replayedWapePercent = sums.compression.deviceWape
+            uncompressedWapePercent = sums.compression.uncompressedWape
+            compressionCostPoints = sums.compression.costPoints
+            replayedForecasts = sums.compression.count
+            unreplayedForecasts = sums.unreplayed
+            uncompressedNetworkGone = sums.compression.networkGone
+            forecastInputsUnknown = sums.compression.inputsUnknown
         }
     }
 
@@ -102,6 +119,9 @@ struct ReportOutput: Encodable {
         var forecasts: String
     }
 
+    /// In words what `chain` has as figures.
+    var compression: String
+
     var by: String
     var lines: [Figures]
     /// By store alone.
@@ -116,6 +136,7 @@ struct ReportOutput: Encodable {
         selection: ReportSelection, stores: [StoreID], fleet: ReportFleet
     ) {
         by = view.rawValue
+        compression = ReportText.compression(chain)
         self.lines = lines.map { Figures($0, name: $0.name) }
         self.chain = Covered(figures: Figures(chain, name: nil), coverage: coverage)
         self.stores =

@@ -1,5 +1,6 @@
 import Alerting
 import ArgumentParser
+import CompressionCost
 import FoundationEssentials
 import Glibc
 import HubCore
@@ -125,6 +126,8 @@ struct ServeCommand: HubCommand {
             AutopilotService(
                 store: store.acting(as: "autopilot"), dataDirectory: data.directory,
                 logger: logger),
+            ReplayService(
+                replay: UncompressedReplay(store, dataDirectory: data.directory), logger: logger),
         ]
         var alertLimits = AlertService.Limits()
         alertLimits.lookSeconds = watchEvery.seconds

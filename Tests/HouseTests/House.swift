@@ -24,6 +24,7 @@ enum House {
         "AgentRuntime": 4, "Compression": 4, "HubStore": 4, "ModelExchange": 4,
         "Watching": 4, "SimulatedDemand": 5, "Alerting": 5,
         "shelfcast-agent": 5, "HubSync": 5, "HubWeb": 5, "Autopilot": 5,
+        "CompressionCost": 5,
         "shelfcast-hub": 6, "shelfcast-bench": 6, "fleet-load": 6,
     ]
 

@@ -65,7 +65,7 @@ struct ReportList {
 
     private func sorted() -> [ReportText.Row] {
         if sorting.key == "name" { return sorting.isDescending ? rows.reversed() : rows }
-        if let column = ReportText.columns.first(where: { $0.key == sorting.key }) {
+        if let column = ReportText.shown.first(where: { $0.key == sorting.key }) {
             return sorting.sorted(rows) { $0.line.flatMap(column.value) }
         }
         if let column = more.first(where: { $0.key == sorting.key }) {

@@ -10,7 +10,7 @@ package enum ReportMarkup {
     /// The figures of the report's tables, as columns.
     package static func columns(first heading: String) -> [PageTable.Column] {
         [PageTable.Column(heading, isText: true, sortKey: "name")]
-            + ReportText.columns.map {
+            + ReportText.shown.map {
                 PageTable.Column(
                     $0.heading, meaning: $0.meaning, isMain: $0.key == "wapePercent",
                     sortKey: $0.key)
@@ -79,7 +79,10 @@ package enum ReportMarkup {
         let tiles: [Markup] = list.map { name, value, note in
             "<div><dt>\(name)</dt><dd>\(value)</dd><dd class=\"note\">\(note)</dd></div>"
         }
-        return "<dl class=\"tiles\">\(tiles)</dl>"
+        return """
+            <dl class="tiles">\(tiles)</dl>
+            <p class="note compression">\(sentence(ReportText.compression(line)))</p>
+            """
     }
 
     /// Days that are missing, for a person who looks for them.
@@ -95,7 +98,7 @@ package enum ReportMarkup {
     }
 
     package static var definitions: Markup {
-        let list: [Markup] = ReportText.columns.map {
+        let list: [Markup] = ReportText.shown.map {
             "<div><dt>\($0.heading)</dt><dd>\($0.meaning)</dd></div>"
         }
         return

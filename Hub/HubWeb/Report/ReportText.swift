@@ -12,6 +12,10 @@ package enum ReportText {
         package var heading: String
         package var meaning: String
         package var decimals = 2
+        /// In CSV and JSON alone.
+        package var isDetail = false
+        /// Where a terminal is too narrow for all, those of higher rank go first; 0 always stays.
+        package var rank = 0
         package var value: @Sendable (ReportLine) -> Double?
     }
 
@@ -30,11 +34,11 @@ package enum ReportText {
         ) { $0.sums.accuracy.bias },
         Column(
             title: "MAPE%", key: "mapePercent", heading: "MAPE %",
-            meaning: "Mean of error over sales, days without sales left out"
+            meaning: "Mean of error over sales, days without sales left out", rank: 2
         ) { $0.sums.accuracy.mape },
         Column(
             title: "ZEROS", key: "excludedZeroActuals", heading: "Zeros",
-            meaning: "Days without sales, which MAPE leaves out", decimals: 0
+            meaning: "Days without sales, which MAPE leaves out", decimals: 0, rank: 2
         ) { Double($0.sums.accuracy.zeroActualCount) },
         Column(
             title: "ADDED%", key: "valueAddedPercent", heading: "Added %",
@@ -42,41 +46,94 @@ package enum ReportText {
         ) { $0.sums.valueAdded.map { $0 * 100 } },
         Column(
             title: "BEAT%", key: "betterSharePercent", heading: "Beat %",
-            meaning: "Items of stores whose error is smaller than last week's", decimals: 1
+            meaning: "Items of stores whose error is smaller than last week's", decimals: 1, rank: 6
         ) { $0.betterShare },
         Column(
             title: "NAIVE%", key: "seasonalNaiveWapePercent", heading: "Naive %",
-            meaning: "WAPE of the same weekday last week, on the same days"
+            meaning: "WAPE of the same weekday last week, on the same days", rank: 8
         ) { $0.sums.seasonalNaive.wape },
         Column(
             title: "SMAPE%", key: "smapePercent", heading: "sMAPE %",
-            meaning: "Mean of error over the mean of sales and forecast"
+            meaning: "Mean of error over the mean of sales and forecast", rank: 10
         ) { $0.sums.accuracy.symmetricMAPE },
         Column(
             title: "MASE", key: "mase", heading: "MASE",
-            meaning: "Error over how much the item moved from week to week before", decimals: 3
+            meaning: "Error over how much the item moved from week to week before", decimals: 3,
+            rank: 9
         ) { $0.sums.scaled.mase7 },
         Column(
             title: "RMSSE", key: "rmsse", heading: "RMSSE",
-            meaning: "The same by squares, from day to day", decimals: 3
+            meaning: "The same by squares, from day to day", decimals: 3, rank: 12
         ) { $0.sums.scaled.rmsse },
         Column(
             title: "PINB90", key: "p90Pinball", heading: "P90 loss",
-            meaning: "Pinball loss of the P90, in units", decimals: 3
+            meaning: "Pinball loss of the P90, in units", decimals: 3, rank: 11
         ) { $0.sums.p90.mean },
         Column(
             title: "IN90%", key: "p90CoveragePercent", heading: "In P90 %",
-            meaning: "Days that sold no more than the P90: 90 is meant", decimals: 1
+            meaning: "Days that sold no more than the P90: 90 is meant", decimals: 1, rank: 7
         ) { $0.sums.p90.coverage },
         Column(
             title: "PEND", key: "pendingForecasts", heading: "Pending",
-            meaning: "Forecasts whose day is not final yet, or had no business", decimals: 0
+            meaning: "Forecasts whose day is not final yet, or had no business", decimals: 0,
+            rank: 5
         ) { Double($0.sums.pending) },
+        Column(
+            title: "COST", key: "compressionCostPoints", heading: "Cost",
+            meaning:
+                "What compression costs, in points of WAPE: on devices less uncompressed, same forecasts",
+            rank: 1
+        ) { $0.sums.compression.costPoints },
+        Column(
+            title: "UNCMP%", key: "uncompressedWapePercent", heading: "Uncompressed %",
+            meaning: "WAPE of the uncompressed model, replayed on the hub", rank: 13
+        ) { $0.sums.compression.uncompressedWape },
+        Column(
+            title: "", key: "replayedWapePercent", heading: "", meaning: "", isDetail: true
+        ) { $0.sums.compression.deviceWape },
+        Column(
+            title: "", key: "replayedForecasts", heading: "", meaning: "", decimals: 0,
+            isDetail: true
+        ) { Double($0.sums.compression.count) },
+        Column(
+            title: "", key: "unreplayedForecasts", heading: "", meaning: "", decimals: 0,
+            isDetail: true
+        ) { Double($0.sums.unreplayed) },
     ]
 
-    /// One for each column; of no line, n/a.
+    /// What people are shown.
+    package static let shown = columns.filter { !$0.isDetail }
+
+    /// What compression costs, and what of it is not known, in words.
+    package static func compression(_ line: ReportLine?) -> String {
+        let sums = line?.sums ?? ForecastSums()
+        let of = sums.compression
+        let missing = [
+            (sums.unreplayed, "not yet"),
+            (of.networkGone, "never: the uncompressed network is not here any more"),
+            (of.inputsUnknown, "never: the hub does not know what the device forecast from"),
+        ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: "; ")
+        guard sums.accuracy.count > 0 else {
+            return "what compression costs is not known: no forecast can be compared yet"
+        }
+        guard of.count > 0 else {
+            return
+                "what compression costs is not known: no forecast was replayed uncompressed (\(missing))"
+        }
+        guard let cost = of.costPoints else {
+            return "what compression costs is not known: nothing was sold on the days replayed"
+        }
+        let points = Figure.fixed(cost, decimals: 2)
+        return "WAPE \(Figure.percent(of.deviceWape)) on devices, "
+            + "\(Figure.percent(of.uncompressedWape)) uncompressed: compression costs \(points) points"
+            + (missing.isEmpty
+                ? ""
+                : " (\(of.count) of \(sums.accuracy.count) forecasts replayed uncompressed; \(missing))")
+    }
+
+    /// One for each column that is shown; of no line, n/a.
     package static func cells(_ line: ReportLine?) -> [String] {
-        columns.map { column in
+        shown.map { column in
             guard let line else { return column.decimals == 0 ? "0" : "n/a" }
             return Figure.fixed(column.value(line), decimals: column.decimals)
         }
