@@ -288,7 +288,7 @@ if !light {
         .target(
             name: "HubWeb",
             dependencies: [
-                "HubStore", "HubCore", "Forecasting",
+                "HubStore", "HubCore", "Forecasting", "JSONText",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -317,7 +317,7 @@ if !light {
                 "HubSync", "HubWeb", "Alerting", "Watching", "HubStore", "HubCore", "Training",
                 "Compression", "CompressionCost", "Autopilot", "ModelExchange",
                 "CZlib",
-                "Forecasting",
+                "Forecasting", "JSONText",
                 "ModelPackage", "SyncProtocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),

@@ -254,7 +254,8 @@ package protocol HubStore: Sendable {
 
     /// Newest first. Written by every call that changes what runs or who may do what, in its transaction; nothing
     /// of it can be changed.
-    func audit(countMax: Int) async throws -> [AuditRecord]
+    /// - Parameter before: those with a smaller number; nil: all.
+    func audit(before: Int64?, countMax: Int) async throws -> [AuditRecord]
     /// - Throws: `alreadyExists`.
     func addUser(_ user: UserRecord) async throws
     /// By name.

@@ -3,11 +3,11 @@ import GRDB
 package import HubCore
 
 extension SQLiteHubStore {
-    package func audit(countMax: Int) async throws -> [AuditRecord] {
+    package func audit(before: Int64?, countMax: Int) async throws -> [AuditRecord] {
         try await read { db in
             try Row.fetchAll(
-                db, sql: "SELECT * FROM audit ORDER BY id DESC LIMIT ?",
-                arguments: [max(0, countMax)]
+                db, sql: "SELECT * FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
+                arguments: [before ?? Int64.max, max(0, countMax)]
             ).map {
                 AuditRecord(
                     id: $0["id"], at: $0.timestamp("at"), author: $0["author"],

@@ -157,13 +157,13 @@ struct AddMailCommand: HubCommand {
         guard port.map({ (1...65_535).contains($0) }) ?? true else {
             throw ValidationError("--port is 1 to 65535")
         }
-        guard !host.isEmpty, host.utf8.count <= 253, !host.contains(where: \.isWhitespace) else {
+        guard MailRoute.isHost(host) else {
             throw ValidationError("--host is no name of a mail server")
         }
         guard (user == nil) == (passwordFile == nil) else {
             throw ValidationError("--user and --password-file belong together")
         }
-        guard user.map({ $0.utf8.count <= 255 }) ?? true else {
+        guard user.map({ $0.utf8.count <= MailRoute.userBytesMax }) ?? true else {
             throw ValidationError("--user has more than 255 bytes")
         }
         guard security != .none || Self.here.contains(host) else {
@@ -172,30 +172,17 @@ struct AddMailCommand: HubCommand {
         guard (1...MailRoute.recipientsMax).contains(to.count) else {
             throw ValidationError("--to may be given 1 to \(MailRoute.recipientsMax) times")
         }
-        for address in [from] + to where !Self.isAddress(address) {
+        for address in [from] + to where !MailRoute.isAddress(address) {
             throw ValidationError("'\(address)' is no mail address that can be sent to")
         }
     }
 
-    /// Nothing in it ends a line or an address early.
-    static func isAddress(_ text: String) -> Bool {
-        let parts = text.split(separator: "@", omittingEmptySubsequences: false)
-        return parts.count == 2 && parts.allSatisfy { !$0.isEmpty } && text.utf8.count <= 254
-            && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
-            && !text.contains(where: { "<>,;:\"()[]\\".contains($0) })
-    }
-
     func perform() async throws {
-        let usual =
-            switch security {
-            case .starttls: 587
-            case .tls: 465
-            case .none: 25
-            }
         try await destination.add(
             .mail(
                 MailRoute(
-                    host: host, port: port ?? usual, security: security, user: user, from: from,
+                    host: host, port: port ?? security.usualPort, security: security, user: user,
+                    from: from,
                     to: to)),
             secret: try passwordFile.map { try DestinationOptions.secret(in: $0, bytesMin: 1) },
             to: data)

@@ -4,6 +4,7 @@ import Forecasting
 import Foundation
 import HubCore
 import HubStore
+import HubWeb
 import Training
 
 struct AutopilotCommand: AsyncParsableCommand {
@@ -202,7 +203,7 @@ struct AutopilotRunCommand: HubCommand {
             cause, mode: mode, policy: policy.isGiven ? policy.policy : settings.policy,
             minutesMax: settings.minutesMax, store)
         if json.isOn {
-            try Console.printJSON(AutopilotOutput(run))
+            try Console.printJSON(AutopilotShapes.run.json(run))
         } else if ifDue {
             // A line for whoever reads a log.
             Console.print(
@@ -284,7 +285,7 @@ struct AutopilotListCommand: HubCommand {
         let store = try data.openStore()
         try await AutopilotUpkeep.settle(store, dataDirectory: data.directory)
         let runs = try await store.autopilotRuns(countMax: last)
-        if json.isOn { return try Console.printJSON(runs.map(AutopilotOutput.init)) }
+        if json.isOn { return try Console.printJSON(runs.map(AutopilotShapes.run.json)) }
         guard !runs.isEmpty else {
             return Console.print("it has not run yet; next: shelfcast-hub autopilot run")
         }
@@ -320,7 +321,7 @@ struct AutopilotShowCommand: HubCommand {
                 run.map { "there is no run \($0); see shelfcast-hub autopilot list" }
                     ?? "it has not run yet")
         }
-        if json.isOn { return try Console.printJSON(AutopilotOutput(found)) }
+        if json.isOn { return try Console.printJSON(AutopilotShapes.run.json(found)) }
         Console.print(AutopilotText.show(found))
     }
 }

@@ -6,6 +6,7 @@ import Foundation
 import HubCore
 import HubStore
 import HubSync
+import HubWeb
 import Training
 
 /// One run of the autopilot, from the sales to the push. Each stage is written down before it begins; a process that
@@ -117,7 +118,7 @@ struct AutopilotRunner {
             packed.family, to: selector, packages: packed.packages,
             devices: try await FamilyPush.devices(of: selector, in: store), policy: policy,
             nanosecondsMax: nil, at: .now)
-        let pushed = try await push.push(in: store, data.repository(of: store))
+        let pushed = try await push.push(in: store, vouch: data.voucher(for: store).vouch)
         run.rollout = pushed.rollout.id
         run.why = verdict.why
         try await enter(.rollingOut, &run)

@@ -65,7 +65,7 @@ struct FitCommand: HubCommand {
     func perform() async throws {
         let hub = try data.openStore()
         let selector = selector ?? .all
-        let packages = try await PushCommand.packages(of: family, in: hub)
+        let packages = try await FamilyPush.packages(of: family, in: hub)
         let devices = try await hub.devices(store: nil).filter {
             $0.status != .revoked && selector.matches($0)
         }

@@ -4,6 +4,7 @@ import Glibc
 import HubCore
 import HubStore
 import HubSync
+import HubWeb
 
 /// A command whose errors become a line on standard error and an `ExitStatus`.
 protocol HubCommand: AsyncParsableCommand {
@@ -161,6 +162,14 @@ struct DataOptions: ParsableArguments {
 
     func repository(of store: any HubStore) -> HubRepository {
         HubRepository(dataDirectory: directory, store: store)
+    }
+
+    /// Makes the repository list what is about to be pushed.
+    func voucher(for store: any HubStore) -> PackageVoucher {
+        let repository = repository(of: store)
+        return PackageVoucher { family, release, now in
+            try await repository.refresh(at: now, listing: (family, release))
+        }
     }
 
     /// Who is at the command line, as the system knows him.

@@ -4,6 +4,8 @@ import Foundation
 import HubCore
 import HubStore
 import HubSync
+import HubWeb
+import JSONText
 
 struct ModelLineageCommand: HubCommand {
     static let configuration = CommandConfiguration(
@@ -56,11 +58,11 @@ struct ModelLineageCommand: HubCommand {
         var snapshotDigest: String
         /// Left out: it was made before lineage was kept.
         @Nullable var origin: String?
-        @Nullable var data: TrainingDataOutput?
+        @Nullable var data: JSONValue?
         @Nullable var fileDigest: String?
         var networks: [Network]
         var ancestors: [String]
-        @Nullable var autopilotRun: AutopilotOutput?
+        @Nullable var autopilotRun: JSONValue?
         var packages: [Package]
         var rollouts: [Rollout]
     }
@@ -106,7 +108,8 @@ struct ModelLineageCommand: HubCommand {
             family: whole.family.name, createdAt: FleetText.moment(whole.family.createdAt),
             form: whole.family.form, learntThrough: whole.family.asOf.iso8601,
             snapshotDigest: whole.family.snapshotDigest, origin: lineage?.origin.rawValue,
-            data: lineage.map { TrainingDataOutput($0.data) }, fileDigest: lineage?.fileDigest,
+            data: lineage.map { AutopilotShapes.data.json($0.data) },
+            fileDigest: lineage?.fileDigest,
             networks: (lineage?.networks ?? []).map {
                 Output.Network(
                     variant: $0.variant, recipe: $0.recipe, seed: $0.seed,
@@ -114,7 +117,7 @@ struct ModelLineageCommand: HubCommand {
                     parent: $0.parent)
             },
             ancestors: whole.ancestors.map(\.name),
-            autopilotRun: whole.run.map(AutopilotOutput.init),
+            autopilotRun: whole.run.map(AutopilotShapes.run.json),
             packages: whole.packages.map {
                 Output.Package(
                     digest: hexadecimal($0.digest), release: $0.release, variant: $0.variant,

@@ -4,6 +4,7 @@ import Foundation
 import HubCore
 import HubStore
 import HubSync
+import HubWeb
 
 struct PushCommand: HubCommand {
     static let configuration = CommandConfiguration(
@@ -102,7 +103,7 @@ struct PushCommand: HubCommand {
     func perform() async throws {
         let hub = try data.openStore()
         let selector = selector ?? .all
-        let packages = try await Self.packages(of: family, in: hub)
+        let packages = try await FamilyPush.packages(of: family, in: hub)
         let release = packages.map(\.release).max() ?? 1
         let devices = try await FamilyPush.devices(of: selector, in: hub)
         let (policy, why) = try await self.policy(
@@ -111,7 +112,8 @@ struct PushCommand: HubCommand {
             family, to: selector, packages: packages, devices: devices, policy: policy,
             nanosecondsMax: maxLatency?.nanoseconds, at: Timestamp(Date()))
         let (rollout, plan) = (push.rollout, push.plan)
-        let pushed = isDryRun ? nil : try await push.push(in: hub, data.repository(of: hub))
+        let pushed =
+            isDryRun ? nil : try await push.push(in: hub, vouch: data.voucher(for: hub).vouch)
         try await warnOfRoot(in: hub, at: rollout.createdAt)
         let view = PushView(
             rollout: rollout, plan: plan, devices: devices, packages: packages,
@@ -165,16 +167,9 @@ struct PushCommand: HubCommand {
         for devices: [DeviceRecord], release: UInt64, _ selector: Selector, in hub: some HubStore
     ) async throws -> (RolloutPolicy, why: String) {
         guard !policy.isGiven else { return (policy.policy, "") }
-        if let newest = try await hub.rollouts().first(where: { $0.state != .aborted }),
-            newest.family == family, newest.release == release, newest.selector == selector,
-            newest.nanosecondsMax == maxLatency?.nanoseconds
-        {
-            return (newest.policy, "")
-        }
-        if devices.allSatisfy({ $0.running == nil }) {
-            return (.atOnce, ": these devices run nothing yet that it could be compared with")
-        }
-        return (RolloutPolicy(), "; everyone now would be --at-once")
+        return try await FamilyPush.standardPolicy(
+            family, release: release, to: selector, devices: devices,
+            nanosecondsMax: maxLatency?.nanoseconds, in: hub)
     }
 
     private static func line(_ line: PushView.Line) -> Result.Device {
@@ -186,31 +181,5 @@ struct PushCommand: HubCommand {
             arenaBytes: line.package?.arenaBytes, packageBytes: line.package?.packageBytes,
             wapePercent: line.package?.wape, runningWapePercent: line.running?.wape,
             reason: line.reason)
-    }
-
-    /// The packages of a family, of which there are some.
-    static func packages(
-        of family: String, in hub: some HubStore
-    ) async throws -> [PackageRecord] {
-        let packages = try await hub.packages(family: family)
-        guard packages.isEmpty else { return packages }
-        throw try await noPackages(of: family, in: hub)
-    }
-
-    private static func noPackages(
-        of family: String, in hub: some HubStore
-    ) async throws -> CommandFailure {
-        if try await hub.family(family) != nil {
-            return CommandFailure(
-                .refused,
-                "family \(family) has no packages yet: shelfcast-hub package build \(family)")
-        }
-        let names = try await hub.families().prefix(10).map(\.name)
-        return CommandFailure(
-            .refused,
-            "there is no family '\(family)'; "
-                + (names.isEmpty
-                    ? "train one first: shelfcast-hub train --help"
-                    : "the latest are: \(names.joined(separator: ", "))"))
     }
 }

@@ -117,9 +117,8 @@ struct ReportShowCommand: HubCommand {
         let coverage = try await hub.reportCoverage(of: selection, fleet: fleet)
         if json.isOn {
             try Console.printJSON(
-                ReportOutput(
-                    by, lines, chain: chain.first, coverage, selection: selection,
-                    stores: stores, fleet: fleet))
+                ReportShapes.whole(
+                    by, lines, chain: chain.first, coverage, stores: stores, fleet: fleet))
         } else {
             show(lines, chain: chain.first, coverage, stores: stores, fleet)
         }

@@ -184,7 +184,8 @@ struct ServeCommand: HubCommand {
         let scheme = certificate == nil ? "http" : "https"
         do {
             return try PagesServer(
-                host: pagesHost, port: pagesPort, store: store, limits: limits, logger: logger,
+                host: pagesHost, port: pagesPort, store: store, limits: limits,
+                voucher: data.voucher(for: store.acting(as: "hub")), logger: logger,
                 certificate: certificate,
                 onListening: { port in
                     Console.print(

@@ -14,7 +14,7 @@ private let now = Timestamp(millisecondsSince1970: 1_700_000_000_000)
 
 /// The pages on a free port of the loopback while `body` runs, of a hub with an operator `manager`, a viewer `clerk` and a
 /// device that waits for approval in a store with an awkward name.
-private func serving(
+func serving(
     users: Bool = true, withTLS: Bool = false,
     _ body: @escaping @Sendable (Client, SQLiteHubStore) async throws -> Void
 ) async throws {
@@ -43,6 +43,7 @@ private func serving(
     }
     let server = try PagesServer(
         host: "127.0.0.1", port: 0, store: store, hasher: hasher, clock: PageClock { now },
+        voucher: PackageVoucher { _, _, _ in },
         logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
         certificate: withTLS ? certificate : nil, onListening: { found.yield($0) })
     let group = ServiceGroup(
@@ -70,7 +71,7 @@ private func serving(
 }
 
 /// A browser as far as these tests need one: curl, and the cookies it was given.
-private struct Client: Sendable {
+struct Client: Sendable {
     struct Answer {
         var status: Int
         var headers: [String: String]
@@ -338,13 +339,15 @@ private struct Client: Sendable {
                     "-sSN", "--max-time", "60", "-H", "Cookie: " + header,
                     client.address + "/alerts/live",
                 ])
-            #expect(try stream.line { $0.contains("No alert is open.") } != nil)
+            #expect(try await stream.untilLine { $0.contains("No alert is open.") } != nil)
             let alert = AlertRecord(
                 kind: .noData, subject: .store(try StoreID("<b>&1")), severity: .page,
                 title: "nothing came <since> Monday", stores: [try StoreID("<b>&1")], openedAt: now)
             _ = try await store.apply(
                 [AlertChange(alert: alert, event: nil, isSent: false)], at: now)
-            #expect(try stream.line { $0.contains("nothing came &lt;since&gt; Monday") } != nil)
+            #expect(
+                try await stream.untilLine { $0.contains("nothing came &lt;since&gt; Monday") }
+                    != nil)
             let page = try await client.ask("/alerts/1")
             #expect(page.status == 200)
             #expect(try await client.ask("/").body.contains("nothing came &lt;since&gt; Monday"))
@@ -354,9 +357,10 @@ private struct Client: Sendable {
                     "/alerts/1/acknowledge", ["proof": proof, "why": "on my way"]
                 ).status == 303)
             #expect(try await store.alert(1)?.acknowledgedBy == "user:manager")
-            #expect(try stream.line { $0.contains("acknowledged by user:manager") } != nil)
+            #expect(
+                try await stream.untilLine { $0.contains("acknowledged by user:manager") } != nil)
             _ = try await store.removeUser("manager", at: now)
-            #expect(try stream.line { $0 == "event: gone" } != nil)
+            #expect(try await stream.untilLine { $0 == "event: gone" } != nil)
             #expect(await stream.untilEnd().status == 0)
         }
     }
@@ -545,7 +549,7 @@ private struct Client: Sendable {
             #expect(throws: HubWebError.plainBeyondLoopback(host: host)) {
                 _ = try PagesServer(
                     host: host, port: 0, store: try SQLiteHubStore.inMemory(),
-                    hasher: SignInTests.quick,
+                    hasher: SignInTests.quick, voucher: PackageVoucher { _, _, _ in },
                     logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
                     certificate: nil, onListening: { _ in })
             }

@@ -26,6 +26,11 @@ package struct FormFields: Equatable, Sendable {
         values[name].flatMap { $0.isEmpty ? nil : $0 }
     }
 
+    /// Every field, by name; empty ones too.
+    package var all: [(name: String, value: String)] {
+        values.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
     /// Nil unless every escape is whole and the bytes are UTF-8.
     private static func decoded(_ text: some Sequence<UInt8>) -> String? {
         var bytes: [UInt8] = []

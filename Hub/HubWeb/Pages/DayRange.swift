@@ -19,16 +19,22 @@ struct DayRange: Sendable {
     /// - Throws: `Refusal` for days that cannot be read.
     init(_ visit: Visit) async throws {
         let query = visit.query
-        latest = try await visit.store.lastForecastDay()
-        if query["from"] != nil || query["to"] != nil {
-            first = try Self.day(query["from"])
-            last = try Self.day(query["to"])
+        try await self.init(
+            days: query["days"], from: query["from"], to: query["to"], in: visit.store)
+    }
+
+    /// - Throws: `Refusal` for days that cannot be read.
+    init(days text: String?, from: String?, to: String?, in store: any HubStore) async throws {
+        latest = try await store.lastForecastDay()
+        if from != nil || to != nil {
+            first = try Self.day(from)
+            last = try Self.day(to)
             if let first, let last, first > last {
                 throw Refusal(.badRequest, "The first of these days is after the last.")
             }
             return
         }
-        let text = query["days"] ?? "\(Self.standard)"
+        let text = text ?? "\(Self.standard)"
         days = text
         if text == "all" { return }
         guard let count = Int(text), (1...3_660).contains(count) else {

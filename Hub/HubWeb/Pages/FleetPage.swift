@@ -75,8 +75,13 @@ enum FleetPage {
         if search.contains(where: { "=<>".contains($0) }), let selector = try? Selector(search) {
             return selector.matches(device)
         }
-        return
-            ([
+        return holds(device, search, fleet)
+    }
+
+    /// Whether a device has this in what is said of it.
+    static func holds(_ device: DeviceRecord, _ search: String, _ fleet: ReportFleet) -> Bool {
+        search.isEmpty
+            || ([
                 device.id.text, "store=\(device.store.text)", DeviceText.runs(device, fleet),
                 device.capabilities?.architecture ?? "",
                 device.capabilities?.agentVersion ?? "",

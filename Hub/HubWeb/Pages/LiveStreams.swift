@@ -31,12 +31,13 @@ final class LiveStreams: Sendable {
     private let made = Mutex<[String: Made]>([:])
 
     /// - Parameters:
+    ///   - make: the piece's text; each of its lines becomes one of the event's data.
     ///   - address: of the piece, which is the same for whoever looks.
     ///   - isGood: whether the one who looks still may.
     func response(
         to request: Request, address: String, user: String,
         isGood: @escaping @Sendable () async throws -> Bool,
-        _ make: @escaping @Sendable () async throws -> Markup
+        _ make: @escaping @Sendable () async throws -> String
     ) -> Response {
         Response(
             status: .ok, headers: [.contentType: "text/event-stream"],
@@ -64,7 +65,7 @@ final class LiveStreams: Sendable {
 
     private func send(
         to writer: inout any ResponseBodyWriter, until departure: Departure, address: String,
-        isGood: @Sendable () async throws -> Bool, _ make: @Sendable () async throws -> Markup
+        isGood: @Sendable () async throws -> Bool, _ make: @Sendable () async throws -> String
     ) async throws {
         var sent = ""
         var quiet = 0
@@ -121,13 +122,13 @@ final class LiveStreams: Sendable {
     }
 
     private func piece(
-        _ address: String, _ make: @Sendable () async throws -> Markup
+        _ address: String, _ make: @Sendable () async throws -> String
     ) async throws -> String {
         let now = ContinuousClock.now
         if let known = made.withLock({ $0[address] }), now - known.at < .milliseconds(900) {
             return known.text
         }
-        let text = try await make().text
+        let text = try await make()
         made.withLock { made in
             if made.count >= Self.streamsMax { made = [:] }
             made[address] = Made(text: text, at: now)
@@ -152,7 +153,7 @@ extension RouterGroup<PageContext> {
                     try await visit.store.session(
                         secretSHA256: visit.session.secret.sha256, at: visits.clock.now()) != nil
                 },
-                { try await make(visits.again(visit)) })
+                { try await make(visits.again(visit)).text })
         }
     }
 }

@@ -51,13 +51,7 @@ enum ModelPage {
                 <p class="note">No package yet: <code>shelfcast-hub package build \(family)</code> makes them.</p>
                 """
         }
-        var running: [String: Int] = [:]
-        for device in fleet.devices where device.status == .approved {
-            guard let package = device.running.flatMap({ fleet.package(digest: $0.digest) }),
-                package.family == family
-            else { continue }
-            running[package.variant, default: 0] += 1
-        }
+        let running = running(of: family, fleet)
         var table = PageTable(
             "Variants",
             columns: [
@@ -85,6 +79,18 @@ enum ModelPage {
             ])
         }
         return table.markup
+    }
+
+    /// How many approved devices run each variant of a family.
+    static func running(of family: String, _ fleet: ReportFleet) -> [String: Int] {
+        var running: [String: Int] = [:]
+        for device in fleet.devices where device.status == .approved {
+            guard let package = device.running.flatMap({ fleet.package(digest: $0.digest) }),
+                package.family == family
+            else { continue }
+            running[package.variant, default: 0] += 1
+        }
+        return running
     }
 
     private static func own(_ point: ModelPoint) -> String {

@@ -7,7 +7,7 @@ import Hummingbird
 /// The page of the morning: what needs a decision, which stores forecast well, which do not and why, what the fleet runs.
 enum OverviewPage {
     /// Stores that are named one by one.
-    private static let storesShown = 8
+    static let storesShown = 8
 
     static func add(to pages: PageRoutes, _ visits: Visits) {
         pages.page("/", visits) { try await page($0) }
@@ -170,35 +170,11 @@ enum OverviewPage {
                 .init("Package", isText: true), .init("Release"), .init("Devices"),
                 .init("Stores"), .init("Bytes"), .init("Arena bytes"),
             ])
-        let groups = Dictionary(grouping: approved, by: { $0.running?.digest })
-        // Packages of one variant for several stores are one line.
-        struct Kind: Hashable {
-            var name: String
-            var release: UInt64
-        }
-        var kinds: [Kind: (devices: Int, stores: Set<StoreID>, bytes: [Int], arena: [Int])] = [:]
-        for (digest, devices) in groups {
-            let package = digest.flatMap { fleet.package(digest: $0) }
-            let kind = Kind(
-                name: digest == nil
-                    ? "nothing" : package.map { "\($0.family)/\($0.variant)" } ?? "not of this hub",
-                release: package?.release ?? 0)
-            var known = kinds[kind] ?? (0, [], [], [])
-            known.devices += devices.count
-            known.stores.formUnion(devices.map(\.store))
-            if let package {
-                known.bytes.append(package.packageBytes)
-                known.arena.append(package.arenaBytes)
-            }
-            kinds[kind] = known
-        }
-        for (kind, group) in kinds.sorted(by: {
-            ($1.value.devices, $0.key.name) < ($0.value.devices, $1.key.name)
-        }) {
+        for kind in RunningKind.kinds(of: fleet) {
             table.add([
                 .init(kind.name), .init(kind.release == 0 ? "n/a" : "\(kind.release)"),
-                .init("\(group.devices)"), .init("\(group.stores.count)"),
-                .init(span(group.bytes)), .init(span(group.arena)),
+                .init("\(kind.devices)"), .init("\(kind.stores.count)"),
+                .init(span(kind.bytes)), .init(span(kind.arena)),
             ])
         }
         table.isNamed = true
@@ -212,5 +188,46 @@ enum OverviewPage {
     private static func span(_ values: [Int]) -> String {
         guard let low = values.min(), let high = values.max() else { return "n/a" }
         return low == high ? "\(low)" : "\(low) to \(high)"
+    }
+}
+
+/// Packages of one variant and release, be they for several stores, and where they run.
+struct RunningKind: Sendable {
+    /// "family/variant", or what else there is to say.
+    var name: String
+    /// 0: of no package of this hub.
+    var release: UInt64
+    var devices = 0
+    var stores: Set<StoreID> = []
+    /// Of the packages.
+    var bytes: [Int] = []
+    var arena: [Int] = []
+
+    /// Of the approved devices, what most run first.
+    static func kinds(of fleet: ReportFleet) -> [RunningKind] {
+        struct Name: Hashable {
+            var name: String
+            var release: UInt64
+        }
+        var kinds: [Name: RunningKind] = [:]
+        let approved = fleet.devices.filter { $0.status == .approved }
+        for (digest, devices) in Dictionary(grouping: approved, by: { $0.running?.digest }) {
+            let package = digest.flatMap { fleet.package(digest: $0) }
+            let name = Name(
+                name: digest == nil
+                    ? "nothing" : package.map { "\($0.family)/\($0.variant)" } ?? "not of this hub",
+                release: package?.release ?? 0)
+            var kind = kinds[name] ?? RunningKind(name: name.name, release: name.release)
+            kind.devices += devices.count
+            kind.stores.formUnion(devices.map(\.store))
+            if let package {
+                kind.bytes.append(package.packageBytes)
+                kind.arena.append(package.arenaBytes)
+            }
+            kinds[name] = kind
+        }
+        return kinds.values.sorted {
+            ($1.devices, $0.name, $0.release) < ($0.devices, $1.name, $1.release)
+        }
     }
 }

@@ -72,7 +72,7 @@ struct Page: Sendable {
             \(scope)
             \(body)
             </main>
-            \(isSheet ? nil : "<footer>\(same)<p>n/a: not known; no data is not no error.</p></footer>" as Markup)
+            \(isSheet ? nil : "<footer>\(same)<p>n/a: not known; no data is not no error. All of this for programs: <a href=\"/api/v1/openapi.json\">the API</a>.</p></footer>" as Markup)
             </body>
             </html>
 

@@ -25,14 +25,19 @@ struct PageGuard: RouterMiddleware {
             guard let refusal = Refusal(of: error) else { throw error }
             response = refusal.response(session: nil)
         }
+        Self.secure(&response)
+        return response
+    }
+
+    /// The headers that every answer has, whatever it is.
+    static func secure(_ response: inout Response) {
         if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
         response.headers[.xContentTypeOptions] = "nosniff"
-        response.headers[.contentSecurityPolicy] = Self.contentPolicy
+        response.headers[.contentSecurityPolicy] = contentPolicy
         // Not "no-referrer": a browser then says of its own forms that they come from nowhere.
         response.headers[HTTPField.Name("Referrer-Policy")!] = "same-origin"
         response.headers[HTTPField.Name("Cross-Origin-Opener-Policy")!] = "same-origin"
         response.headers[HTTPField.Name("Cross-Origin-Resource-Policy")!] = "same-origin"
-        return response
     }
 
     private func answer(

@@ -5,8 +5,13 @@ import HubCore
 enum PageText {
     /// `2026-11-21 03:20:11 UTC`
     static func moment(_ timestamp: Timestamp) -> String {
+        iso8601(timestamp).replacing("T", with: " ").replacing("Z", with: " UTC")
+    }
+
+    /// `2026-11-21T03:20:11Z`
+    static func iso8601(_ timestamp: Timestamp) -> String {
         Date(timeIntervalSince1970: Double(timestamp.millisecondsSince1970) / 1000)
-            .formatted(.iso8601).replacing("T", with: " ").replacing("Z", with: " UTC")
+            .formatted(.iso8601)
     }
 
     static func moment(_ timestamp: Timestamp?) -> String { timestamp.map { moment($0) } ?? "" }

@@ -29,6 +29,7 @@ package struct PagesServer: Service {
     private let store: any HubStore
     private let tls: WebTLS?
     private let hasher: PasswordHasher
+    private let voucher: PackageVoucher
     private let clock: PageClock
     private let limits: HubWebLimits
     private let logger: Logger
@@ -36,12 +37,14 @@ package struct PagesServer: Service {
 
     /// - Parameters:
     ///   - port: 0 takes a free one.
+    ///   - voucher: for what the API pushes.
     ///   - certificate: makes one, asked again when its time has come; nil: plain HTTP, on a loopback address only.
     ///   - onListening: called once, with the port, when the pages can be asked for.
     /// - Throws: `HubWebError.plainBeyondLoopback`; what `certificate` throws.
     package init(
         host: String, port: Int, store: any HubStore, limits: HubWebLimits = .pages,
-        hasher: PasswordHasher = PasswordHasher(), clock: PageClock = .system, logger: Logger,
+        hasher: PasswordHasher = PasswordHasher(), clock: PageClock = .system,
+        voucher: PackageVoucher, logger: Logger,
         certificate: (@Sendable (Date) throws -> WebCertificate)?,
         onListening: @escaping @Sendable (_ port: Int) -> Void
     ) throws {
@@ -53,6 +56,7 @@ package struct PagesServer: Service {
         self.store = store
         self.limits = limits
         self.hasher = hasher
+        self.voucher = voucher
         self.clock = clock
         self.logger = logger
         self.onListening = onListening
@@ -94,6 +98,14 @@ package struct PagesServer: Service {
 
     private var router: Router<PageContext> {
         let router = Router(context: PageContext.self, options: .autoGenerateHeadEndpoints)
+        let bearers = BearerDesk(store: store, logger: logger)
+        let visits = Visits(store: store, clock: clock)
+        // Before the pages' own guard, which answers with pages.
+        router.add(
+            middleware: APIDoor(
+                hub: APIHub(
+                    store: store, clock: clock, voucher: voucher, streams: visits.streams),
+                desk: bearers, limits: limits, logger: logger))
         router.add(middleware: PageGuard(limits: limits))
         let desk = SignInDesk(store: store, hasher: hasher, logger: logger)
         let cookie = SessionCookie(isSecure: tls != nil)
@@ -109,11 +121,10 @@ package struct PagesServer: Service {
                     .cacheControl: "public, max-age=31536000, immutable",
                 ], body: .init(byteBuffer: file.content))
         }
-        MetricsRoute.add(to: router, store: store, clock: clock)
+        MetricsRoute.add(to: router, store: store, desk: bearers, clock: clock)
         SignInPage(store: store, desk: desk, cookie: cookie, clock: clock).add(to: router)
         let pages = router.group().add(
             middleware: SignedIn(desk: desk, cookie: cookie, clock: clock, logger: logger))
-        let visits = Visits(store: store, clock: clock)
         OverviewPage.add(to: pages, visits)
         StoresPage.add(to: pages, visits)
         StorePage.add(to: pages, visits)

@@ -1,6 +1,5 @@
 import Crypto
 import Forecasting
-import FoundationEssentials
 import HTTPTypes
 import HubCore
 import HubStore
@@ -27,7 +26,7 @@ struct PageSession: Sendable {
         /// A new one.
         init() {
             var random = SystemRandomNumberGenerator()
-            text = Self.base64url((0..<Self.bytes).map { _ in random.next() })
+            text = Base64URL.text((0..<Self.bytes).map { _ in random.next() })
         }
 
         /// - Returns: nil for what is none of ours.
@@ -46,7 +45,7 @@ struct PageSession: Sendable {
 
         /// Known to pages of the hub alone: who cannot read the cookie cannot make it.
         var formToken: String {
-            Self.base64url(
+            Base64URL.text(
                 Array(
                     HMAC<SHA256>.authenticationCode(
                         for: Array("form".utf8), using: SymmetricKey(data: Array(text.utf8)))))
@@ -61,11 +60,6 @@ struct PageSession: Sendable {
 
         static func formField(_ token: String) -> Markup {
             "<input type=\"hidden\" name=\"proof\" value=\"\(token)\">"
-        }
-
-        private static func base64url(_ bytes: [UInt8]) -> String {
-            Data(bytes).base64EncodedString().replacing("+", with: "-")
-                .replacing("/", with: "_").replacing("=", with: "")
         }
     }
 }

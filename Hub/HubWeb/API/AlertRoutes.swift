@@ -1,0 +1,531 @@
+import Forecasting
+import HTTPTypes
+import HubCore
+import HubStore
+import Hummingbird
+import JSONText
+
+/// Alerts, what is silent, and where alerts are sent.
+enum AlertRoutes {
+    static let alert = Shape<AlertRecord>(
+        "Alert", "What somebody should look at.",
+        [
+            .count("id", "Its number.", 17) { $0.id },
+            .word("kind", "What it is; Docs/alerts.md says what each means.", kinds) {
+                $0.kind.rawValue
+            },
+            .word("severity", "page: at once; warn: today; info: some time.", severities) {
+                $0.severity.rawValue
+            },
+            .word("state", "What became of it.", states) { $0.state.rawValue },
+            .text("subject", "What it is about: chain, store NAME, device NAME.", "store 12") {
+                $0.subject.text
+            },
+            .text("title", "In one line.", "store 12 sells 31 % more than was forecast") {
+                $0.title
+            },
+            .texts("detail", "The figures, line by line.", ["sold 1204, forecast 921"]) {
+                $0.detail.split(separator: "\n").map(String.init)
+            },
+            .texts("stores", "Those it is about, \(AlertRecord.storesMax) at most.", ["12"]) {
+                $0.stores.map(\.text)
+            },
+            .count("storeCount", "How many there are.", 1) { $0.storeCount },
+            .dayIfAny("since", "The day on which it began, where there is one.") { $0.since },
+            .flag("grouped", "An alert of the whole chain speaks for it.") { $0.isGrouped },
+            .moment("openedAt", "When it opened.") { $0.openedAt },
+            .moment("seenAt", "When its cause was last seen.") { $0.seenAt },
+            .count("openings", "How often it opened.", 1) { $0.openings },
+            .count("notices", "How often it was sent.", 1) { $0.notices },
+            .textIfAny("acknowledgedBy", "Who sees to it.", "user:manager") { $0.acknowledgedBy },
+            .momentIfAny("acknowledgedAt", "Since when.") { $0.acknowledgedAt },
+            .textIfAny(
+                "resolvedBy", "Who resolved it; null: it did so by itself, or is not.", "hub"
+            ) {
+                $0.resolvedBy
+            },
+            .textIfAny("resolvedWhy", "Why it is resolved.", "it sells as forecast again") {
+                $0.state == .resolved ? $0.resolvedWhy : nil
+            },
+            .momentIfAny("resolvedAt", "When it was resolved.") {
+                $0.state == .resolved ? $0.changedAt : nil
+            },
+        ])
+
+    private static let kinds = AlertKind.allCases.map(\.rawValue)
+    private static let severities = AlertSeverity.allCases.map(\.rawValue)
+    private static let states = AlertRecord.State.allCases.map(\.rawValue)
+
+    static let event = Shape<AlertEvent>(
+        "AlertEvent", "Something that happened to an alert.",
+        [
+            .moment("at", "When.") { $0.at },
+            .text("author", "Who: hub, os:NAME, user:NAME.", "user:manager") { $0.author },
+            .word("what", "What.", AlertEvent.What.allCases.map(\.rawValue)) { $0.what.rawValue },
+            .text("text", "In words.", "it is at the workshop") { $0.text },
+        ])
+
+    struct Whole: Sendable {
+        var alert: AlertRecord
+        var history: [AlertEvent]
+    }
+
+    static let whole = Shape<Whole>(
+        "AlertWithHistory", "An alert, and what became of it.",
+        [
+            .shape("alert", "The alert.", alert) { $0.alert },
+            .shapes(
+                "history", "Newest first, \(AlertEvent.keptPerAlertMax) at most.", event,
+                countMax: AlertEvent.keptPerAlertMax
+            ) { $0.history },
+        ])
+
+    private static let why = APIObject(
+        name: "Why", meaning: "Why something is changed.",
+        members: [
+            .init("why", .text(.why), "For the history and the audit log.", isRequired: false)
+        ])
+
+    static let routes: [APIRoute] =
+        [
+            .list(
+                "/alerts", "listAlerts", .alerts, "Alerts, the newest first",
+                "Without state, those that are open or acknowledged.",
+                query: [
+                    .init(
+                        "state", .word(["open", "acknowledged", "resolved", "all"]), "Only these."),
+                    .init("severity", .word(severities), "Nothing less severe."),
+                    .init("kind", .word(kinds), "Only of this kind."),
+                    .init(
+                        "store", .text(.store), "About this store, its devices, or naming it."),
+                    .init("device", .text(.device), "About this device."),
+                    .init(
+                        "grouped", .flag,
+                        "false: without those that an alert of the whole chain speaks for."),
+                ], shape: alert
+            ) { call in
+                var query = AlertQuery()
+                switch call.text("state") {
+                case "all": query.states = Set(AlertRecord.State.allCases)
+                case let state?:
+                    query.states = Set([AlertRecord.State(rawValue: state)].compactMap { $0 })
+                case nil: break
+                }
+                query.severityMin = call.word("severity") ?? .info
+                query.kind = call.word("kind")
+                query.store = try call.wanted("store")
+                query.device = try call.wanted("device")
+                query.leavesOutGrouped = call.query["grouped"]?.flag == false
+                let asked = query
+                return try await call.newest(\.id) { before, countMax in
+                    var query = asked
+                    query.before = before
+                    query.countMax = countMax
+                    return try await call.store.alerts(query)
+                }
+            },
+            .one(
+                "/alerts/{alert}", "getAlert", .alerts, "An alert, and what became of it",
+                shape: whole
+            ) {
+                try await read($0, try await found($0).id)
+            },
+            .change(
+                "/alerts/{alert}/acknowledge", "acknowledgeAlert", .alerts,
+                "Somebody sees to it: it is not sent again unless it becomes worse",
+                "Acknowledged already, it stays as it is.", body: why, shape: whole
+            ) { call in
+                let alert = try await found(call)
+                if alert.state != .acknowledged {
+                    _ = try await call.store.acknowledgeAlert(
+                        alert.id, why: call.bodyText("why") ?? "", at: call.now)
+                }
+                return try await read(call, alert.id)
+            },
+            .change(
+                "/alerts/{alert}/resolve", "resolveAlert", .alerts,
+                "It is done with; it does not come back for a week unless it becomes worse",
+                "Resolved already, it stays as it is.", body: why, shape: whole
+            ) { call in
+                let alert = try await found(call)
+                if alert.state != .resolved {
+                    _ = try await call.store.resolveAlert(
+                        alert.id, why: call.bodyText("why") ?? "", at: call.now)
+                }
+                return try await read(call, alert.id)
+            },
+        ] + silences + destinations
+
+    private static func found(_ call: APICall) async throws -> AlertRecord {
+        guard let alert = try await call.store.alert(try call.number("alert")) else {
+            throw APICall.nothing("alert", call.part("alert"))
+        }
+        return alert
+    }
+
+    private static func read(_ call: APICall, _ id: Int64) async throws -> Whole {
+        guard let alert = try await call.store.alert(id) else {
+            throw APICall.nothing("alert", "\(id)")
+        }
+        return Whole(
+            alert: alert,
+            history: try await call.store.alertEvents(
+                of: id, countMax: AlertEvent.keptPerAlertMax))
+    }
+
+    // MARK: What is silent
+
+    static let silence = Shape<AlertSilence>(
+        "Silence", "What is not sent for a while. Such alerts still open, are listed, and resolve.",
+        [
+            .count("id", "Its number.", 3) { $0.id },
+            .wordIfAny("kind", "Alerts of this kind; null: of every kind.", kinds) {
+                $0.kind?.rawValue
+            },
+            .textIfAny(
+                "subject", "About this: chain, store NAME, device NAME; null: all.", "store 12"
+            ) {
+                $0.subject?.text
+            },
+            .moment("from", "Since when.") { $0.from },
+            .moment("until", "Until when.") { $0.until },
+            .text("author", "Who made it.", "user:manager") { $0.author },
+            .text("why", "Why.", "rebuilding") { $0.why },
+        ])
+
+    private static let newSilence = APIObject(
+        name: "NewSilence",
+        meaning:
+            "What is to be silent: one alert's kind and subject by its number, or a kind, a store with its devices, a device, or a kind there.",
+        members: [
+            .init(
+                "alert", .integer(1...Int64.max),
+                "An alert's number; then neither kind, store nor device.",
+                example: .integer(17), isRequired: false),
+            .init("kind", .word(kinds), "Alerts of this kind.", isRequired: false),
+            .init("store", .text(.store), "About this store and its devices.", isRequired: false),
+            .init("device", .text(.device), "About this device.", isRequired: false),
+            .init(
+                "seconds", .integer(1...AlertSilence.secondsMax), "For so long.",
+                example: .integer(172_800)),
+            .init("why", .text(.why), "For the history and the audit log.", isRequired: false),
+        ])
+
+    private static let silences: [APIRoute] = [
+        .list(
+            "/silences", "listSilences", .alerts, "What is silent, and until when",
+            "What is over is remembered by the audit log.", shape: silence
+        ) { call in
+            try call.page(try await call.store.silences(at: call.now)) { [.rising($0.id)] }
+        },
+        .make(
+            "/silences", "addSilence", .alerts, "Send nothing of some alerts for a while",
+            "What still stands when the silence ends is sent then.", body: newSilence,
+            shape: silence
+        ) { call in
+            let kept = try await call.store.silence(try await wanted(call))
+            return (kept, Link("api", "v1", "silences", "\(kept.id)"))
+        },
+        .one("/silences/{silence}", "getSilence", .alerts, "A silence", shape: silence) { call in
+            let id = try call.number("silence")
+            guard
+                let found = try await call.store.silences(at: call.now).first(where: { $0.id == id }
+                )
+            else { throw APICall.nothing("silence", "\(id)") }
+            return found
+        },
+        .remove(
+            "/silences/{silence}", "endSilence", .alerts, "End a silence before its time"
+        ) { call in
+            let id = try call.number("silence")
+            guard try await call.store.liftSilence(id, at: call.now) else {
+                throw APICall.nothing("silence", "\(id)")
+            }
+        },
+    ]
+
+    private static func wanted(_ call: APICall) async throws -> AlertSilence {
+        let store: StoreID? = try call.bodyIdentifier("store")
+        let device: DeviceID? = try call.bodyIdentifier("device")
+        var silence = AlertSilence(
+            kind: call.bodyText("kind").flatMap { AlertKind(rawValue: $0) }, subject: nil,
+            from: call.now, until: call.now.advanced(bySeconds: call.bodyNumber("seconds") ?? 0),
+            why: call.bodyText("why") ?? "")
+        if let id = call.bodyNumber("alert") {
+            guard silence.kind == nil, store == nil, device == nil else {
+                throw APICall.unfit(
+                    "It names an alert, and what alerts are about.", at: "alert",
+                    "Send one or the other.")
+            }
+            guard let alert = try await call.store.alert(id) else {
+                throw APIProblem(.notFound, "There is no alert \(id).", at: "body.alert")
+            }
+            (silence.kind, silence.subject) = (alert.kind, alert.subject)
+        } else if let store {
+            guard device == nil else {
+                throw APICall.unfit(
+                    "It names a store and a device.", at: "device", "Send one of them.")
+            }
+            guard try await call.store.store(store) != nil else {
+                throw APIProblem(
+                    .notFound, "There is no store '\(store.text)'.", at: "body.store")
+            }
+            silence.subject = .store(store)
+        } else if let device {
+            guard try await call.store.device(device) != nil else {
+                throw APIProblem(
+                    .notFound, "There is no device '\(device.text)'.", at: "body.device")
+            }
+            silence.subject = .device(device)
+        } else if silence.kind == nil {
+            throw APICall.unfit(
+                "It does not say which alerts.", at: nil, "Send alert, kind, store or device.")
+        }
+        return silence
+    }
+
+    // MARK: Where alerts are sent
+
+    static let destination = Shape<AlertDestination>(
+        "Destination", "Where alerts are sent. Keys and passwords are never shown.",
+        [
+            .init("name", .text(.name("a destination", example: "night")), "Its name.") {
+                .string($0.name)
+            },
+            .word("channel", "How.", ["webhook", "mail", "command"]) { destination in
+                switch destination.channel {
+                case .webhook: "webhook"
+                case .mail: "mail"
+                case .command: "command"
+                }
+            },
+            .text("how", "In words.", "POST https://example.com/hook") { $0.channel.text },
+            .texts("severities", "What is sent there.", ["page", "warn"]) { destination in
+                AlertSeverity.allCases.reversed().filter(destination.severities.contains).map(
+                    \.rawValue)
+            },
+            .flag("isToldOfEnds", "It is told when an alert is over, too.") { $0.isToldOfEnds },
+            .flag("hasSecret", "A key or a password is kept for it.") { $0.secret != nil },
+            .moment("createdAt", "Since when.") { $0.createdAt },
+        ])
+
+    private static let mailAddress = APIText(
+        length: 3...254, pattern: "^[!#-'*+\\--9=?A-Z^-~]+@[!#-'*+\\--9=?A-Z^-~]+$",
+        words: "a mail address", example: "office@example.com"
+    ) { MailRoute.isAddress($0) }
+
+    private static let newDestination = APIObject(
+        name: "NewDestination",
+        meaning:
+            "A webhook (url and key) or a mail server (host, from, to). Commands run on the hub's machine, and are added there alone.",
+        members: [
+            .init("name", .text(.name("a destination", example: "night")), "Its name."),
+            .init(
+                "severities", .list(.word(severities), countMax: 3),
+                "What is sent there; page and warn unless said otherwise.",
+                example: .array([.string("page")]), isRequired: false),
+            .init(
+                "isToldOfEnds", .flag,
+                "It is told when an alert is over; true unless said otherwise.",
+                isRequired: false),
+            .init(
+                "url",
+                .text(
+                    .plain(
+                        1...2_048, example: "https://example.com/hook")), "Of a webhook: https://.",
+                isRequired: false),
+            .init(
+                "key", .text(.plain(16...512, example: "0f3c…, 16 characters or more")),
+                "Of a webhook: what notices are signed with. It is never shown again.",
+                isRequired: false),
+            .init(
+                "host", .text(.plain(1...253, example: "smtp.example.com")), "Of a mail server.",
+                isRequired: false),
+            .init(
+                "port", .integer(1...65_535),
+                "Of a mail server; 587 for starttls, 465 for tls unless said otherwise.",
+                example: .integer(587), isRequired: false),
+            .init(
+                "security", .word(["starttls", "tls"]),
+                "Of a mail server; starttls unless said otherwise.", isRequired: false),
+            .init(
+                "user", .text(.plain(1...255, example: "hub")), "Who signs in at the mail server.",
+                isRequired: false),
+            .init(
+                "password", .text(.plain(1...512, example: "…")),
+                "Of that user. It is never shown again.", isRequired: false),
+            .init("from", .text(mailAddress), "The sender's address.", isRequired: false),
+            .init(
+                "to", .list(.text(mailAddress), countMax: MailRoute.recipientsMax),
+                "The recipients' addresses.", isRequired: false),
+        ])
+
+    static let delivery = Shape<AlertDelivery>(
+        "Delivery", "A notice on its way to a destination.",
+        [
+            .count("notice", "Its number.", 41) { $0.notice },
+            .countIfAny("alert", "The alert's number; null: a test.", 17) {
+                $0.alert == 0 ? nil : $0.alert
+            },
+            .text("destination", "Where to.", "night") { $0.destination },
+            .word("state", "What became of it.", AlertDelivery.State.allCases.map(\.rawValue)) {
+                $0.state.rawValue
+            },
+            .count("attempts", "How often it was tried.", 1) { $0.attempts },
+            .moment("at", "When it is tried next; of one that is over, when it ended.") { $0.at },
+            .text("problem", "Why it has not arrived.", "the connection was refused") {
+                $0.problem
+            },
+        ])
+
+    struct Queued: Sendable {
+        var notice: Int64
+    }
+
+    private static let destinations: [APIRoute] = [
+        .list(
+            "/alert-destinations", "listDestinations", .delivery, "Where alerts are sent",
+            shape: destination
+        ) { call in
+            try call.page(try await call.store.alertDestinations()) { [.text($0.name)] }
+        },
+        .make(
+            "/alert-destinations", "addDestination", .delivery,
+            "Send alerts to a webhook or by mail",
+            """
+            What would run a program on the hub's machine, or reach it without TLS, is for the command line: \
+            'shelfcast-hub alerts deliver add'.
+            """, body: newDestination, shape: destination
+        ) { call in
+            let wanted = try destination(of: call)
+            try await call.store.addAlertDestination(wanted)
+            return (wanted, Link("api", "v1", "alert-destinations", wanted.name))
+        },
+        .one(
+            "/alert-destinations/{destination}", "getDestination", .delivery, "A destination",
+            shape: destination, foundDestination),
+        .remove(
+            "/alert-destinations/{destination}", "removeDestination", .delivery,
+            "Send nothing there any more, nor what waits"
+        ) { call in
+            let name = call.part("destination")
+            guard try await call.store.removeAlertDestination(name, at: call.now) else {
+                throw APICall.nothing("destination", name)
+            }
+        },
+        .change(
+            "/alert-destinations/{destination}/test", "testDestination", .delivery,
+            "Send a test there",
+            "It goes out within seconds; the list of deliveries says what became of it.",
+            canConflict: false,
+            shape: Shape<Queued>(
+                "TestNotice", "A notice that is on its way.",
+                [.count("notice", "Its number, among the deliveries.", 41) { $0.notice }])
+        ) { call in
+            let destination = try await foundDestination(call)
+            return Queued(
+                notice: try await call.store.sendTestNotice(to: destination.name, at: call.now))
+        },
+        .list(
+            "/alert-deliveries", "listDeliveries", .delivery,
+            "Notices on their way, those that arrived lately, and those that were given up",
+            "The newest 1000 of each.",
+            query: [
+                .init(
+                    "state", .word(AlertDelivery.State.allCases.map(\.rawValue)), "Only these.")
+            ], shape: delivery
+        ) { call in
+            let states: [AlertDelivery.State] =
+                call.word("state").map { [$0] } ?? AlertDelivery.State.allCases
+            var found: [AlertDelivery] = []
+            for state in states {
+                found += try await call.store.deliveries(state, countMax: 1_000)
+            }
+            return try call.page(found) { [.falling($0.notice), .text($0.destination)] }
+        },
+    ]
+
+    private static func foundDestination(_ call: APICall) async throws -> AlertDestination {
+        let name = call.part("destination")
+        guard
+            let found = try await call.store.alertDestinations().first(where: { $0.name == name })
+        else { throw APICall.nothing("destination", name) }
+        return found
+    }
+
+    private static func destination(of call: APICall) throws -> AlertDestination {
+        let severities = (call.bodyTexts("severities") ?? ["page", "warn"]).compactMap {
+            AlertSeverity(rawValue: $0)
+        }
+        guard !severities.isEmpty else {
+            throw APICall.unfit("Nothing would be sent there.", at: "severities")
+        }
+        let webhook = ["url", "key"].filter { call.body[$0] != nil }
+        let mail = ["host", "port", "security", "user", "password", "from", "to"].filter {
+            call.body[$0] != nil
+        }
+        guard webhook.isEmpty || mail.isEmpty else {
+            throw APICall.unfit(
+                "It is half a webhook and half a mail server.", at: mail[0],
+                "Send url and key, or host, from and to.")
+        }
+        let (channel, secret) =
+            mail.isEmpty ? try self.webhook(of: call) : try self.mail(of: call)
+        return AlertDestination(
+            name: call.bodyText("name") ?? "", channel: channel, severities: Set(severities),
+            isToldOfEnds: call.bodyFlag("isToldOfEnds") ?? true, secret: secret,
+            createdAt: call.now)
+    }
+
+    private static func webhook(of call: APICall) throws -> (AlertChannel, AlertSecret?) {
+        guard let url = call.bodyText("url"), let key = call.bodyText("key") else {
+            throw APICall.unfit(
+                "A webhook has a url and a key.", at: call.body["url"] == nil ? "url" : "key",
+                "Send both; a mail server has host, from and to.")
+        }
+        // Plain HTTP goes to the hub's own machine: what answers there is nobody's at a distance.
+        guard let target = WebhookTarget(url), target.isEncrypted else {
+            throw APICall.unfit(
+                "It is no https:// URL without a user or a fragment.", at: "url",
+                "An http:// URL of the hub's own machine is added there: shelfcast-hub alerts deliver add webhook."
+            )
+        }
+        return (.webhook(url: url), try secret(key, "key"))
+    }
+
+    private static func mail(of call: APICall) throws -> (AlertChannel, AlertSecret?) {
+        guard let host = call.bodyText("host"), let from = call.bodyText("from"),
+            let to = call.bodyTexts("to"), !to.isEmpty
+        else {
+            let missing = ["host", "from", "to"].first { call.body[$0] == nil } ?? "to"
+            throw APICall.unfit(
+                "A mail server has a host, a sender and recipients.", at: missing,
+                "Send host, from and to.")
+        }
+        guard MailRoute.isHost(host) else {
+            throw APICall.unfit("It is no name of a mail server.", at: "host")
+        }
+        let (user, password) = (call.bodyText("user"), call.bodyText("password"))
+        guard (user == nil) == (password == nil) else {
+            throw APICall.unfit(
+                "A user and a password belong together.", at: user == nil ? "user" : "password",
+                "Send both or neither.")
+        }
+        let security =
+            call.bodyText("security").flatMap { MailRoute.Security(rawValue: $0) } ?? .starttls
+        let route = MailRoute(
+            host: host, port: call.bodyNumber("port").map { Int($0) } ?? security.usualPort,
+            security: security, user: user, from: from, to: to)
+        return (.mail(route), try password.map { try secret($0, "password") })
+    }
+
+    /// As a file's first line is taken: nothing that would end it.
+    private static func secret(_ text: String, _ member: String) throws -> AlertSecret {
+        let bytes = Array(text.utf8)
+        guard bytes.count <= AlertSecret.bytesMax, !bytes.contains(where: { $0 < 0x20 }) else {
+            throw APICall.unfit(
+                "It has control characters or more than \(AlertSecret.bytesMax) bytes.", at: member)
+        }
+        return AlertSecret(bytes: bytes)
+    }
+}
