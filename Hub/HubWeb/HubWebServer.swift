@@ -72,27 +72,15 @@ package struct HubWebServer: Service {
 
     /// Serves until its graceful shutdown is triggered or the task is cancelled.
     package func run() async throws {
-        var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
-        let application = Application(
-            responder: router.buildResponder(),
-            server: HTTPServerBuilder { responder in
-                WebChannel(responder: responder, tls: tls, limits: limits)
-            },
-            configuration: .init(
-                address: .hostname(host, port: port),
-                availableConnectionsDelegate: .maximum(limits.connectionsMax, logger: quiet)),
-            onServerRunning: { channel in onListening(channel.localAddress?.port ?? port) },
-            logger: quiet)
+        let listener = WebListener(
+            host: host, port: port, tls: tls, limits: limits, logger: logger,
+            onListening: onListening)
         do {
-            try await application.run()
-        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            try await listener.serve(router.buildResponder())
+        } catch WebListener.Failure.portInUse {
             throw HubWebError.portInUse(host: host, port: port)
-        } catch let error as IOError {
-            throw HubWebError.addressUnusable(
-                host: host, port: port, reason: String(cString: strerror(error.errnoCode)))
-        } catch let error as SocketAddressError {
-            throw HubWebError.addressUnusable(host: host, port: port, reason: "\(error)")
+        } catch WebListener.Failure.addressUnusable(let reason) {
+            throw HubWebError.addressUnusable(host: host, port: port, reason: reason)
         }
     }
 

@@ -34,6 +34,9 @@ package enum ReportMarkup {
         _ coverage: ReportCoverage, pending: Int, ofOneItem: Bool = false
     ) -> Markup {
         let forecasts = sentence(coverage.forecastsText + (ofOneItem ? " (of every item)" : ""))
+        let isWhole = coverage.devices.allSatisfy {
+            $0.missingDays.isEmpty && $0.missingForecasts == 0
+        }
         let waiting: Markup? =
             pending == 0
             ? nil
@@ -42,7 +45,7 @@ package enum ReportMarkup {
             \(pending == 1 ? "is" : "are") part of no error.
             """
         return """
-            <section class="coverage" aria-label="What was received">
+            <section class="\(isWhole ? "coverage" : "coverage lacking")" aria-label="What was received">
             <p>\(sentence(coverage.daysText))</p>
             <p>\(forecasts)\(waiting)</p>
             </section>
