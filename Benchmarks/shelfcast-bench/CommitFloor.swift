@@ -4,7 +4,7 @@ import TestSupport
 /// The least that a sale can cost which is on the disk before it is answered: a process that reads a line from a Unix
 /// socket, writes two sectors past the page cache (`O_DIRECT`, `O_DSYNC`), answers, and waits for the next. No database,
 /// no TLS, no forecast. What an agent takes beyond it is its own; the rest is this kernel's and this disk's.
-enum CommitFloor {
+final class CommitFloor {
     /// The word that makes this program the answering one: `commit-floor SOCKET FILE`.
     static let verb = "commit-floor"
     private static let sector = 512
@@ -18,28 +18,42 @@ enum CommitFloor {
         private static let direct: Int32 = 0o200_000
     #endif
 
-    /// - Parameter lines: requests, each sent when the one before is answered.
-    /// - Returns: CPU of the answering process in seconds; nil where the disk takes no such writes.
-    static func cpuSeconds(answering lines: [String], in folder: String) throws -> Double? {
-        let (socket, file) = (folder + "/floor.sock", folder + "/floor.log")
+    private let process: ChildProcess
+    private let client: LineSocket
+    private let file: String
+
+    /// Starts the answering process; nil where the disk takes no such writes.
+    init?(in folder: String) throws {
+        let socket = folder + "/floor.sock"
+        file = folder + "/floor.log"
         for path in [socket, file] { unlink(path) }
-        let process = try ChildProcess(CommandLine.arguments[0], [verb, socket, file])
-        defer {
-            process.terminate()
+        process = try ChildProcess(CommandLine.arguments[0], [Self.verb, socket, file])
+        guard let word = try process.line(where: { !$0.isEmpty }) else {
+            throw Program.Failure(description: "\(Self.verb): \(try process.errors())")
+        }
+        guard word == "ready" else {
             process.wait(secondsMax: 10)
             unlink(file)
+            return nil
         }
-        guard let word = try process.line(where: { !$0.isEmpty }) else {
-            throw Program.Failure(description: "\(verb): \(try process.errors())")
-        }
-        guard word == "ready" else { return nil }
-        let client = try LineSocket(path: socket)
-        let before = try seconds(of: process.number)
+        client = try LineSocket(path: socket)
+    }
+
+    func stop() {
+        process.terminate()
+        process.wait(secondsMax: 10)
+        unlink(file)
+    }
+
+    /// - Parameter lines: requests, each sent when the one before is answered.
+    /// - Returns: CPU of the answering process, in seconds.
+    func cpuSeconds(answering lines: some Sequence<String>) throws -> Double {
+        let before = try Self.seconds(of: process.number)
         for line in lines {
             try client.send(line + "\n")
             _ = try client.line()
         }
-        return try seconds(of: process.number) - before
+        return try Self.seconds(of: process.number) - before
     }
 
     private static func seconds(of process: pid_t) throws -> Double {
