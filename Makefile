@@ -34,8 +34,8 @@ TESTS := swift test --skip-build --experimental-maximum-parallelization-width 4
 # Those that talk to servers within time limits: apart from those that keep the threads busy.
 SERVING := ^(HubSyncTests|AlertingTests|HubWebTests)
 
-# What the hub's package depends on.
-HUB_NEEDS := libopenblas0-pthread,libsqlite3-0,libstdc++6,adduser,tzdata
+# What the hub's package depends on, and what boots the machine that it is on.
+HUB_NEEDS := libopenblas0-pthread,libsqlite3-0,libstdc++6,adduser,tzdata,systemd-sysv,dbus
 
 .PHONY: demo demo-drift test lint agent agent-static agent-aarch64 agent-armv7 packages hub hub-static bench conformance attacks fuzz screenshots setup clean
 
@@ -50,7 +50,7 @@ test: export SHELFCAST_CROSS_BUILT := $(CURDIR)/.build/agent
 test: export SHELFCAST_PACKAGES := $(CURDIR)/.build/packages
 test: export SHELFCAST_FRESH_DEBIAN := $(CURDIR)/.build/fresh-debian.tar
 test: export SHELFCAST_HUB_PACKAGES := $(CURDIR)/.build/packages-debug
-test: export SHELFCAST_FRESH_HUB_DEBIAN := $(CURDIR)/.build/fresh-hub-debian.tar
+test: export SHELFCAST_FRESH_HUB_DEBIAN := $(CURDIR)/.build/fresh-server-debian.tar
 test: setup .venv/complete agent agent-static
 	swift build --build-tests --explicit-target-dependency-import-check error
 	$(TESTS) --skip EndToEndTests --skip '$(SERVING)'

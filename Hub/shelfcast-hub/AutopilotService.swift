@@ -43,6 +43,8 @@ struct AutopilotService: Service {
         } catch is CancellationError {
             if hasBegun { logger.info("autopilot: its run was stopped; nothing of it is used") }
         } catch {
+            // A hub that ends cuts off what it was reading.
+            guard !Task.isCancelled else { return }
             logger.warning(
                 "autopilot: \(CommandFailure(error).message)",
                 metadata: ["next look": "\(Self.lookEvery)"])

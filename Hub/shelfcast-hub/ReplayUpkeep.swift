@@ -71,6 +71,8 @@ struct ReplayService: Service {
                 return min(max(ContinuousClock.now - started, .milliseconds(20)), Self.lookEvery)
             }
         } catch {
+            // A hub that ends cuts off what it was reading.
+            guard !Task.isCancelled else { return Self.lookEvery }
             logger.warning(
                 "replaying by uncompressed networks: \(CommandFailure(error).message)",
                 metadata: ["next look": "\(Self.lookEvery)"])

@@ -19,6 +19,17 @@ enum HubPackage {
         return names.first { $0.hasPrefix("shelfcast-hub_") && $0.hasSuffix(".deb") }
             .map { folder + "/" + $0 }
     }
+
+    /// The toolchain's libraries that the program under test is linked with, at their own paths under `root`.
+    static func giveRuntime(to root: String) throws {
+        let libraries = try Program(path: "/usr/bin/ldd").run([Binaries.hub]).output
+            .matches(of: #/=> (\S*/swift/linux/\S+)/#).map { String($0.output.1) }
+        for path in libraries {
+            try Program(path: "/bin/sh").run([
+                "-ec", "mkdir -p \"$2$(dirname \"$1\")\"; cp -L \"$1\" \"$2$1\"", "sh", path, root,
+            ])
+        }
+    }
 }
 
 /// The hub's Debian package in a fresh Debian: the hub under test, not optimised, with the Swift runtime of the toolchain that
@@ -72,18 +83,6 @@ struct HubPackageTests {
         }
     }
 
-    /// The toolchain's libraries that the program is linked with, at their own paths.
-    private func giveRuntime(to machine: FreshDevice) throws {
-        let libraries = try Program(path: "/usr/bin/ldd").run([Binaries.hub]).output
-            .matches(of: #/=> (\S*/swift/linux/\S+)/#).map { String($0.output.1) }
-        for path in libraries {
-            try Program(path: "/bin/sh").run([
-                "-ec", "mkdir -p \"$2$(dirname \"$1\")\"; cp -L \"$1\" \"$2$1\"", "sh", path,
-                machine.root,
-            ])
-        }
-    }
-
     /// The package as another version; a hub that reads states up to `readable` where that is given.
     private func repacked(
         _ machine: FreshDevice, version: String, readable: Int? = nil
@@ -107,7 +106,7 @@ struct HubPackageTests {
         .enabled(if: HubPackage.isInstallable, FreshDevice.missing))
     func life() throws {
         let machine = try FreshDevice(HubPackage.image)
-        try giveRuntime(to: machine)
+        try HubPackage.giveRuntime(to: machine.root)
         try Program(path: "/bin/cp").run([package, machine.root + "/tmp/own.deb"])
         let newer = try repacked(machine, version: "99.0")
         let unable = try repacked(machine, version: "0.0.1", readable: 0)
