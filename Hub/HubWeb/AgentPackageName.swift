@@ -10,7 +10,7 @@ package struct AgentPackageName: Hashable, Sendable {
 
     package static let bytesMax = 128
     /// Debian's names of what the agent is built for.
-    package static let architectures = ["amd64", "arm64", "armel"]
+    package static let architectures = ["amd64", "arm64", "armel", "armhf"]
 
     package let version: String
     package let architecture: String

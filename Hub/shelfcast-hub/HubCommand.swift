@@ -5,6 +5,7 @@ import HubCore
 import HubStore
 import HubSync
 import HubWeb
+import Synchronization
 
 /// A command whose errors become a line on standard error and an `ExitStatus`.
 protocol HubCommand: AsyncParsableCommand {
@@ -24,6 +25,11 @@ extension HubCommand {
         } catch {
             let failure = CommandFailure(error)
             Console.error("shelfcast-hub: \(failure.message)")
+            if failure.message.lowercased().hasSuffix("permission denied"),
+                let explanation = DataOptions.whyNotRoot
+            {
+                Console.error(explanation)
+            }
             throw ExitCode(failure.status.rawValue)
         }
     }
@@ -142,7 +148,18 @@ struct DataOptions: ParsableArguments {
                 .failed,
                 "cannot become the owner of \(directory): \(String(cString: strerror(errno)))")
         }
+        let name = attributes[.ownerAccountName] as? String ?? "user \(user)"
+        Self.explanation.withLock {
+            $0 =
+                "run by root, this command goes on as \(name), who owns \(directory): name a file that"
+                + " \(name) may reach, not one in root's own directory"
+        }
     }
+
+    private static let explanation = Mutex<String?>(nil)
+
+    /// Why root may not do here what root may; nil where the command goes on as who ran it.
+    static var whyNotRoot: String? { explanation.withLock { $0 } }
 
     func validate() throws {
         if directory.isEmpty { throw ValidationError("the name of the data directory is empty") }

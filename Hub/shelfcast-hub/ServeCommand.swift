@@ -110,7 +110,13 @@ struct ServeCommand: HubCommand {
         var limits = HubServerLimits()
         limits.visitEverySeconds = UInt32(visitEvery.seconds)
         limits.connectionsMax = connectionsMax
-        var logger = Logger(label: "hub", factory: { StreamLogHandler.standardError(label: $0) })
+        var logger = Logger(
+            label: "hub",
+            factory: {
+                JournalLogHandler.isAtHand
+                    ? JournalLogHandler() as any LogHandler
+                    : StreamLogHandler.standardError(label: $0)
+            })
         logger.logLevel = logLevel.level
         let webLimits = HubWebLimits()
         let pageLimits = HubWebLimits.pages

@@ -29,11 +29,10 @@ struct BootTests {
         let hub = try #require(HubPackage.path)
         let shelf = root + "/usr/share/shelfcast/agent"
         let packages = try #require(DebianPackages.folder)
-        let native = try #require(DebianPackages.native)
         try Program(path: "/bin/sh").run([
             "-ec",
-            "mkdir -p \"$2\"; cp \"$1\"/*_\"$3\".deb \"$1\"/*_\"$3\".tar.gz \"$2\"; cp \"$4\" \"$5/root/hub.deb\"",
-            "sh", packages, shelf, native, hub, root,
+            "mkdir -p \"$2\"; cp \"$1\"/*.deb \"$1\"/*.tar.gz \"$2\"; cp \"$3\" \"$4/root/hub.deb\"; rm -f \"$2\"/shelfcast-hub_*",
+            "sh", packages, shelf, hub, root,
         ])
 
         var machine = try BootedMachine(root: root)
@@ -42,6 +41,21 @@ struct BootTests {
         try machine.shell("dpkg -i /root/hub.deb")
         try machine.wait(answers)
         try expectConfined(machine, "shelfcast-hub", user: "shelfcast-hub")
+        // Whatever was packed can be installed from it.
+        let offer = try machine.wait(
+            "journalctl --no-pager --unit shelfcast-hub | grep 'agents for'"
+        ).output
+        for name in try FileManager.default.contentsOfDirectory(atPath: shelf) {
+            let architecture = try #require(name.split(separator: "_").last?.prefix { $0 != "." })
+            #expect(offer.contains(" \(architecture) "), "\(name): \(offer)")
+        }
+
+        // Root's commands are the service's user: a file that root alone may read is none to it.
+        let refused = try machine.shell(
+            "cd /root && printf 'date,store,item,sales\\n2026-01-04,1,7,3\\n' >sales.csv && shelfcast-hub sales import sales.csv",
+            expecting: 1)
+        #expect(refused.errors.contains("goes on as shelfcast-hub"), "\(refused.errors)")
+        try machine.shell("cp /root/sales.csv /tmp/ && shelfcast-hub sales import /tmp/sales.csv")
 
         // The line that an operator pastes.
         let told = try machine.shell("shelfcast-hub token create --store 1 --host 127.0.0.1").output
@@ -92,6 +106,12 @@ struct BootTests {
         let journal = try machine.shell("journalctl --no-pager --unit shelfcast-hub --output cat")
             .output
         #expect(!journal.contains("worker thread"), "\(journal)")
+        let notices = try machine.shell(
+            "journalctl --no-pager --unit shelfcast-hub --output cat --priority notice..notice"
+        ).output
+        #expect(
+            notices.hasPrefix("the root key lies on this machine: move it to a safe place file="),
+            "\(notices)")
 
         // The power fails; both are there again without anybody, the device as the one it was.
         machine.cutPower()

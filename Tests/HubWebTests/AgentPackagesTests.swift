@@ -10,6 +10,7 @@ import Testing
         arguments: [
             ("shelfcast-agent_0.2.0_amd64.deb", "0.2.0 amd64 deb"),
             ("shelfcast-agent_1.0~rc1+git-2_armel.tar.gz", "1.0~rc1+git-2 armel tar.gz"),
+            ("shelfcast-agent_0.2.0_armhf.deb", "0.2.0 armhf deb"),
         ])
     func names(text: String, says: String) throws {
         let name = try #require(AgentPackageName(text))
