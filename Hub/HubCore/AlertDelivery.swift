@@ -154,6 +154,27 @@ package struct AlertDelivery: Hashable, Sendable {
     }
 }
 
+/// How sending to a destination goes.
+package struct DeliveryStanding: Hashable, Sendable {
+    /// When a notice arrived there last; nil: none that is remembered did.
+    package var arrivedAt: Timestamp?
+    /// Notices on their way.
+    package var waiting: Int
+    /// Notices that were given up.
+    package var dead: Int
+    /// Why the newest of these has not arrived; empty: it was not tried yet, or there is none.
+    package var problem: String
+
+    package init(
+        arrivedAt: Timestamp? = nil, waiting: Int = 0, dead: Int = 0, problem: String = ""
+    ) {
+        self.arrivedAt = arrivedAt
+        self.waiting = waiting
+        self.dead = dead
+        self.problem = problem
+    }
+}
+
 /// When a delivery that failed is tried again: after 30 s, then twice as long each time, an hour at most, for a day.
 package enum DeliverySchedule {
     package static let attemptsMax = 30

@@ -392,6 +392,8 @@ package protocol HubStore: Sendable {
     func sendTestNotice(to name: String, at: Timestamp) async throws -> Int64
     /// Newest first.
     func deliveries(_ state: AlertDelivery.State?, countMax: Int) async throws -> [AlertDelivery]
+    /// How sending goes, by destination; one to which nothing was sent of late is not in it.
+    func deliveryStandings() async throws -> [String: DeliveryStanding]
     /// What is to be tried by now, of each destination the `countMax` that are due longest, by destination.
     func dueDeliveries(at: Timestamp, countMax: Int) async throws -> [AlertDelivery]
     /// How an attempt ended; nil: it arrived. When it is tried again follows from `DeliverySchedule`.

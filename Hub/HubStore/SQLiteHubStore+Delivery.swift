@@ -156,6 +156,35 @@ extension SQLiteHubStore {
         }
     }
 
+    package func deliveryStandings() async throws -> [String: DeliveryStanding] {
+        try await read { db in
+            var standings: [String: DeliveryStanding] = [:]
+            let rows = try Row.fetchCursor(
+                db,
+                sql: """
+                    SELECT destination, max(CASE state WHEN 'sent' THEN at END) AS arrivedAt,
+                        sum(state = 'waiting') AS waiting, sum(state = 'dead') AS dead
+                    FROM alertDelivery GROUP BY destination
+                    """)
+            while let row = try rows.next() {
+                standings[row["destination"]] = DeliveryStanding(
+                    arrivedAt: row.timestampIfAny("arrivedAt"), waiting: row["waiting"],
+                    dead: row["dead"])
+            }
+            let problems = try Row.fetchCursor(
+                db,
+                // Beside an aggregate max SQLite gives the columns of the row that has it.
+                sql: """
+                    SELECT destination, problem, max(noticeID) FROM alertDelivery
+                    WHERE state <> 'sent' GROUP BY destination
+                    """)
+            while let row = try problems.next() {
+                standings[row["destination"]]?.problem = row["problem"]
+            }
+            return standings
+        }
+    }
+
     package func dueDeliveries(at: Timestamp, countMax: Int) async throws -> [AlertDelivery] {
         try await read { db in
             try Row.fetchAll(

@@ -238,7 +238,9 @@ struct AddCommandCommand: HubCommand {
 
 struct DeliverListCommand: HubCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List the destinations. Keys and passwords are not shown.")
+        commandName: "list",
+        abstract:
+            "List the destinations, and how sending there goes. Keys and passwords are not shown.")
 
     @OptionGroup var json: JSONOption
     @OptionGroup var data: DataOptions
@@ -248,27 +250,38 @@ struct DeliverListCommand: HubCommand {
         var how: String
         var severities: [String]
         var isToldOfEnds: Bool
+        var arrivedAt: String?
+        var waiting: Int
+        var dead: Int
     }
 
     func perform() async throws {
-        let lines = try await data.openStore().alertDestinations().map { destination in
-            Line(
+        let hub = try data.openStore()
+        let standings = try await hub.deliveryStandings()
+        let lines = try await hub.alertDestinations().map { destination in
+            let standing = standings[destination.name] ?? DeliveryStanding()
+            return Line(
                 name: destination.name, how: destination.channel.text,
                 severities: AlertSeverity.allCases.reversed().filter(
                     destination.severities.contains
-                ).map(\.rawValue), isToldOfEnds: destination.isToldOfEnds)
+                ).map(\.rawValue), isToldOfEnds: destination.isToldOfEnds,
+                arrivedAt: standing.arrivedAt.map { FleetText.moment($0) },
+                waiting: standing.waiting, dead: standing.dead)
         }
         if json.isOn { return try Console.printJSON(lines) }
         guard !lines.isEmpty else {
             return Console.print(
                 "alerts are sent nowhere; see shelfcast-hub alerts deliver add --help")
         }
-        var table = TextTable([("NAME", .left), ("GETS", .left), ("HOW", .left)])
+        var table = TextTable([
+            ("NAME", .left), ("GETS", .left), ("ARRIVED LAST", .left), ("WAITING", .right),
+            ("GIVEN UP", .right), ("HOW", .left),
+        ])
         for line in lines {
             table.add([
                 line.name,
                 line.severities.joined(separator: " ") + (line.isToldOfEnds ? ", and ends" : ""),
-                line.how,
+                line.arrivedAt ?? "never", "\(line.waiting)", "\(line.dead)", line.how,
             ])
         }
         Console.print(table.text)

@@ -5,7 +5,7 @@ person would do there. Prints what is wrong, a line each, and ends with 1 if any
 usage: pages.py ADDRESS USER PASSWORD [--pictures FOLDER]
 
 The hub must have stores with forecasts, an approved device and one that waits for approval, a rollout that goes on, a
-family with packages, and the user must be an operator."""
+family with packages, an open alert and nobody who is told of it, and the user must be an operator."""
 
 import argparse
 import sys
@@ -34,6 +34,8 @@ class Check:
     def run(self):
         self.sign_in()
         addresses = self.addresses()
+        self.silence(addresses)
+        self.destination(addresses)
         for screen, width, height, dark in SCREENS:
             self.browser.screen(width, height, dark)
             for name, path in addresses.items():
@@ -75,7 +77,8 @@ class Check:
     def addresses(self):
         store = self.link("/stores", "^\\/stores\\/[^/]+$")
         return {
-            "overview": "/", "alerts": "/alerts", "stores": "/stores", "store": store,
+            "overview": "/", "alerts": "/alerts", "alert": self.link("/alerts", "^\\/alerts\\/[0-9]+$"),
+            "silences": "/alerts/silences", "destinations": "/alerts/destinations", "stores": "/stores", "store": store,
             "item": self.link(store, "^\\/stores\\/[^/]+\\/items\\/"), "fleet": "/fleet",
             "device": self.link("/fleet?status=approved", "^\\/fleet\\/"), "rollouts": "/rollouts",
             "rollout": self.link("/rollouts", "^\\/rollouts\\/[0-9]+$"), "models": "/models",
@@ -102,12 +105,20 @@ class Check:
         self.expect("the style is there", ask("getComputedStyle(document.body).margin") == "0px")
         self.expect("figures are named", ask("[...document.querySelectorAll('svg')].every(s => s.ariaLabel || s.ariaHidden)"))
         self.expect("fields are named", ask(
-            "[...document.querySelectorAll('main input:not([type=hidden])')].every(i => i.ariaLabel || i.labels.length > 0)"))
+            "[...document.querySelectorAll('main :is(input:not([type=hidden]), select, textarea)')]"
+            ".every(i => i.ariaLabel || i.labels.length > 0)"))
+        self.expect("what describes a field is there, once", ask("""[...document.querySelectorAll('[aria-describedby]')]
+            .flatMap(e => e.getAttribute('aria-describedby').split(' '))
+            .every(id => document.querySelectorAll('#' + CSS.escape(id)).length === 1)"""))
+        small = ask("""[...document.querySelectorAll('main :is(button, input:not([type=hidden]), select, textarea)')]
+            .map(e => e.type === 'checkbox' ? e.closest('label') : e)
+            .filter(e => Math.min(e.getBoundingClientRect().width, e.getBoundingClientRect().height) < 24).map(e => e.outerHTML)""")
+        self.expect(f"nothing is too small for a finger: {small}", not small)
         self.expect("no heading is skipped", ask(
             "[...document.querySelectorAll('h1,h2,h3')].every((h, i, all) => i === 0 || h.tagName[1] - all[i - 1].tagName[1] <= 1)"))
         self.expect("every table has headings", ask(
             "[...document.querySelectorAll('table')].every(t => t.querySelectorAll('thead th[scope=col]').length > 1)"))
-        self.expect("no undefined figure", not ask("/\\b(nan|inf|nil|undefined|Optional\\()/.test(document.querySelector('main').innerText)"))
+        self.expect("no undefined figure", not ask("/\\b(nan|inf|nil|undefined)\\b|Optional\\(/.test(document.querySelector('main').innerText)"))
         cut = ask("""[...document.querySelectorAll('.tiles dd, h1, h2, .bar a, button')]
             .filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline').map(e => e.innerText)""")
         self.expect(f"nothing is cut off: {cut}", not cut)
@@ -169,10 +180,71 @@ class Check:
         self.expect("the log says who approved", "approve" in said)
         self.expect("the log says who paused, and why", "pause" in said and "a look at it" in said)
 
-        browser.go(self.address + "/alerts")
-        self.expect("alerts are said, or that there is none", ask("document.querySelector('main').innerText.length") > 20)
+        browser.screen(390, 844, True)
+        go("alert")
+        form = "document.querySelector('form[action$=silence]')"
+        ask(f"{form}.elements.amount.value = '3', {form}.elements.why.value = 'it is ordered'")
+        browser.act("silenced", f"{form}.requestSubmit()")
+        self.expect("the alert says until when it is silent, and why", "it is ordered" in ask("document.querySelector('.facts').innerText"))
+        go("alerts")
+        self.expect("so does the list", "open, silent" in ask("document.querySelector('[data-live]').innerText"))
+        browser.screen(1280, 800, False)
         troubles = browser.take_troubles()
         self.expect(f"nothing on the console: {troubles}", not troubles)
+
+    def silence(self, addresses):
+        """A store is silenced on a phone: first one that there is not, then its own name."""
+        browser, ask = self.browser, self.browser.ask
+        browser.screen(390, 844, False)
+        browser.go(self.address + "/alerts")
+        browser.act("the page of silences", "document.querySelector('main nav a[href$=silences]').click()")
+        form = "document.querySelector('form[action$=silences]')"
+        field = f"{form}.elements"
+        ask(f"{field}.store.value = 'nowhere', {field}.amount.value = '2', {field}.unit.value = 'weeks', {field}.why.value = 'rebuilt'")
+        browser.act("answered", f"{form}.requestSubmit()")
+        browser.take_troubles()  # the browser notes the refusal itself
+        self.expect("the focus is where something is wrong", ask("document.activeElement.name") == "store")
+        self.expect("what is wrong is said there", "no store 'nowhere'" in ask(
+            "document.getElementById(document.activeElement.getAttribute('aria-describedby').split(' ')[0]).innerText"))
+        self.expect("what was entered is kept", ask(
+            f"[{field}.store.value, {field}.amount.value, {field}.unit.value, {field}.why.value].join()") == "nowhere,2,weeks,rebuilt")
+        self.plain("a refused silence", 390)
+        if self.pictures and self.pictures.startswith("all:"):
+            browser.picture(f"{self.pictures.removeprefix('all:')}/silences-refused-phone.png")
+        ask(f"{field}.store.value = decodeURIComponent({addresses['store']!r}.split('/')[2])")
+        browser.act("answered", f"{form}.requestSubmit()")
+        self.expect("it is said to hold", "holds until" in ask("document.querySelector('[role=status]').innerText"))
+        self.expect("it is listed with its reason", "rebuilt" in ask("document.querySelector('tbody').innerText"))
+
+    def destination(self, addresses):
+        """A webhook is added at a desk, first one that only the command line may, and tested; nobody is there to take it."""
+        browser, ask = self.browser, self.browser.ask
+        browser.screen(1280, 800, False)
+        browser.go(self.address + addresses["destinations"])
+        form = "document.querySelector('form[action$=webhook]')"
+        field = f"{form}.elements"
+        ask(f"{field}.name.value = 'night', {field}.url.value = 'http://127.0.0.1/', {field}.key.value = 'a key of the test'")
+        ask(f"{field}['severities.info'].checked = true")
+        browser.act("answered", f"{form}.requestSubmit()")
+        browser.take_troubles()
+        self.expect("the focus is where something is wrong", ask("document.activeElement.name") == "url")
+        self.expect("what was entered is kept, but for the secret", ask(
+            f"[{field}.name.value, {field}.url.value, {field}.key.value, {field}['severities.info'].checked].join()")
+            == "night,http://127.0.0.1/,,true")
+        self.plain("a refused destination", 1280)
+        if self.pictures and self.pictures.startswith("all:"):
+            browser.picture(f"{self.pictures.removeprefix('all:')}/destinations-refused-desk.png")
+        ask(f"{field}.url.value = 'https://127.0.0.1:1/', {field}.key.value = 'a key of the test'")
+        browser.act("added", f"{form}.requestSubmit()")
+        self.expect("it is said to be there", "night" in ask("document.querySelector('[role=status]').innerText"))
+        # As who has no mouse does it.
+        ask("document.querySelector('form[action$=test] button').focus()")
+        ask("window.isOld = true")
+        browser.key(" ", 32)
+        browser.until("tested", "document.readyState === 'complete' && window.isOld === undefined")
+        browser.until("the page tells what became of it", "document.querySelector('[data-live]').innerText.includes('tried again')")
+        self.expect("and why it has not arrived", "127.0.0.1" in ask("document.querySelector('[data-live] tbody').innerText")
+                    or "refused" in ask("document.querySelector('[data-live] tbody').innerText"))
 
     def live(self, addresses):
         """A rollout is paused in one window, and another one shows it without being asked."""
@@ -200,11 +272,23 @@ class Check:
     def without_script(self, addresses):
         browser, ask = self.browser, self.browser.ask
         browser.call("Emulation.setScriptExecutionDisabled", value=True)
-        for name in ["overview", "rollout", "stores"]:
+        for name in ["overview", "rollout", "stores", "silences", "destinations"]:
             browser.call("Page.navigate", url=self.address + addresses[name])
             browser.until("it is loaded", f"document.readyState === 'complete' && location.pathname === {addresses[name]!r}")
             self.expect("it reads as well without JavaScript", ask("document.querySelectorAll('main table').length") > 0)
+        browser.act("asked", "document.querySelector('tbody a[href*=remove]').click()")
+        self.expect("what it means to remove a destination is said", "Remove night?" in ask("document.querySelector('main').innerText"))
+        browser.act("removed", "document.querySelector('form[action$=remove]').requestSubmit()")
+        self.expect("it is gone", "sent nowhere" in ask("document.querySelector('main').innerText"))
+        browser.go(self.address + addresses["silences"])
+        for _ in range(2):
+            browser.act("lifted", "document.querySelector('form[action$=lift]').requestSubmit()")
+        self.expect("nothing is silent any more", "Nothing is silent." in ask("document.querySelector('main').innerText"))
         browser.call("Emulation.setScriptExecutionDisabled", value=False)
+        browser.go(self.address + "/audit")
+        said = ask("document.querySelector('tbody').innerText")
+        for action in ["add-destination", "test-destination", "remove-destination", "silence", "lift-silence"]:
+            self.expect(f"the log says who did: {action}", action in said)
 
     def sign_out(self):
         browser, ask = self.browser, self.browser.ask

@@ -22,6 +22,11 @@ import Testing
         try hub.command("push", "second", "--all")
         let newcomer = try DeviceUnderTest(.ordinary, store: "2")
         try newcomer.join(try hub.token(store: "2", needsApproval: true))
+        // An alert to look at.
+        try devices[0].command(["sync", "--memory-budget", "60KiB"])
+        try hub.command("alerts", "check")
+        let alerts = try hub.command("alerts")
+        #expect(alerts.contains("memory-budget-shrank"), "\(alerts)")
 
         try hub.command("user", "add", "manager", "--role", "operator")
         for (name, password) in [("manager", "too short"), ("eve", "correct horse battery")] {

@@ -205,6 +205,11 @@ import Testing
             let dead = try await store.deliveries(.dead, countMax: 9)
             #expect(dead.map(\.destination) == ["office"])
             #expect(dead.first?.problem == "refused")
+            #expect(
+                try await store.deliveryStandings() == [
+                    "night": DeliveryStanding(arrivedAt: Sample.now),
+                    "office": DeliveryStanding(dead: 1, problem: "refused"),
+                ])
             #expect(try await store.resend(notice: 99, destination: nil, at: now) == 0)
             #expect(try await store.resend(notice: nil, destination: nil, at: now) == 1)
             due = try await store.dueDeliveries(at: now, countMax: 9)
@@ -229,6 +234,11 @@ import Testing
                     == ["night", "night"])
             let test = try await store.sendTestNotice(to: "screen", at: now)
             #expect(try await store.deliveries(.waiting, countMax: 1).first?.notice == test)
+            #expect(
+                try await store.deliveryStandings() == [
+                    "night": DeliveryStanding(arrivedAt: Sample.now, waiting: 1),
+                    "screen": DeliveryStanding(waiting: 1),
+                ])
             await #expect(throws: HubStoreError.notFound(what: "destination office")) {
                 try await store.sendTestNotice(to: "office", at: now)
             }

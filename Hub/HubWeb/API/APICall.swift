@@ -39,7 +39,7 @@ struct APICall: Sendable {
     /// Of the path, decoded.
     let path: [String: String]
     let query: [String: JSONValue]
-    let body: JSONValue
+    let body: APIBody
     let now: Timestamp
 
     /// What is changed through it has the user's name in the audit log.
@@ -150,29 +150,6 @@ struct APICall: Sendable {
             shown,
             next: found.count > shown.count
                 ? shown.last.map { APIKey.cursor([.falling(id($0))]) } : nil)
-    }
-
-    // MARK: The body
-
-    func bodyText(_ name: String) -> String? { body[name]?.string }
-    func bodyNumber(_ name: String) -> Int64? { body[name]?.wholeNumber }
-    func bodyFlag(_ name: String) -> Bool? { body[name]?.flag }
-    func bodyTexts(_ name: String) -> [String]? {
-        guard case .array(let values)? = body[name] else { return nil }
-        return values.compactMap(\.string)
-    }
-    func bodyIdentifier<Kind>(_ name: String) throws -> Identifier<Kind>? {
-        try bodyText(name).map { text in
-            do { return try Identifier(text) } catch {
-                throw Self.unfit("It is no name: \(error).", at: name)
-            }
-        }
-    }
-
-    /// A body that can be read and does not make sense.
-    static func unfit(_ what: String, at member: String?, _ advice: String? = nil) -> APIProblem {
-        APIProblem(
-            .unprocessableContent, what, at: "body" + (member.map { ".\($0)" } ?? ""), advice)
     }
 }
 

@@ -203,7 +203,7 @@ struct APIDoor: RouterMiddleware {
         }
     }
 
-    private static func body(_ request: Request, _ route: APIRoute) async throws -> JSONValue {
+    private static func body(_ request: Request, _ route: APIRoute) async throws -> APIBody {
         guard let object = route.body else {
             guard request.headers[.transferEncoding] == nil,
                 request.headers[.contentLength].map({ $0 == "0" }) ?? true
@@ -212,7 +212,7 @@ struct APIDoor: RouterMiddleware {
                     .badRequest, "Nothing is read in the body of this request.", at: "body",
                     "Send it without a body.")
             }
-            return .null
+            return .none
         }
         let type = request.headers[.contentType]?.split(separator: ";").first?
             .trimmingPrefix { $0 == " " }.lowercased()
@@ -243,12 +243,11 @@ struct APIDoor: RouterMiddleware {
                 .badRequest, "The body cannot be read: \(error.text).", at: "body",
                 "Send one JSON object in UTF-8, with each member once.")
         }
-        if let fault = APISchema.object(object).fault(of: value, at: "body") {
+        do throws(APIFault) { return try APIBody(value, as: object) } catch {
             throw APIProblem(
-                .unprocessableContent, "It cannot be taken: \(fault.what).", at: fault.place,
+                .unprocessableContent, "It cannot be taken: \(error.what).", at: error.place,
                 "\(prefix)/openapi.json says what it may be.")
         }
-        return value
     }
 
     private static let tooLarge = APIProblem(

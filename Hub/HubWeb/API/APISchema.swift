@@ -143,7 +143,7 @@ indirect enum APISchema: Sendable {
 }
 
 /// What is wrong with a value, and which it is.
-struct APIFault: Equatable, Sendable {
+struct APIFault: Error, Equatable, Sendable {
     var place: String
     var what: String
 }

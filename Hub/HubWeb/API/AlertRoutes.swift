@@ -138,7 +138,7 @@ enum AlertRoutes {
                 let alert = try await found(call)
                 if alert.state != .acknowledged {
                     _ = try await call.store.acknowledgeAlert(
-                        alert.id, why: call.bodyText("why") ?? "", at: call.now)
+                        alert.id, why: call.body.text("why") ?? "", at: call.now)
                 }
                 return try await read(call, alert.id)
             },
@@ -150,7 +150,7 @@ enum AlertRoutes {
                 let alert = try await found(call)
                 if alert.state != .resolved {
                     _ = try await call.store.resolveAlert(
-                        alert.id, why: call.bodyText("why") ?? "", at: call.now)
+                        alert.id, why: call.body.text("why") ?? "", at: call.now)
                 }
                 return try await read(call, alert.id)
             },
@@ -193,24 +193,6 @@ enum AlertRoutes {
             .text("why", "Why.", "rebuilding") { $0.why },
         ])
 
-    private static let newSilence = APIObject(
-        name: "NewSilence",
-        meaning:
-            "What is to be silent: one alert's kind and subject by its number, or a kind, a store with its devices, a device, or a kind there.",
-        members: [
-            .init(
-                "alert", .integer(1...Int64.max),
-                "An alert's number; then neither kind, store nor device.",
-                example: .integer(17), isRequired: false),
-            .init("kind", .word(kinds), "Alerts of this kind.", isRequired: false),
-            .init("store", .text(.store), "About this store and its devices.", isRequired: false),
-            .init("device", .text(.device), "About this device.", isRequired: false),
-            .init(
-                "seconds", .integer(1...AlertSilence.secondsMax), "For so long.",
-                example: .integer(172_800)),
-            .init("why", .text(.why), "For the history and the audit log.", isRequired: false),
-        ])
-
     private static let silences: [APIRoute] = [
         .list(
             "/silences", "listSilences", .alerts, "What is silent, and until when",
@@ -220,10 +202,11 @@ enum AlertRoutes {
         },
         .make(
             "/silences", "addSilence", .alerts, "Send nothing of some alerts for a while",
-            "What still stands when the silence ends is sent then.", body: newSilence,
+            "What still stands when the silence ends is sent then.", body: AlertOrders.newSilence,
             shape: silence
         ) { call in
-            let kept = try await call.store.silence(try await wanted(call))
+            let kept = try await AlertOrders.silence(
+                call.body, in: call.store, at: call.now)
             return (kept, Link("api", "v1", "silences", "\(kept.id)"))
         },
         .one("/silences/{silence}", "getSilence", .alerts, "A silence", shape: silence) { call in
@@ -244,120 +227,58 @@ enum AlertRoutes {
         },
     ]
 
-    private static func wanted(_ call: APICall) async throws -> AlertSilence {
-        let store: StoreID? = try call.bodyIdentifier("store")
-        let device: DeviceID? = try call.bodyIdentifier("device")
-        var silence = AlertSilence(
-            kind: call.bodyText("kind").flatMap { AlertKind(rawValue: $0) }, subject: nil,
-            from: call.now, until: call.now.advanced(bySeconds: call.bodyNumber("seconds") ?? 0),
-            why: call.bodyText("why") ?? "")
-        if let id = call.bodyNumber("alert") {
-            guard silence.kind == nil, store == nil, device == nil else {
-                throw APICall.unfit(
-                    "It names an alert, and what alerts are about.", at: "alert",
-                    "Send one or the other.")
-            }
-            guard let alert = try await call.store.alert(id) else {
-                throw APIProblem(.notFound, "There is no alert \(id).", at: "body.alert")
-            }
-            (silence.kind, silence.subject) = (alert.kind, alert.subject)
-        } else if let store {
-            guard device == nil else {
-                throw APICall.unfit(
-                    "It names a store and a device.", at: "device", "Send one of them.")
-            }
-            guard try await call.store.store(store) != nil else {
-                throw APIProblem(
-                    .notFound, "There is no store '\(store.text)'.", at: "body.store")
-            }
-            silence.subject = .store(store)
-        } else if let device {
-            guard try await call.store.device(device) != nil else {
-                throw APIProblem(
-                    .notFound, "There is no device '\(device.text)'.", at: "body.device")
-            }
-            silence.subject = .device(device)
-        } else if silence.kind == nil {
-            throw APICall.unfit(
-                "It does not say which alerts.", at: nil, "Send alert, kind, store or device.")
-        }
-        return silence
-    }
-
     // MARK: Where alerts are sent
 
-    static let destination = Shape<AlertDestination>(
+    /// A destination, and how sending there goes.
+    struct Listed: Sendable {
+        var destination: AlertDestination
+        var standing: DeliveryStanding
+
+        static func all(in store: any HubStore) async throws -> [Listed] {
+            let standings = try await store.deliveryStandings()
+            return try await store.alertDestinations().map {
+                Listed(destination: $0, standing: standings[$0.name] ?? DeliveryStanding())
+            }
+        }
+    }
+
+    static let destination = Shape<Listed>(
         "Destination", "Where alerts are sent. Keys and passwords are never shown.",
         [
             .init("name", .text(.name("a destination", example: "night")), "Its name.") {
-                .string($0.name)
+                .string($0.destination.name)
             },
-            .word("channel", "How.", ["webhook", "mail", "command"]) { destination in
-                switch destination.channel {
+            .word("channel", "How.", ["webhook", "mail", "command"]) { listed in
+                switch listed.destination.channel {
                 case .webhook: "webhook"
                 case .mail: "mail"
                 case .command: "command"
                 }
             },
-            .text("how", "In words.", "POST https://example.com/hook") { $0.channel.text },
-            .texts("severities", "What is sent there.", ["page", "warn"]) { destination in
-                AlertSeverity.allCases.reversed().filter(destination.severities.contains).map(
-                    \.rawValue)
+            .text("how", "In words.", "POST https://example.com/hook") {
+                $0.destination.channel.text
             },
-            .flag("isToldOfEnds", "It is told when an alert is over, too.") { $0.isToldOfEnds },
-            .flag("hasSecret", "A key or a password is kept for it.") { $0.secret != nil },
-            .moment("createdAt", "Since when.") { $0.createdAt },
-        ])
-
-    private static let mailAddress = APIText(
-        length: 3...254, pattern: "^[!#-'*+\\--9=?A-Z^-~]+@[!#-'*+\\--9=?A-Z^-~]+$",
-        words: "a mail address", example: "office@example.com"
-    ) { MailRoute.isAddress($0) }
-
-    private static let newDestination = APIObject(
-        name: "NewDestination",
-        meaning:
-            "A webhook (url and key) or a mail server (host, from, to). Commands run on the hub's machine, and are added there alone.",
-        members: [
-            .init("name", .text(.name("a destination", example: "night")), "Its name."),
-            .init(
-                "severities", .list(.word(severities), countMax: 3),
-                "What is sent there; page and warn unless said otherwise.",
-                example: .array([.string("page")]), isRequired: false),
-            .init(
-                "isToldOfEnds", .flag,
-                "It is told when an alert is over; true unless said otherwise.",
-                isRequired: false),
-            .init(
-                "url",
-                .text(
-                    .plain(
-                        1...2_048, example: "https://example.com/hook")), "Of a webhook: https://.",
-                isRequired: false),
-            .init(
-                "key", .text(.plain(16...512, example: "0f3c…, 16 characters or more")),
-                "Of a webhook: what notices are signed with. It is never shown again.",
-                isRequired: false),
-            .init(
-                "host", .text(.plain(1...253, example: "smtp.example.com")), "Of a mail server.",
-                isRequired: false),
-            .init(
-                "port", .integer(1...65_535),
-                "Of a mail server; 587 for starttls, 465 for tls unless said otherwise.",
-                example: .integer(587), isRequired: false),
-            .init(
-                "security", .word(["starttls", "tls"]),
-                "Of a mail server; starttls unless said otherwise.", isRequired: false),
-            .init(
-                "user", .text(.plain(1...255, example: "hub")), "Who signs in at the mail server.",
-                isRequired: false),
-            .init(
-                "password", .text(.plain(1...512, example: "…")),
-                "Of that user. It is never shown again.", isRequired: false),
-            .init("from", .text(mailAddress), "The sender's address.", isRequired: false),
-            .init(
-                "to", .list(.text(mailAddress), countMax: MailRoute.recipientsMax),
-                "The recipients' addresses.", isRequired: false),
+            .texts("severities", "What is sent there.", ["page", "warn"]) { listed in
+                AlertSeverity.allCases.reversed().filter(listed.destination.severities.contains)
+                    .map(\.rawValue)
+            },
+            .flag("isToldOfEnds", "It is told when an alert is over, too.") {
+                $0.destination.isToldOfEnds
+            },
+            .flag("hasSecret", "A key or a password is kept for it.") {
+                $0.destination.secret != nil
+            },
+            .moment("createdAt", "Since when.") { $0.destination.createdAt },
+            .momentIfAny("arrivedAt", "When a notice arrived there last; null: none is known.") {
+                $0.standing.arrivedAt
+            },
+            .count("waiting", "Notices that are on their way there.", 0) { $0.standing.waiting },
+            .count("dead", "Notices that were given up.", 0) { $0.standing.dead },
+            .text(
+                "problem", "Why the newest of these has not arrived.", "the connection was refused"
+            ) {
+                $0.standing.problem
+            },
         ])
 
     static let delivery = Shape<AlertDelivery>(
@@ -387,7 +308,7 @@ enum AlertRoutes {
             "/alert-destinations", "listDestinations", .delivery, "Where alerts are sent",
             shape: destination
         ) { call in
-            try call.page(try await call.store.alertDestinations()) { [.text($0.name)] }
+            try call.page(try await Listed.all(in: call.store)) { [.text($0.destination.name)] }
         },
         .make(
             "/alert-destinations", "addDestination", .delivery,
@@ -395,11 +316,14 @@ enum AlertRoutes {
             """
             What would run a program on the hub's machine, or reach it without TLS, is for the command line: \
             'shelfcast-hub alerts deliver add'.
-            """, body: newDestination, shape: destination
+            """, body: AlertOrders.newDestination, shape: destination
         ) { call in
-            let wanted = try destination(of: call)
-            try await call.store.addAlertDestination(wanted)
-            return (wanted, Link("api", "v1", "alert-destinations", wanted.name))
+            let added = try await AlertOrders.destination(
+                call.body, in: call.store, at: call.now)
+            return (
+                Listed(destination: added, standing: DeliveryStanding()),
+                Link("api", "v1", "alert-destinations", added.name)
+            )
         },
         .one(
             "/alert-destinations/{destination}", "getDestination", .delivery, "A destination",
@@ -422,9 +346,8 @@ enum AlertRoutes {
                 "TestNotice", "A notice that is on its way.",
                 [.count("notice", "Its number, among the deliveries.", 41) { $0.notice }])
         ) { call in
-            let destination = try await foundDestination(call)
-            return Queued(
-                notice: try await call.store.sendTestNotice(to: destination.name, at: call.now))
+            let name = try await foundDestination(call).destination.name
+            return Queued(notice: try await call.store.sendTestNotice(to: name, at: call.now))
         },
         .list(
             "/alert-deliveries", "listDeliveries", .delivery,
@@ -445,87 +368,13 @@ enum AlertRoutes {
         },
     ]
 
-    private static func foundDestination(_ call: APICall) async throws -> AlertDestination {
+    private static func foundDestination(_ call: APICall) async throws -> Listed {
         let name = call.part("destination")
         guard
-            let found = try await call.store.alertDestinations().first(where: { $0.name == name })
+            let found = try await Listed.all(in: call.store).first(where: {
+                $0.destination.name == name
+            })
         else { throw APICall.nothing("destination", name) }
         return found
-    }
-
-    private static func destination(of call: APICall) throws -> AlertDestination {
-        let severities = (call.bodyTexts("severities") ?? ["page", "warn"]).compactMap {
-            AlertSeverity(rawValue: $0)
-        }
-        guard !severities.isEmpty else {
-            throw APICall.unfit("Nothing would be sent there.", at: "severities")
-        }
-        let webhook = ["url", "key"].filter { call.body[$0] != nil }
-        let mail = ["host", "port", "security", "user", "password", "from", "to"].filter {
-            call.body[$0] != nil
-        }
-        guard webhook.isEmpty || mail.isEmpty else {
-            throw APICall.unfit(
-                "It is half a webhook and half a mail server.", at: mail[0],
-                "Send url and key, or host, from and to.")
-        }
-        let (channel, secret) =
-            mail.isEmpty ? try self.webhook(of: call) : try self.mail(of: call)
-        return AlertDestination(
-            name: call.bodyText("name") ?? "", channel: channel, severities: Set(severities),
-            isToldOfEnds: call.bodyFlag("isToldOfEnds") ?? true, secret: secret,
-            createdAt: call.now)
-    }
-
-    private static func webhook(of call: APICall) throws -> (AlertChannel, AlertSecret?) {
-        guard let url = call.bodyText("url"), let key = call.bodyText("key") else {
-            throw APICall.unfit(
-                "A webhook has a url and a key.", at: call.body["url"] == nil ? "url" : "key",
-                "Send both; a mail server has host, from and to.")
-        }
-        // Plain HTTP goes to the hub's own machine: what answers there is nobody's at a distance.
-        guard let target = WebhookTarget(url), target.isEncrypted else {
-            throw APICall.unfit(
-                "It is no https:// URL without a user or a fragment.", at: "url",
-                "An http:// URL of the hub's own machine is added there: shelfcast-hub alerts deliver add webhook."
-            )
-        }
-        return (.webhook(url: url), try secret(key, "key"))
-    }
-
-    private static func mail(of call: APICall) throws -> (AlertChannel, AlertSecret?) {
-        guard let host = call.bodyText("host"), let from = call.bodyText("from"),
-            let to = call.bodyTexts("to"), !to.isEmpty
-        else {
-            let missing = ["host", "from", "to"].first { call.body[$0] == nil } ?? "to"
-            throw APICall.unfit(
-                "A mail server has a host, a sender and recipients.", at: missing,
-                "Send host, from and to.")
-        }
-        guard MailRoute.isHost(host) else {
-            throw APICall.unfit("It is no name of a mail server.", at: "host")
-        }
-        let (user, password) = (call.bodyText("user"), call.bodyText("password"))
-        guard (user == nil) == (password == nil) else {
-            throw APICall.unfit(
-                "A user and a password belong together.", at: user == nil ? "user" : "password",
-                "Send both or neither.")
-        }
-        let security =
-            call.bodyText("security").flatMap { MailRoute.Security(rawValue: $0) } ?? .starttls
-        let route = MailRoute(
-            host: host, port: call.bodyNumber("port").map { Int($0) } ?? security.usualPort,
-            security: security, user: user, from: from, to: to)
-        return (.mail(route), try password.map { try secret($0, "password") })
-    }
-
-    /// As a file's first line is taken: nothing that would end it.
-    private static func secret(_ text: String, _ member: String) throws -> AlertSecret {
-        let bytes = Array(text.utf8)
-        guard bytes.count <= AlertSecret.bytesMax, !bytes.contains(where: { $0 < 0x20 }) else {
-            throw APICall.unfit(
-                "It has control characters or more than \(AlertSecret.bytesMax) bytes.", at: member)
-        }
-        return AlertSecret(bytes: bytes)
     }
 }

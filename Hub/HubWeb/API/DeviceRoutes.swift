@@ -259,8 +259,8 @@ enum DeviceRoutes {
                 ]), canConflict: false, shape: whole
         ) { call in
             let device = try await found(call)
-            guard call.bodyFlag("sure") == true else {
-                throw APICall.unfit(
+            guard call.body.flag("sure") == true else {
+                throw APIBody.unfit(
                     "It is not said for sure.", at: "sure", "Send true: it must join anew then.")
             }
             if device.status != .revoked {

@@ -248,7 +248,7 @@ enum RolloutRoutes {
                         example: .integer(20_480))
                 ])
         ) { why, _, call in
-            .allowMetered(bytes: UInt64(call.bodyNumber("bytes") ?? 0), why: why)
+            .allowMetered(bytes: UInt64(call.body.number("bytes") ?? 0), why: why)
         },
     ]
 
@@ -269,8 +269,8 @@ enum RolloutRoutes {
             guard whole.rollout.state != already else { return whole }
             _ = try await call.store.change(
                 rollout: whole.rollout.id,
-                by: event(call.bodyText("why") ?? "", whole.facts, call),
-                ifStill: call.bodyNumber("revision").map { UInt64($0) } ?? whole.rollout.revision,
+                by: event(call.body.text("why") ?? "", whole.facts, call),
+                ifStill: call.body.number("revision").map { UInt64($0) } ?? whole.rollout.revision,
                 at: call.now)
             return try await read(call, Int64(whole.rollout.id))
         }
@@ -395,14 +395,14 @@ enum RolloutRoutes {
         _ call: APICall
     ) async throws -> (value: Pushed, location: Link?) {
         let hub = call.store
-        let family = call.bodyText("family") ?? ""
+        let family = call.body.text("family") ?? ""
         guard try await hub.families().contains(where: { $0.name == family }) else {
             throw APIProblem(.notFound, "There is no family '\(family)'.", at: "body.family")
         }
         let packages = try await FamilyPush.packages(of: family, in: hub)
         let selector = try self.selector(call)
         let devices = try await FamilyPush.devices(of: selector, in: hub)
-        let nanosecondsMax = call.bodyNumber("nanosecondsMax").map { Int($0) }
+        let nanosecondsMax = call.body.number("nanosecondsMax").map { Int($0) }
         var policy = try self.policy(call)
         if policy == nil {
             policy =
@@ -414,7 +414,7 @@ enum RolloutRoutes {
         let push = FamilyPush(
             family, to: selector, packages: packages, devices: devices,
             policy: policy ?? RolloutPolicy(), nanosecondsMax: nanosecondsMax, at: call.now)
-        let isDry = call.bodyFlag("dryRun") == true
+        let isDry = call.body.flag("dryRun") == true
         let voucher = call.hub.voucher
         let result =
             isDry
@@ -438,12 +438,12 @@ enum RolloutRoutes {
     private static func selector(_ call: APICall) throws -> Selector {
         let selector: Selector
         do throws(SelectorError) {
-            selector = try Selector(call.bodyText("to") ?? "")
+            selector = try Selector(call.body.text("to") ?? "")
         } catch {
-            throw APICall.unfit(ReportMarkup.sentence(error.description), at: "to")
+            throw APIBody.unfit(ReportMarkup.sentence(error.description), at: "to")
         }
         if let key = selector.passingKeys.first {
-            throw APICall.unfit(
+            throw APIBody.unfit(
                 "A rollout cannot select by \(key): it changes by itself, and the package with it.",
                 at: "to")
         }
@@ -452,13 +452,13 @@ enum RolloutRoutes {
 
     /// nil: nothing is said of it.
     private static func policy(_ call: APICall) throws -> RolloutPolicy? {
-        let isAtOnce = call.bodyFlag("atOnce") == true
+        let isAtOnce = call.body.flag("atOnce") == true
         let given = [
             "waves", "soakDays", "trialDays", "storeBudget", "fail", "window", "bytesMax",
-        ].filter { call.body[$0] != nil }
+        ].filter { call.body.has($0) }
         guard isAtOnce || !given.isEmpty else { return nil }
         if isAtOnce, let other = given.prefix(while: { $0 != "fail" }).first {
-            throw APICall.unfit(
+            throw APIBody.unfit(
                 "At once is one wave without soak, trial and store budget.", at: other,
                 "Leave it out, or leave out atOnce.")
         }
@@ -466,20 +466,20 @@ enum RolloutRoutes {
         func read<Value>(
             _ name: String, _ parse: (String) throws(RolloutTextError) -> Value
         ) throws -> Value? {
-            guard let text = call.bodyText(name) else { return nil }
+            guard let text = call.body.text(name) else { return nil }
             do throws(RolloutTextError) { return try parse(text) } catch {
-                throw APICall.unfit(ReportMarkup.sentence(error.description), at: name)
+                throw APIBody.unfit(ReportMarkup.sentence(error.description), at: name)
             }
         }
         policy.waves = try read("waves", RolloutWaves.init) ?? policy.waves
         policy.failures = try read("fail", FailureLimit.init) ?? policy.failures
         policy.window = try read("window", OpeningWindow.init)
-        policy.soakDays = call.bodyNumber("soakDays").map { Int($0) } ?? policy.soakDays
-        policy.trialDays = call.bodyNumber("trialDays").map { Int($0) } ?? policy.trialDays
-        if call.body["storeBudget"] != nil {
-            policy.storeBudget = call.bodyNumber("storeBudget").map { Int($0) }
+        policy.soakDays = call.body.number("soakDays").map { Int($0) } ?? policy.soakDays
+        policy.trialDays = call.body.number("trialDays").map { Int($0) } ?? policy.trialDays
+        if call.body.has("storeBudget") {
+            policy.storeBudget = call.body.number("storeBudget").map { Int($0) }
         }
-        policy.bytesMax = call.bodyNumber("bytesMax").map { UInt64($0) }
+        policy.bytesMax = call.body.number("bytesMax").map { UInt64($0) }
         return policy
     }
 }

@@ -28,6 +28,24 @@ struct Visits: Sendable {
     }
 }
 
+extension Visits {
+    /// A form that an operator sent from a page of his own session.
+    /// - Throws: `Refusal` for anybody else's.
+    fileprivate func order(
+        _ request: Request, _ context: PageContext
+    ) async throws -> (Visit, FormFields) {
+        let visit = try visit(request, context)
+        let fields = try await request.formFields()
+        guard visit.session.secret.accepts(formToken: fields[PageSession.Secret.fieldName]) else {
+            throw Refusal(.forbidden, "This form was not made by a page of yours.")
+        }
+        guard visit.session.isOperator else {
+            throw Refusal(.forbidden, "A viewer may look; this is an operator's to do.")
+        }
+        return (visit, fields)
+    }
+}
+
 /// One person's look at one page.
 struct Visit: Sendable {
     let store: any HubStore
@@ -79,15 +97,29 @@ extension RouterGroup<PageContext> {
         _ act: @escaping @Sendable (Visit, FormFields) async throws -> Link
     ) {
         post(path) { request, context in
-            let visit = try visits.visit(request, context)
-            let fields = try await request.formFields()
-            guard
-                visit.session.secret.accepts(formToken: fields[PageSession.Secret.fieldName])
-            else { throw Refusal(.forbidden, "This form was not made by a page of yours.") }
-            guard visit.session.isOperator else {
-                throw Refusal(.forbidden, "A viewer may look; this is an operator's to do.")
-            }
+            let (visit, fields) = try await visits.order(request, context)
             return Response.seeOther(try await act(visit, fields))
+        }
+    }
+
+    /// What an operator may do with a form in which something can be wrong.
+    /// - Parameters:
+    ///   - act: does it, and says where to go then. What `FormFault` knows of what it throws is said at the form.
+    ///   - again: the page with the form as it was sent.
+    func form(
+        _ path: RouterPath, _ visits: Visits,
+        _ act: @escaping @Sendable (Visit, FormFields) async throws -> Link,
+        again: @escaping @Sendable (Visit, FormState) async throws -> Page
+    ) {
+        post(path) { request, context in
+            let (visit, fields) = try await visits.order(request, context)
+            do {
+                return Response.seeOther(try await act(visit, fields))
+            } catch {
+                guard let fault = FormFault(of: error) else { throw error }
+                let page = try await again(visit, FormState(sent: fields, fault))
+                return .page(page, for: visit.session, status: fault.status)
+            }
         }
     }
 }
