@@ -35,7 +35,7 @@ struct ReportShowCommand: HubCommand {
               BIAS    above 0: too much was forecast
               MAPE    mean error / sales, without days without sales: ZEROS of them
               ADDED   1 - WAPE / WAPE of the same weekday last week, on the same days
-              BEAT    share of items of stores whose error is smaller than last week's
+              BEAT    share of items with a smaller error than last week's; an item is one in each store
               NAIVE   WAPE of the same weekday last week
               SMAPE   mean error / mean of sales and forecast
               MASE    error / how much the item moved from week to week before

@@ -71,7 +71,7 @@ struct ReportPage {
             <p class="scope">\(scope)</p>
             </header>
             <main>
-            \(ReportMarkup.tiles(chain))
+            \(ReportMarkup.tiles(chain, of: selection))
             \(ReportMarkup.coverage(
                 coverage, pending: chain?.sums.pending ?? 0, ofOneItem: selection.item != nil))
             \(plot)

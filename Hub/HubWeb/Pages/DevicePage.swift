@@ -51,9 +51,8 @@ enum DevicePage {
         let device = try await found(visit)
         let fleet = try await visit.store.reportFleet()
         let events = try await visit.store.events(of: device.id, countMax: eventsShown)
-        let line = try await visit.store.reportLines(
-            .chain, of: ReportSelection(device: device.id), fleet: fleet
-        ).first
+        let selection = ReportSelection(device: device.id)
+        let line = try await visit.store.reportLines(.chain, of: selection, fleet: fleet).first
         var page = Page("Device \(device.id.text)", in: .fleet)
         page.crumbs = [("Fleet", Link("fleet"))]
         page.scope = "In store \(device.store.text)"
@@ -65,7 +64,7 @@ enum DevicePage {
                 try await state(device, fleet: fleet, visit)))
             <section><h2>Its forecasts</h2>
             <p class="scope">\(DayRange.text(line))</p>
-            \(ReportMarkup.tiles(line))
+            \(ReportMarkup.tiles(line, of: selection))
             </section>
             <section><h2>What it is</h2>
             \(PageText.facts(identity(device) + capabilities(device)))

@@ -40,7 +40,7 @@ enum ItemPage {
             ?? devices.max { byDevice[$0]?.count ?? 0 < byDevice[$1]?.count ?? 0 }
         page.body = """
             \(range.links(path))
-            \(ReportMarkup.tiles(line))
+            \(ReportMarkup.tiles(line, of: selection))
             <section><h2>Sold and forecast</h2>
             \(choice(devices, shown, path, range))
             \(series(shown.flatMap { byDevice[$0] } ?? [], of: shown, fleet))

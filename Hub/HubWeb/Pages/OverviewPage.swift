@@ -32,7 +32,7 @@ enum OverviewPage {
         page.body = """
             \(range.links(Link()))
             \(try await Decisions(in: store, fleet: fleet, at: visit.now).markup)
-            \(ReportMarkup.tiles(chain))
+            \(ReportMarkup.tiles(chain, of: selection))
             \(ReportMarkup.coverage(coverage, pending: chain?.sums.pending ?? 0))
             \(stores(findings, range))
             <section><h2>Day by day</h2>

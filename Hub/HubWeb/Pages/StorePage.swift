@@ -43,7 +43,7 @@ enum StorePage {
             \(range.links(path))
             \(word(finding))
             \(alerts(marks.alerts))
-            \(ReportMarkup.tiles(line))
+            \(ReportMarkup.tiles(line, of: selection))
             \(ReportMarkup.coverage(coverage, pending: line?.sums.pending ?? 0))
             <section><h2>Day by day</h2>
             \(OverviewPage.days(tables[1], marks: marks.marks))

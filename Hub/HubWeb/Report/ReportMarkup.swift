@@ -53,10 +53,10 @@ package enum ReportMarkup {
     }
 
     /// The figures to look at first.
-    package static func tiles(_ line: ReportLine?) -> Markup {
+    /// - Parameter selection: what the line is of.
+    package static func tiles(_ line: ReportLine?, of selection: ReportSelection) -> Markup {
         let sums = line?.sums ?? ForecastSums()
         let zeros = sums.accuracy.zeroActualCount
-        let series = line?.series.map { "\(line?.seriesBetter ?? 0) of \($0) items of stores" }
         let bias = sums.accuracy.bias.map {
             $0 == 0
                 ? "" : $0 > 0 ? "more was forecast than sold" : "less was forecast than sold"
@@ -71,7 +71,7 @@ package enum ReportMarkup {
                 "Value added", Figure.percent(sums.valueAdded.map { $0 * 100 }),
                 "over last week's weekday, same days"
             ),
-            ("Items that beat it", Figure.percent(line?.betterShare, decimals: 1), series ?? ""),
+            better(line, of: selection),
             (
                 "MAPE", Figure.percent(sums.accuracy.mape),
                 zeros == 0
@@ -86,6 +86,30 @@ package enum ReportMarkup {
             <dl class="tiles">\(tiles)</dl>
             <p class="note compression">\(sentence(ReportText.compression(line)))</p>
             """
+    }
+
+    /// What has a smaller error than last week's weekday, and of what that is counted: an item of one store is one.
+    private static func better(
+        _ line: ReportLine?, of selection: ReportSelection
+    ) -> (name: String, value: String, note: String) {
+        let share = Figure.percent(line?.betterShare, decimals: 1)
+        let isOfOneStore = selection.store != nil || selection.device != nil
+        func note(_ what: String) -> String {
+            line?.series.map { "\(line?.seriesBetter ?? 0) of \($0) \(what)" } ?? ""
+        }
+        switch (isOfOneStore, selection.item != nil) {
+        case (true, true):
+            let beats = (line?.series).map { _ in line?.seriesBetter == 1 ? "yes" : "no" }
+            return ("Beats last week's weekday", beats ?? "n/a", "by its error, same days")
+        case (true, false):
+            let owner = selection.device != nil ? "device" : "store"
+            return ("Items that beat last week", share, note("items of this \(owner)"))
+        case (false, true): return ("Stores where it beats last week", share, note("stores"))
+        case (false, false):
+            return (
+                "Items that beat last week", share, note("items, counted in each store")
+            )
+        }
     }
 
     /// Days that are missing, for a person who looks for them.

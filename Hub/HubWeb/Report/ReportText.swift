@@ -46,7 +46,9 @@ package enum ReportText {
         ) { $0.sums.valueAdded.map { $0 * 100 } },
         Column(
             title: "BEAT%", key: "betterSharePercent", heading: "Beat %",
-            meaning: "Items of stores whose error is smaller than last week's", decimals: 1, rank: 6
+            meaning:
+                "Items with a smaller error than last week's, each item of each store being one",
+            decimals: 1, rank: 6
         ) { $0.betterShare },
         Column(
             title: "NAIVE%", key: "seasonalNaiveWapePercent", heading: "Naive %",
