@@ -17,8 +17,27 @@ extension ImportedNetwork {
         }
     }
 
+    /// The network as it runs in a session. A session whose items do not differ in persistence has no column of it: it would
+    /// be 0 in every row, and the network computes the same without its weights.
+    /// - Parameter inputs: the columns that the session was asked for, persistence the last of them.
+    /// - Precondition: `check` has passed for the session's form and these inputs.
+    package func fitted(to session: TrainingSession, inputs: FeatureInputs) -> ImportedNetwork {
+        guard inputs.contains(.persistence), !session.spec.inputs.contains(.persistence) else {
+            return self
+        }
+        let shape = parameters.shape
+        let rows = stride(from: 0, to: parameters.inputKernel.count, by: shape.inputWidth)
+        var narrow = self
+        narrow.parameters = NetworkParameters(
+            shape: NetworkShape(
+                cell: shape.cell, inputWidth: shape.inputWidth - 1, units: shape.units),
+            flattened: rows.flatMap { parameters.inputKernel[$0..<$0 + shape.inputWidth - 1] }
+                + parameters.flattened[shape.recurrentOffset...])
+        return narrow
+    }
+
     /// A family of this one network, as accurate on the session's days as it is.
-    /// - Precondition: `check` has passed for the session's form, and the session has the network's window.
+    /// - Precondition: it is `fitted` to the session, which has the network's window.
     package func family(_ session: TrainingSession) -> TrainedFamily {
         precondition(session.spec.inputWidth == parameters.inputWidth)
         precondition(session.spec.window == window)

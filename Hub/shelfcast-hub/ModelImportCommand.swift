@@ -67,7 +67,8 @@ struct ModelImportCommand: HubCommand {
         }
         let start = ContinuousClock.now
         let reading = try read()
-        let (imported, plan) = (reading.imported, reading.plan)
+        let plan = reading.plan
+        let imported: ImportedNetwork
         let snapshot = try await SalesSnapshot(store, through: nil)
         guard !snapshot.series.isEmpty else {
             throw CommandFailure(
@@ -83,6 +84,7 @@ struct ModelImportCommand: HubCommand {
                     "\(file): its output means something else than that of the form "
                         + plan.form.name)
             }
+            imported = reading.imported.fitted(to: session, inputs: plan.inputs)
             family = imported.family(session)
         } catch let error as TrainingError {
             throw CommandFailure(.refused, error.explanation)
@@ -107,8 +109,13 @@ struct ModelImportCommand: HubCommand {
         if json.isOn { return try Console.printJSON(summary) }
         Console.print(
             "found \(imported.origin): \(imported.parameters.units) units, "
-                + "\(imported.parameters.inputWidth) inputs a day, \(imported.window) days; "
+                + "\(reading.imported.parameters.inputWidth) inputs a day, \(imported.window) days; "
                 + "equal to the file within \(imported.differenceMax)")
+        if imported.parameters.inputWidth < reading.imported.parameters.inputWidth {
+            Console.print(
+                "its column 'persistence' is left out: these items do not differ in it, and it is 0 for"
+                    + " all of them")
+        }
         Console.print(summary.text)
         Console.print("next: shelfcast-hub package build \(name)")
     }

@@ -22,7 +22,9 @@ struct FamilyTests {
         }
     }()
 
-    static func session(_ form: ModelForm) throws -> TrainingSession {
+    static func session(
+        _ form: ModelForm, of series: [TrainingSeries] = FamilyTests.series
+    ) throws -> TrainingSession {
         var plan = TrainingPlan(
             form: form, units: [3], testFrom: BusinessDay(year: 2023, month: 10, day: 1))
         plan.epochs = 2
@@ -52,6 +54,39 @@ struct FamilyTests {
         #expect(family.starts.first?.starts.count == 2)
         #expect(variant.name == (cell == .lstm ? "plain-3" : "plain-\(cell.name)3"))
         #expect(try TrainedFamily(encoded: family.encoded()) == family)
+    }
+
+    @Test(
+        "goes without the column of persistence where items do not differ in it, and computes the same",
+        arguments: [CellKind.lstm, .gru])
+    func alikeItems(cell: CellKind) throws {
+        // One item differs from nothing.
+        let session = try Self.session(.profile, of: Array(Self.series.prefix(1)))
+        try #require(session.spec.inputs == [])
+        let spec = FeatureSpec(
+            form: .profile, window: 7, levelRate: 0.1, inputs: [.persistence], output: .logResidual)
+        let shape = NetworkShape(cell: cell, inputWidth: 2, units: 3)
+        var random = SeededGenerator(seed: 9)
+        let own = NetworkParameters(
+            shape: shape,
+            flattened: (0..<shape.parameterCount).map { _ in .random(in: -0.5...0.5, using: &random)
+            })
+        let file = NetworkExport.model(own, spec: spec, family: "f", variant: "v").encoded()
+        let imported = try NetworkImport.network(in: ONNXModel(decoding: file))
+        #expect(imported.parameters == own)
+        try imported.check(form: .profile, inputs: spec.inputs)
+        let fitted = imported.fitted(to: session, inputs: spec.inputs)
+        #expect(fitted.parameters.inputWidth == 1)
+        let demand = (0..<7).map { _ in Float.random(in: -1...1, using: &random) }
+        #expect(
+            fitted.parameters.output(window: demand)
+                == own.output(window: demand.flatMap { [$0, 0] }))
+        let family = fitted.family(session)
+        #expect(family.spec.inputs == [])
+        #expect(family.variants[0].parameters == fitted.parameters)
+        #expect(try TrainedFamily(encoded: family.encoded()) == family)
+        // One that the session's inputs suit stays as it is.
+        #expect(fitted.fitted(to: session, inputs: []) == fitted)
     }
 
     @Test("is refused where the form has other inputs, naming both")
