@@ -196,6 +196,31 @@ package struct DayFinality: Sendable {
         return total > 0 ? Double(own) / Double(total) : nil
     }
 
+    /// Days of which other devices are awaited than by `other`, which knows the same reports, so that what the store sold
+    /// on them is told otherwise: final or not, or scaled up otherwise. Some may be among them that are told the same.
+    /// - Returns: ascending.
+    /// - Complexity: proportional to the reports.
+    package func days(unlike other: DayFinality) -> [BusinessDay] {
+        var days: [BusinessDay] = []
+        // Final days since one that is final by one of the two alone. After enough of them it is in no share any more.
+        var finalSince = StoreContext.shareDays
+        for day in byDay.keys.sorted() {
+            let closers = closers(of: day)
+            // Nobody has closed it: it is final for nobody, and not scaled.
+            guard !closers.isEmpty else { continue }
+            let awaited = expected(on: day).subtracting(closers)
+            let others = other.expected(on: day).subtracting(closers)
+            let isShareSame = finalSince >= StoreContext.shareDays
+            if awaited != others || !awaited.isEmpty && !isShareSame { days.append(day) }
+            if awaited.isEmpty != others.isEmpty {
+                finalSince = 0
+            } else if awaited.isEmpty {
+                finalSince += 1
+            }
+        }
+        return days
+    }
+
     /// Devices whose close of `day` is waited for: approved, and seen to close one of the days
     /// before, or this.
     private func expected(on day: BusinessDay) -> Set<DeviceID> {

@@ -126,6 +126,7 @@ extension SQLiteHubStore {
     ) async throws -> DeviceRecord? {
         try await write { [self] db in
             guard let row = try Self.deviceRow(db, device) else { return nil }
+            let before = try Self.fetchApproved(db, store: row.storeID)
             try db.execute(
                 sql: "UPDATE device SET status = ? WHERE id = ? AND status NOT IN (?, 'revoked')",
                 arguments: [status.rawValue, row.id, status.rawValue])
@@ -133,8 +134,8 @@ extension SQLiteHubStore {
                 try Self.addEvent(
                     db, device: row.id, DeviceEvent(at: at, kind: "\(status)", text: ""))
                 try Self.touchLatestDays(db, store: row.storeID)
-                // Who is expected has changed on every day that it ever reported.
-                try ReportKeeper(db: db, store: row.storeID).refreshAll()
+                try ReportKeeper(db: db, store: row.storeID).refresh(
+                    expecting: try Self.fetchApproved(db, store: row.storeID), insteadOf: before)
                 try note(
                     db, status == .approved ? "approve" : "revoke", "device \(device.text)",
                     at: at)

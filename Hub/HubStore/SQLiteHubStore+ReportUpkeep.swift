@@ -193,6 +193,25 @@ struct ReportKeeper {
             hasReplaced: hasReplaced)
     }
 
+    /// After a device was approved or revoked. Of days on which nobody waits for it, or did, nothing has changed.
+    /// - Parameter before: the approved devices until then.
+    func refresh(expecting devices: [DeviceID], insteadOf before: [DeviceID]) throws {
+        let deviceDays = try SQLiteHubStore.fetchDeviceDays(
+            db, storeRow: store, from: Int64(BusinessDay.storable.lowerBound),
+            through: Int64(BusinessDay.storable.upperBound))
+        var changed = DayFinality(deviceDays: deviceDays, devices: devices)
+            .days(unlike: DayFinality(deviceDays: deviceDays, devices: before))[...]
+        // Days that lie further apart than anything reaches from them are seen to one by one.
+        while let first = changed.popFirst() {
+            var last = first
+            while let next = changed.first, next - last <= FeatureSpec.windowRange.upperBound {
+                last = next
+                changed.removeFirst()
+            }
+            try refresh(changed: first.daysSince1970...last.daysSince1970, hasReplaced: true)
+        }
+    }
+
     func refreshAll() throws {
         guard let days = try forecastDays() else { return }
         try forgetReplayed()
@@ -549,11 +568,7 @@ extension ReportKeeper {
                     excludedDaysOfItem[item, default: []].insert(row.day(0))
                 }
             }
-            let approved = try Row.fetchAll(
-                db.cachedStatement(
-                    sql: "SELECT name FROM device WHERE storeID = ? AND status = 'approved'"),
-                arguments: [store]
-            ).map { try $0.identifier("name") as DeviceID }
+            let approved = try SQLiteHubStore.fetchApproved(db, store: store)
             let finality = DayFinality(
                 deviceDays: try SQLiteHubStore.fetchDeviceDays(
                     db, storeRow: store,

@@ -202,16 +202,12 @@ extension SQLiteHubStore {
                             itemIndex: index, importedUnits: row[1], uploadedUnits: row[2]))
                 }
             }
-            let devices = try Row.fetchAll(
-                db, cached: "SELECT name FROM device WHERE storeID = ? AND status = 'approved'",
-                arguments: [storeRow]
-            ).map { try $0.identifier("name") as DeviceID }.sorted()
             return StoreLedger(
                 store: record, items: items.map(\.item), days: days,
                 deviceDays: try Self.fetchDeviceDays(
                     db, storeRow: storeRow, from: from - Int64(StoreContext.lookBackDays),
                     through: through),
-                devices: devices)
+                devices: try Self.fetchApproved(db, store: storeRow))
         }
     }
 
@@ -272,6 +268,14 @@ extension SQLiteHubStore {
     static func setRevision(_ db: Database, store: Int64, _ revision: Int64) throws {
         try db.execute(
             cached: "UPDATE store SET revision = ? WHERE id = ?", arguments: [revision, store])
+    }
+
+    /// By id.
+    static func fetchApproved(_ db: Database, store: Int64) throws -> [DeviceID] {
+        try Row.fetchAll(
+            db, cached: "SELECT name FROM device WHERE storeID = ? AND status = 'approved'",
+            arguments: [store]
+        ).map { try $0.identifier("name") as DeviceID }.sorted()
     }
 
     /// After a change of who is expected: the latest days may be final now, or not any more.

@@ -102,12 +102,12 @@ struct OneStore {
         Issue.record("there is no end of it")
     }
 
-    func join(_ name: String) async throws -> Till {
+    func join(_ name: String, approves: Bool = true) async throws -> Till {
         let secret = Array((name + String(repeating: "#", count: 32)).utf8.prefix(32))
         _ = try await hub.createToken(
             TokenRecord(
                 secretSHA256: secret, store: Self.store, labels: [], createdAt: Self.now,
-                expiresAt: Self.now.advanced(bySeconds: 3600), usesMax: 1, approves: true))
+                expiresAt: Self.now.advanced(bySeconds: 3600), usesMax: 1, approves: approves))
         let id = try DeviceID(name)
         _ = try await hub.joinDevice(id, tokenSecretSHA256: secret, at: Self.now)
         return Till(id: id)

@@ -224,6 +224,53 @@ struct UncompressedReplayTests {
         }
     }
 
+    @Test("A device that is approved or revoked has those days alone replayed that it changes")
+    func devices() async throws {
+        let one = try await OneStore(prepare: { $0.silence() })
+        var tills = [try await one.join("d1"), try await one.join("d2")]
+        let days = 30
+        for offset in 0..<days {
+            let day = OneStore.day(offset)
+            let known = try await one.days()
+            // The second falls silent for the last three days.
+            for index in tills.indices where index == 0 || offset < days - 3 {
+                var records = OneStore.items.indices.map { item in
+                    UploadRecord.sale(
+                        day: day, item: OneStore.items[item], units: OneStore.sold(item, offset))
+                }
+                records += OneStore.items.map {
+                    one.forecast($0, on: day, level: 9, units: 9, known)
+                }
+                try await one.upload(
+                    records + [.close(day: day, closedAllDay: false)], by: &tills[index])
+            }
+        }
+        try await one.replayAll()
+        let before = try await one.tables()
+        // One that has said nothing yet.
+        let third = try await one.join("d3", approves: false)
+        let all = try await one.hub.setStatus(.approved, of: third.id, at: OneStore.now)
+        #expect(all?.status == .approved)
+        #expect(try await one.hub.waitingForecasts(countMax: 1) == nil)
+        #expect(try await one.tables() == before)
+        // The last three days are final without the second.
+        _ = try await one.hub.setStatus(.revoked, of: tills[1].id, at: OneStore.now)
+        var waiting = 0
+        var earliest = BusinessDay(daysSince1970: 84_005)
+        let replay = one.replay
+        while let found = try await one.hub.waitingForecasts(countMax: 10_000) {
+            waiting += found.forecasts.count
+            earliest = min(earliest, found.forecasts.map(\.forecast.day).min() ?? earliest)
+            guard try await replay.turn() != .nothing else { break }
+        }
+        #expect(waiting == 3 * OneStore.items.count)
+        #expect(earliest == OneStore.day(days - 3))
+        let kept = try await one.tables()
+        _ = try await one.hub.rebuildReport()
+        try await one.replayAll()
+        #expect(try await one.tables() == kept)
+    }
+
     @Test(
         "After any history, turn by turn, the sums are those of a rebuild, to the last bit",
         arguments: [UInt64(1), 2, 3])
