@@ -42,8 +42,23 @@ package struct CalendarOutcome: Equatable, Sendable {
     package var renamed = 0
     /// Those that were there already.
     package var known = 0
+    /// Of those added, the ones that take out a day of which no device is told any more (`DeviceCalendar`): the report and
+    /// training change, levels on devices stay as they are.
+    package var tooOldForDevices = 0
 
     package init() {}
+}
+
+/// What was taken away from a calendar.
+package struct CalendarRemoval: Equatable, Sendable {
+    package var removed: Int
+    /// As `CalendarOutcome.tooOldForDevices`.
+    package var tooOldForDevices: Int
+
+    package init(removed: Int, tooOldForDevices: Int) {
+        self.removed = removed
+        self.tooOldForDevices = tooOldForDevices
+    }
 }
 
 extension CalendarEntry.Kind {

@@ -59,11 +59,10 @@ package protocol HubStore: Sendable {
     /// - Parameters:
     ///   - kind: nil: of every kind.
     ///   - store: of this store alone; nil: of every store, and those that hold for all.
-    /// - Returns: how many.
     func removeCalendar(
         kind: CalendarEntry.Kind?, store: StoreID?, from first: BusinessDay,
         through last: BusinessDay, at: Timestamp
-    ) async throws -> Int
+    ) async throws -> CalendarRemoval
     /// By day, store, item and kind, those of every store and item first.
     /// - Parameter store: what holds for this store, be it for every store; nil: all entries.
     func calendar(

@@ -60,6 +60,7 @@ extension SQLiteHubStore {
                     why: "\(outcome.added) entries added, \(outcome.renamed) renamed", at: at)
             }
             try changed.refresh(db)
+            outcome.tooOldForDevices = try changed.tooOldForDevices(db)
             return outcome
         }
     }
@@ -67,12 +68,12 @@ extension SQLiteHubStore {
     package func removeCalendar(
         kind: CalendarEntry.Kind?, store: StoreID?, from first: BusinessDay,
         through last: BusinessDay, at: Timestamp
-    ) async throws -> Int {
+    ) async throws -> CalendarRemoval {
         try await write { [self] db in
             let rows = try Row.fetchAll(
                 db, sql: "SELECT * FROM calendarEntry " + Self.chosen + " ORDER BY day",
                 arguments: Self.arguments(kind: kind, store: store, first, last))
-            guard !rows.isEmpty else { return 0 }
+            guard !rows.isEmpty else { return CalendarRemoval(removed: 0, tooOldForDevices: 0) }
             var changed = ChangedCalendar()
             for row in rows { changed.add(try CalendarEntry(row: row)) }
             try db.execute(
@@ -82,7 +83,8 @@ extension SQLiteHubStore {
                 db, "remove", "calendar",
                 why: "\(rows.count) entries from \(first.iso8601) to \(last.iso8601)", at: at)
             try changed.refresh(db)
-            return rows.count
+            return CalendarRemoval(
+                removed: rows.count, tooOldForDevices: try changed.tooOldForDevices(db))
         }
     }
 
@@ -133,6 +135,8 @@ extension CalendarEntry {
 /// The days whose part in the report a change of the calendar touches, by store; "" is every store.
 private struct ChangedCalendar {
     private var days: [String: ClosedRange<Int32>] = [:]
+    /// One for each entry.
+    private var excluded: [(store: String, day: Int32)] = []
     private var stores: Set<String> = []
     private var concernsAll = false
 
@@ -143,6 +147,27 @@ private struct ChangedCalendar {
         let store = entry.store?.text ?? ""
         let known = days[store] ?? day...day
         days[store] = min(known.lowerBound, day)...max(known.upperBound, day)
+        excluded.append((store, day))
+    }
+
+    /// Entries that take out days so long ago that they are told to no device of a store that has days.
+    func tooOldForDevices(_ db: Database) throws -> Int {
+        guard !excluded.isEmpty else { return 0 }
+        var told: [String: Int32] = [:]
+        for row in try Row.fetchAll(
+            db,
+            sql: """
+                SELECT name, max(day) AS day FROM store
+                JOIN storeDay ON storeDay.storeID = store.id GROUP BY store.id
+                """)
+        {
+            told[row["name"]] =
+                DeviceCalendar.days(around: row.day("day")).first.daysSince1970
+        }
+        let earliest = told.values.min()
+        return excluded.count { store, day in
+            (store.isEmpty ? earliest : told[store]).map { day < $0 } ?? false
+        }
     }
 
     func refresh(_ db: Database) throws {

@@ -26,7 +26,8 @@ struct CalendarImportCommand: HubCommand {
         discussion: """
             The first line is a header with date, store, item and kind, and name if there are names, in any order; other
             columns are skipped. Dates are YYYY-MM-DD; store and item are their names, or * for every one; kind is
-            holiday, promotion, closed or stock-out. A bad row refuses the file, with its line and column, and nothing is
+            holiday, promotion, closed or stock-out. Closed days and stock-outs of more than 120 days ago change the report
+            and what is trained; devices, which have no such days any more, keep their levels. A bad row refuses the file, with its line and column, and nothing is
             changed. The same file again changes nothing; another name for the same day, store, item and kind replaces it.
             '-' reads standard input.
 
@@ -49,6 +50,7 @@ struct CalendarImportCommand: HubCommand {
         var added: Int
         var renamed: Int
         var known: Int
+        var tooOldForDevices: Int
     }
 
     func perform() async throws {
@@ -71,11 +73,24 @@ struct CalendarImportCommand: HubCommand {
         let outcome = try await store.importCalendar(entries, at: .now)
         if json.isOn {
             return try Console.printJSON(
-                Output(added: outcome.added, renamed: outcome.renamed, known: outcome.known))
+                Output(
+                    added: outcome.added, renamed: outcome.renamed, known: outcome.known,
+                    tooOldForDevices: outcome.tooOldForDevices))
         }
         Console.print(
             "\(outcome.added) entries added, \(outcome.renamed) renamed, \(outcome.known) known already"
         )
+        CalendarText.say(tooOldForDevices: outcome.tooOldForDevices)
+    }
+}
+
+enum CalendarText {
+    static func say(tooOldForDevices count: Int) {
+        guard count > 0 else { return }
+        Console.print(
+            "\(count) of them \(count == 1 ? "takes" : "take") out days of more than"
+                + " \(DeviceCalendar.excludedDaysBack) days ago: the report and training change, devices"
+                + " keep their levels")
     }
 }
 
@@ -162,8 +177,9 @@ struct CalendarRemoveCommand: HubCommand {
     }
 
     func perform() async throws {
-        let count = try await data.openStore().removeCalendar(
+        let outcome = try await data.openStore().removeCalendar(
             kind: kind, store: store, from: from, through: to, at: .now)
-        Console.print("\(count) entries removed")
+        Console.print("\(outcome.removed) entries removed")
+        CalendarText.say(tooOldForDevices: outcome.tooOldForDevices)
     }
 }

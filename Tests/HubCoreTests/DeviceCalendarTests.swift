@@ -46,6 +46,24 @@ struct DeviceCalendarTests {
         #expect(mixed.entries.map(\.marks) == [.stockOut])
     }
 
+    @Test(
+        "leaves out no day that a level still remembers: at most 0.31 % of how far the day lay from it",
+        arguments: [0.001, 0.005, 1 / 121, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.2, 1]
+            as [Float])
+    func memory(rate: Float) {
+        let spec = FeatureSpec(
+            form: .profile, window: 7, levelRate: rate, inputs: [], output: .logResidual)
+        var (heeded, counted) = (SeriesState(level: 1_000), SeriesState(level: 1_000))
+        // A day on which nothing could be sold, read as one on which nothing was wanted.
+        counted.close(demand: DemandDay(units: 0), factor: 1, spec: spec)
+        for _ in 0..<DeviceCalendar.excludedDaysBack {
+            heeded.close(demand: DemandDay(units: 1_000), factor: 1, spec: spec)
+            counted.close(demand: DemandDay(units: 1_000), factor: 1, spec: spec)
+        }
+        #expect(heeded.level == 1_000)
+        #expect(1_000 - counted.level <= 3.1)
+    }
+
     @Test("moves every fourth week, so that it is not told anew every day")
     func blocks() {
         var firsts: Set<BusinessDay> = []

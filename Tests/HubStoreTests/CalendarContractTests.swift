@@ -63,14 +63,49 @@ struct CalendarContractTests {
             #expect(
                 try await store.removeCalendar(
                     kind: .closed, store: try StoreID("2"), from: Sample.day(0),
-                    through: Sample.day(9), at: Sample.now) == 2)
+                    through: Sample.day(9), at: Sample.now
+                ).removed == 2)
             #expect(
                 try await store.calendar(kind: nil, store: nil, from: nil, through: nil)
                     == [entries[0], entries[3]])
             #expect(
                 try await store.removeCalendar(
                     kind: .closed, store: nil, from: Sample.day(0), through: Sample.day(4),
-                    at: Sample.now) == 0)
+                    at: Sample.now
+                ) == CalendarRemoval(removed: 0, tooOldForDevices: 0))
+        }
+    }
+
+    @Test(
+        "Entries that take out days of which no device is told any more are counted",
+        arguments: StoreUnderTest.allCases)
+    func tooOld(under test: StoreUnderTest) async throws {
+        try await test.run { store in
+            let back = DeviceCalendar.excludedDaysBack + DeviceCalendar.blockDays
+            let entries = [
+                try Self.entry(0, .closed), try Self.entry(1, .stockOut, item: "a"),
+                try Self.entry(1, .closed, store: "1"), try Self.entry(1, .closed, store: "2"),
+                try Self.entry(1, .holiday), try Self.entry(back + 1, .closed, store: "1"),
+                // Of a store that has no days there is no device.
+                try Self.entry(1, .closed, store: "3"),
+            ]
+            #expect(
+                try await store.importCalendar(entries, at: Sample.now).tooOldForDevices == 0,
+                "no store has a day")
+            _ = try await store.removeCalendar(
+                kind: nil, store: nil, from: Sample.day(0), through: Sample.day(999),
+                at: Sample.now)
+            try await Sample.importRows(store, [("1", "a", back + 2, 5), ("2", "a", 60, 6)])
+            // Store 2 is told of what holds for every store.
+            #expect(try await store.importCalendar(entries, at: Sample.now).tooOldForDevices == 1)
+            try await Sample.importRows(store, [("2", "a", back + 2, 6)])
+            #expect(
+                try await store.importCalendar(entries, at: Sample.now).tooOldForDevices == 0,
+                "nothing was added")
+            #expect(
+                try await store.removeCalendar(
+                    kind: nil, store: nil, from: Sample.day(0), through: Sample.day(999),
+                    at: Sample.now) == CalendarRemoval(removed: 7, tooOldForDevices: 4))
         }
     }
 
