@@ -6,19 +6,17 @@ usage: demo.py --hub PATH --agent PATH [--sales FILE.csv[.gz]] [--out .build/dem
 Everything is real: processes, TLS on loopback, databases, training. On the way one device loses its network for
 six days and one loses power in the middle of a day's sales. Ends by itself and leaves nothing running."""
 
-import argparse
 import concurrent.futures
-import csv
 import datetime
-import gzip
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 import zlib
+
+import demo_shared
 
 REPLAY_DAYS = 28
 HISTORY_DAYS_MIN = 120
@@ -30,22 +28,7 @@ POWER_CUT_DAY = 18  # the day another device is killed in the middle of its sale
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--hub", required=True)
-    arguments.add_argument("--agent", required=True)
-    arguments.add_argument("--sales")
-    arguments.add_argument("--out", default=".build/demo")
-    demo = Demo(arguments.parse_args())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(130))
-    try:
-        demo.run()
-    except subprocess.CalledProcessError as failure:
-        print(f"demo: {' '.join(map(str, failure.cmd))} ended with status {failure.returncode}", file=sys.stderr)
-        print((failure.stdout or "") + (failure.stderr or ""), file=sys.stderr)
-        sys.exit(1)
-    finally:
-        demo.stop()
+    demo_shared.run(Demo, __doc__, ".build/demo")
 
 
 class Device:
@@ -58,9 +41,7 @@ class Device:
         self.process = None
 
     def call(self, *arguments, check=True, text=None):
-        return subprocess.run(
-            [self.demo.agent, *arguments, "--state", self.state],
-            input=text, capture_output=True, text=True, check=check, timeout=60)
+        return self.demo.on_device(self.state, *arguments, check=check, text=text)
 
     def start(self):
         log = open(self.state + ".log", "a")
@@ -73,19 +54,16 @@ class Device:
         self.process.wait()
 
 
-class Demo:
+class Demo(demo_shared.Demo):
     def __init__(self, options):
-        self.hub, self.agent = os.path.abspath(options.hub), os.path.abspath(options.agent)
-        self.out, self.sales = os.path.abspath(options.out), options.sales
-        self.data = os.path.join(self.out, "hub")
+        super().__init__("demo", options)
         self.children = []
         self.devices = []
         self.pool = concurrent.futures.ThreadPoolExecutor(max_workers=6)
 
     def run(self):
         started = time.monotonic()
-        shutil.rmtree(self.out, ignore_errors=True)
-        os.makedirs(os.path.join(self.out, "devices"))
+        self.clear()
         self.prepare_sales()
         self.step("A fresh hub learns from the sales before the replay")
         self.show("init")
@@ -94,7 +72,7 @@ class Demo:
         self.show("train", "--form", "profile", "--units", "16,8,2", "--name", "demo")
         self.show("package", "build", "demo")
         self.step("The hub listens; twelve devices join over TLS")
-        self.serve()
+        self.start_hub()
         self.join_devices()
         self.step("Push the family to the fleet")
         self.show("push", "demo", "--all")
@@ -117,24 +95,13 @@ class Demo:
 
     # The sales, cut into what the hub learns from and what the tills will sell.
 
+    def make_sales(self, path):
+        self.step("A seeded sample chain: promotions, closed days, stock-outs, slow movers")
+        self.show("sales", "sample", "--out", path, "--stores", "3", "--items", "10", "--seed", "7",
+                  "--from", "2022-01-01", "--to", "2024-12-31")
+
     def prepare_sales(self):
-        path = os.path.join(self.out, "sales.csv")
-        if self.sales:
-            self.step(f"Sales from {self.sales}")
-            opened = gzip.open if self.sales.endswith(".gz") else open
-            try:
-                with opened(self.sales, "rt", newline="", encoding="utf-8-sig") as source, open(path, "w") as copy:
-                    shutil.copyfileobj(source, copy)
-            except (OSError, EOFError, UnicodeDecodeError, zlib.error) as fault:
-                sys.exit(f"demo: cannot read {self.sales}: {fault}")
-        else:
-            self.step("A seeded sample chain: promotions, closed days, stock-outs, slow movers")
-            self.show("sales", "sample", "--out", path, "--stores", "3", "--items", "10", "--seed", "7",
-                      "--from", "2022-01-01", "--to", "2024-12-31")
-        with open(path, newline="") as source:
-            rows = [row for row in csv.DictReader(source)]
-        if not rows or not {"date", "store", "item", "sales"} <= set(rows[0]):
-            sys.exit(f"demo: {self.sales or path} needs the columns date,store,item,sales and at least one row")
+        rows = self.read_sales(self.make_sales)
         try:
             last = max(datetime.date.fromisoformat(row["date"]) for row in rows)
             for row in rows:
@@ -142,33 +109,22 @@ class Demo:
         except (ValueError, TypeError) as fault:
             sys.exit(f"demo: {self.sales}: {fault}; `shelfcast-hub sales import` names every bad row with its line")
         self.days = [last - datetime.timedelta(days=n) for n in range(REPLAY_DAYS - 1, -1, -1)]
-        self.stores = sorted({row["store"] for row in rows}, key=lambda s: (len(s), s))[:STORES_MAX]
-        self.history = os.path.join(self.out, "history.csv")
+        self.stores = sorted({row["store"] for row in rows}, key=demo_shared.by_number)[:STORES_MAX]
         first = self.days[0].isoformat()
         if len({row["date"] for row in rows if row["date"] < first}) < HISTORY_DAYS_MIN:
             sys.exit(f"demo: {self.sales} needs at least {HISTORY_DAYS_MIN} days before its last {REPLAY_DAYS}, to learn from")
+        self.write_history(row for row in rows if row["date"] < first)
         self.sold = {}
-        with open(self.history, "w", newline="") as file:
-            history = csv.writer(file)
-            history.writerow(["date", "store", "item", "sales"])
-            for row in rows:
-                if row["date"] < first:
-                    history.writerow([row["date"], row["store"], row["item"], row["sales"]])
-                elif row["store"] in self.stores:
-                    self.sold.setdefault((row["date"], row["store"]), []).append((row["item"], row["units"]))
+        for row in rows:
+            if row["date"] >= first and row["store"] in self.stores:
+                self.sold.setdefault((row["date"], row["store"]), []).append((row["item"], row["units"]))
 
     # The fleet.
 
-    def serve(self):
-        log = open(os.path.join(self.out, "hub.log"), "w")
-        process = subprocess.Popen(
-            [self.hub, "serve", "--data", self.data, "--host", "127.0.0.1", "--port", "0", "--no-web", "--no-pages"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
+    def start_hub(self):
+        process, log = self.serve("--no-pages")
         self.children.append(process)
-        line = process.stdout.readline()
-        if ":" not in line:
-            sys.exit(f"demo: the hub did not start; see {log.name}")
-        print("  " + line.strip())
+        line = self.said(process, log, [":"])
         self.port = int(line.strip().split(":")[-1].split()[0].rstrip("."))
         # The device whose network will be cut reaches the hub through this relay.
         with socket.socket() as probe:
@@ -194,7 +150,7 @@ class Demo:
         self.power_device = self.devices[-2]
         for device in self.devices:
             port = self.relay_port if device is self.cut_device else self.port
-            token = self.run_hub(
+            token = self.ask(
                 "token", "create", "--store", device.store, "--host", "127.0.0.1", "--port", str(port), "--plain")
             joined = device.call("join", token.strip(), "--memory-budget", device.budget)
             print(f"  {device.name}, {device.budget:>6} for a model: {joined.stdout.strip().splitlines()[0]}")
@@ -256,33 +212,9 @@ class Demo:
             time.sleep(0.05)
         sys.exit(f"demo: {device.name} did not come back; see {device.state}.log")
 
-    # The terminal.
-
-    def step(self, title):
-        print(f"\n== {title}", flush=True)
-
-    def run_hub(self, *arguments):
-        return subprocess.run([self.hub, *arguments, "--data", self.data], capture_output=True, text=True,
-                              check=True, timeout=300).stdout
-
-    def show(self, *arguments):
-        """A command as an operator types it, with its progress bars."""
-        print(f"$ shelfcast-hub {' '.join(os.path.relpath(a) if a.startswith('/') else a for a in arguments)}",
-              flush=True)
-        data = [] if arguments[:2] == ("sales", "sample") else ["--data", self.data]
-        subprocess.run([self.hub, *arguments, *data], check=True, timeout=300)
-
     def stop(self):
         self.pool.shutdown(cancel_futures=True)
-        for process in [device.process for device in self.devices if device.process] + self.children:
-            if process.poll() is None:
-                process.terminate()
-        for process in [device.process for device in self.devices if device.process] + self.children:
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        self.end([device.process for device in self.devices if device.process] + self.children)
 
 
 if __name__ == "__main__":

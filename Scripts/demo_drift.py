@@ -7,22 +7,19 @@ The last 70 days of a made-up chain of steady stores, or of five or six of your 
 a till in each store, and in one a shelf sensor besides. Alerts, report and pages have to tell exactly what was done to
 the chain, and the autopilot has to repair the two stores: whatever does not is printed, and the status is 1."""
 
-import argparse
 import csv
 import datetime
-import gzip
 import http.cookiejar
 import json
 import os
 import random
 import re
-import shutil
-import signal
-import subprocess
 import sys
 import time
 import urllib.parse
 import urllib.request
+
+import demo_shared
 
 USUAL_DAYS = 36  # before anything happens: the scale of a store is learnt from 28 of them
 SHIFTED_DAYS = 12  # until the hub has seen it and the autopilot has something to learn from
@@ -35,22 +32,7 @@ PASSWORD = "a password for this demo"
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--hub", required=True)
-    arguments.add_argument("--agent", required=True)
-    arguments.add_argument("--sales")
-    arguments.add_argument("--out", default=".build/demo-drift")
-    demo = Drift(arguments.parse_args())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(130))
-    try:
-        demo.run()
-    except subprocess.CalledProcessError as failure:
-        print(f"demo_drift: {' '.join(map(str, failure.cmd))} ended with status {failure.returncode}", file=sys.stderr)
-        print((failure.stdout or "") + (failure.stderr or ""), file=sys.stderr)
-        sys.exit(1)
-    finally:
-        demo.stop()
+    demo = demo_shared.run(Drift, __doc__, ".build/demo-drift")
     if demo.faults:
         print(f"\n{len(demo.faults)} of what was to be told was not:", *demo.faults, sep="\n  ", file=sys.stderr)
         sys.exit(1)
@@ -65,28 +47,24 @@ class Device:
         self.is_silent = False
 
     def call(self, *arguments, text=None):
-        return subprocess.run([self.drift.agent, *arguments, "--state", self.state], input=text,
-                              capture_output=True, text=True, check=True, timeout=60).stdout
+        return self.drift.on_device(self.state, *arguments, text=text).stdout
 
 
-class Drift:
+class Drift(demo_shared.Demo):
     def __init__(self, options):
-        self.hub, self.agent = os.path.abspath(options.hub), os.path.abspath(options.agent)
-        self.out, self.sales = os.path.abspath(options.out), options.sales
-        self.data = os.path.join(self.out, "hub")
+        super().__init__("demo_drift", options)
         self.server = None
         self.devices, self.faults = [], []
 
     def run(self):
         started = time.monotonic()
-        shutil.rmtree(self.out, ignore_errors=True)
-        os.makedirs(os.path.join(self.out, "devices"))
+        self.clear()
         self.prepare_sales()
         self.step("A hub learns from the sales before, and its devices run the model")
         for command in (["init"], ["sales", "import", self.history],
                         ["train", "--form", "profile", "--units", "4", "--name", "usual"], ["package", "build", "usual"]):
             self.ask(*command)
-        self.serve()
+        self.start_hub()
         self.join_devices()
         self.ask("push", "usual", "--all")
         self.everywhere("sync")
@@ -116,41 +94,26 @@ class Drift:
     # The sales.
 
     def prepare_sales(self):
-        path = os.path.join(self.out, "sales.csv")
-        if self.sales:
-            self.step(f"Sales from {self.sales}")
-            opened = gzip.open if self.sales.endswith(".gz") else open
-            with opened(self.sales, "rt", newline="", encoding="utf-8-sig") as source, open(path, "w") as copy:
-                shutil.copyfileobj(source, copy)
-        else:
-            self.step("A made-up chain of six steady stores")
-            self.make_sales(path)
-        with open(path, newline="") as source:
-            rows = list(csv.DictReader(source))
-        order = lambda name: (len(name), name)  # noqa: E731
-        self.stores = sorted({row["store"] for row in rows}, key=order)[:6]
+        rows = self.read_sales(self.make_sales)
+        self.stores = sorted({row["store"] for row in rows}, key=demo_shared.by_number)[:6]
         if len(self.stores) <= SILENT:
             sys.exit(f"demo_drift: {self.sales} needs {SILENT + 1} stores")
-        items = set(sorted({row["item"] for row in rows}, key=order)[:ITEMS_MAX])
+        items = set(sorted({row["item"] for row in rows}, key=demo_shared.by_number)[:ITEMS_MAX])
         rows = [row for row in rows if row["store"] in self.stores and row["item"] in items]
         last = max(datetime.date.fromisoformat(row["date"]) for row in rows)
         count = USUAL_DAYS + SHIFTED_DAYS + REPAIR_DAYS_MAX
         self.days = [last - datetime.timedelta(days=n) for n in range(count - 1, -1, -1)]
         self.day = self.days[0]
-        self.history = os.path.join(self.out, "history.csv")
         self.sold = {}
-        with open(self.history, "w", newline="") as file:
-            history = csv.writer(file)
-            history.writerow(["date", "store", "item", "sales"])
-            for row in rows:
-                day = datetime.date.fromisoformat(row["date"])
-                if day < self.day:
-                    history.writerow([row["date"], row["store"], row["item"], row["sales"]])
-                else:
-                    self.sold.setdefault((day, row["store"]), []).append((row["item"], int(row["sales"])))
+        self.write_history(row for row in rows if datetime.date.fromisoformat(row["date"]) < self.day)
+        for row in rows:
+            day = datetime.date.fromisoformat(row["date"])
+            if day >= self.day:
+                self.sold.setdefault((day, row["store"]), []).append((row["item"], int(row["sales"])))
 
     def make_sales(self, path):
         """Busy weekends, a summer, and sales that scatter as those of single customers do; the same each time."""
+        self.step("A made-up chain of six steady stores")
         chance = random.Random(11)
         busy = [0.8, 0.85, 0.9, 1.0, 1.2, 1.4, 1.1]
         usual = {(store, item): chance.uniform(15, 70) for store in range(1, 7) for item in range(1, ITEMS_MAX + 1)}
@@ -167,18 +130,9 @@ class Drift:
 
     # The fleet.
 
-    def serve(self):
-        log = open(os.path.join(self.out, "hub.log"), "w")
-        self.server = subprocess.Popen(
-            [self.hub, "serve", "--data", self.data, "--host", "127.0.0.1", "--port", "0", "--no-web", "--pages-port", "0",
-             "--watch-every", "1s"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
-        text = ""
-        while "http://" not in text or "listening on" not in text:
-            line = self.server.stdout.readline()
-            if not line:
-                sys.exit(f"demo_drift: the hub did not start; see {log.name}")
-            print("  " + line.rstrip())
-            text += line
+    def start_hub(self):
+        self.server, log = self.serve("--pages-port", "0", "--watch-every", "1s")
+        text = self.said(self.server, log, ["http://", "listening on"])
         self.port = re.search(r"listening on \S*:(\d+)", text).group(1)
         self.pages = re.search(r"http://[^\s/]+", text).group(0)
 
@@ -328,31 +282,11 @@ class Drift:
         if not holds:
             self.faults.append(f"{what}: {instead}")
 
-    # The terminal.
-
-    def step(self, title):
-        print(f"\n== {title}", flush=True)
-
-    def ask(self, *arguments, text=None):
-        return subprocess.run([self.hub, *arguments, "--data", self.data], input=text, capture_output=True, text=True,
-                              check=True, timeout=300).stdout
-
     def json(self, *arguments):
         return json.loads(self.ask(*arguments, "--json"))
 
-    def show(self, *arguments):
-        print(f"$ shelfcast-hub {' '.join(os.path.relpath(a) if a.startswith('/') else a for a in arguments)}", flush=True)
-        data = [] if arguments[:2] == ("sales", "sample") else ["--data", self.data]
-        subprocess.run([self.hub, *arguments, *data], check=True, timeout=300)
-
     def stop(self):
-        if self.server and self.server.poll() is None:
-            self.server.terminate()
-            try:
-                self.server.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                self.server.kill()
-                self.server.wait()
+        self.end([self.server] if self.server else [])
 
 
 if __name__ == "__main__":

@@ -131,32 +131,14 @@ struct DebianPackageTests {
         #expect(complaints.isEmpty, "\(verified.errors)")
     }
 
-    /// The package as another version; an agent that reads states up to `readable` where that is given.
-    private func repacked(
-        _ device: FreshDevice, version: String, readable: Int? = nil
-    ) throws -> String {
-        let folder = try TemporaryFolder()
-        let file = "/tmp/\(version).deb"
-        try Program(path: "/bin/sh").run([
-            "-ec",
-            """
-            dpkg-deb --raw-extract "$1" "$2/package"
-            sed -i 's/^Version: .*/Version: \(version)/' "$2/package/DEBIAN/control"
-            \(readable.map { "sed -i 's/^readable=.*/readable=\($0)/' \"$2/package/DEBIAN/preinst\"" } ?? "")
-            dpkg-deb --root-owner-group --build "$2/package" "$3"
-            """, "sh", package, folder.path, device.root + file,
-        ])
-        return file
-    }
-
     @Test(
         "installs, keeps the state over an upgrade, refuses to go back to what cannot read it, and purged leaves nothing",
         .enabled(if: FreshDevice.isAvailable, FreshDevice.missing))
     func life() throws {
         let device = try FreshDevice()
         try Program(path: "/bin/cp").run([package, device.root + "/tmp/own.deb"])
-        let older = try repacked(device, version: "0.0.2")
-        let unable = try repacked(device, version: "0.0.1", readable: 0)
+        let older = try device.repacked(package, as: "0.0.2")
+        let unable = try device.repacked(package, as: "0.0.1", readable: 0)
         let accounts = try device.shell("cat /etc/passwd /etc/group /etc/shadow /etc/gshadow")
             .output
 

@@ -105,6 +105,15 @@ final class FreshDevice: Sendable {
         try inside("/bin/sh").start(["-c", "exec " + line])
     }
 
+    /// A package as another version, in this machine.
+    /// - Parameter readable: the newest state that its program reads; nil: as it says itself.
+    /// - Returns: where it lies there.
+    func repacked(_ package: String, as version: String, readable: Int? = nil) throws -> String {
+        let file = "/tmp/\(version).deb"
+        try DebianPackage.repack(package, as: version, readable: readable, to: root + file)
+        return file
+    }
+
     func exists(_ path: String) -> Bool {
         FileManager.default.fileExists(atPath: root + path)
     }

@@ -83,24 +83,6 @@ struct HubPackageTests {
         }
     }
 
-    /// The package as another version; a hub that reads states up to `readable` where that is given.
-    private func repacked(
-        _ machine: FreshDevice, version: String, readable: Int? = nil
-    ) throws -> String {
-        let folder = try TemporaryFolder()
-        let file = "/tmp/\(version).deb"
-        try Program(path: "/bin/sh").run([
-            "-ec",
-            """
-            dpkg-deb --raw-extract "$1" "$2/package"
-            sed -i 's/^Version: .*/Version: \(version)/' "$2/package/DEBIAN/control"
-            \(readable.map { "sed -i 's/^readable=.*/readable=\($0)/' \"$2/package/DEBIAN/preinst\"" } ?? "")
-            dpkg-deb --root-owner-group -Zgzip --build "$2/package" "$3"
-            """, "sh", package, folder.path, machine.root + file,
-        ])
-        return file
-    }
-
     @Test(
         "makes a hub that serves, keeps it and a backup of it over an upgrade, refuses to go back, and leaves backups alone",
         .enabled(if: HubPackage.isInstallable, FreshDevice.missing))
@@ -108,8 +90,8 @@ struct HubPackageTests {
         let machine = try FreshDevice(HubPackage.image)
         try HubPackage.giveRuntime(to: machine.root)
         try Program(path: "/bin/cp").run([package, machine.root + "/tmp/own.deb"])
-        let newer = try repacked(machine, version: "99.0")
-        let unable = try repacked(machine, version: "0.0.1", readable: 0)
+        let newer = try machine.repacked(package, as: "99.0")
+        let unable = try machine.repacked(package, as: "0.0.1", readable: 0)
 
         let told = try machine.shell("dpkg -i /tmp/own.deb")
         #expect(told.output.contains("made a hub in /var/lib/shelfcast-hub"))
