@@ -31,14 +31,14 @@ struct BootTests {
         let packages = try #require(DebianPackages.folder)
         try Program(path: "/bin/sh").run([
             "-ec",
-            "mkdir -p \"$2\"; cp \"$1\"/*.deb \"$1\"/*.tar.gz \"$2\"; cp \"$3\" \"$4/root/hub.deb\"; rm -f \"$2\"/shelfcast-hub_*",
+            "mkdir -p \"$2\"; cp \"$1\"/*.deb \"$1\"/*.tar.gz \"$2\"; cp \"$3\" \"$4/srv/hub.deb\"; rm -f \"$2\"/shelfcast-hub_*",
             "sh", packages, shelf, hub, root,
         ])
 
         var machine = try BootedMachine(root: root)
         let answers =
             "curl --fail --silent --insecure --output /dev/null https://127.0.0.1:8443/healthz"
-        try machine.shell("dpkg -i /root/hub.deb")
+        try machine.shell("dpkg -i /srv/hub.deb")
         try machine.wait(answers)
         try expectConfined(machine, "shelfcast-hub", user: "shelfcast-hub")
         // Whatever was packed can be installed from it.
@@ -52,10 +52,10 @@ struct BootTests {
 
         // Root's commands are the service's user: a file that root alone may read is none to it.
         let refused = try machine.shell(
-            "cd /root && printf 'date,store,item,sales\\n2026-01-04,1,7,3\\n' >sales.csv && shelfcast-hub sales import sales.csv",
+            "cd && printf 'date,store,item,sales\\n2026-01-04,1,7,3\\n' >sales.csv && shelfcast-hub sales import sales.csv",
             expecting: 1)
         #expect(refused.errors.contains("goes on as shelfcast-hub"), "\(refused.errors)")
-        try machine.shell("cp /root/sales.csv /tmp/ && shelfcast-hub sales import /tmp/sales.csv")
+        try machine.shell("cp ~/sales.csv /tmp/ && shelfcast-hub sales import /tmp/sales.csv")
 
         // The line that an operator pastes.
         let told = try machine.shell("shelfcast-hub token create --store 1 --host 127.0.0.1").output
