@@ -16,11 +16,13 @@ struct JournalLogHandler: LogHandler {
 
     /// Whether standard error is the journal (systemd.exec(5), `$JOURNAL_STREAM`) and not a pipe or file behind it.
     static var isAtHand: Bool {
-        var status = stat()
-        guard let stream = ProcessInfo.processInfo.environment["JOURNAL_STREAM"],
-            fstat(STDERR_FILENO, &status) == 0
+        guard
+            let inode = ProcessInfo.processInfo.environment["JOURNAL_STREAM"]?
+                .split(separator: ":").last,
+            let stream = try? FileManager.default.destinationOfSymbolicLink(
+                atPath: "/proc/self/fd/\(STDERR_FILENO)")
         else { return false }
-        return stream == "\(status.st_dev):\(status.st_ino)"
+        return stream == "socket:[\(inode)]"
     }
 
     func log(event: LogEvent) {
