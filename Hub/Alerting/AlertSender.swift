@@ -1,3 +1,4 @@
+import Glibc
 package import HubCore
 import NIOCore
 import NIOPosix
@@ -74,18 +75,22 @@ package enum AlertSender {
             throw error
         } catch let error as NIOConnectionError {
             throw SendError.unreachable(
-                error.connectionErrors.first.map { "\($0.error)" } ?? "no such host")
+                error.connectionErrors.first.map { Self.words(of: $0.error) } ?? "no such host")
         } catch is CancellationError {
             throw SendError.timeout(seconds: limits.totalSeconds)
         } catch let error as NIOSSLError {
             throw SendError.unreachable("TLS: \(error)")
         } catch let error as BoringSSLError {
             throw SendError.unreachable("TLS: \(error)")
-        } catch let error as ChannelError {
-            throw SendError.unreachable("\(error)")
         } catch {
-            throw SendError.unreachable("\(error)")
+            throw SendError.unreachable(Self.words(of: error))
         }
+    }
+
+    /// The system's own words where it was the system that failed.
+    private static func words(of error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        return String(cString: strerror(error.errnoCode))
     }
 
     /// A peer that says nothing must not hold anything up: the work is cancelled, which closes its connection.

@@ -131,7 +131,7 @@ struct DeliveryTests {
     func nobody() async throws {
         let found = try await Self.problem(
             Self.destination(.webhook(url: "http://127.0.0.1:1/")))
-        #expect(try #require(found).hasPrefix("it cannot be reached"))
+        #expect(found == "it cannot be reached: Connection refused")
         // A label of more than 63 letters is no name (RFC 1035, 2.3.4): no server of names is asked.
         let label = String(repeating: "n", count: 64)
         let name = try await Self.problem(
