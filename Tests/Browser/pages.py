@@ -203,7 +203,8 @@ class Check:
         ask(f"{field}.store.value = 'nowhere', {field}.amount.value = '2', {field}.unit.value = 'weeks', {field}.why.value = 'rebuilt'")
         browser.act("answered", f"{form}.requestSubmit()")
         browser.take_troubles()  # the browser notes the refusal itself
-        self.expect("the focus is where something is wrong", ask("document.activeElement.name") == "store")
+        # The browser gives it when it has drawn the page, some time after that was loaded.
+        browser.until("the focus is where something is wrong", "document.activeElement.name === 'store'")
         self.expect("what is wrong is said there", "no store 'nowhere'" in ask(
             "document.getElementById(document.activeElement.getAttribute('aria-describedby').split(' ')[0]).innerText"))
         self.expect("what was entered is kept", ask(
@@ -227,7 +228,8 @@ class Check:
         ask(f"{field}['severities.info'].checked = true")
         browser.act("answered", f"{form}.requestSubmit()")
         browser.take_troubles()
-        self.expect("the focus is where something is wrong", ask("document.activeElement.name") == "url")
+        # The browser gives it when it has drawn the page, some time after that was loaded.
+        browser.until("the focus is where something is wrong", "document.activeElement.name === 'url'")
         self.expect("what was entered is kept, but for the secret", ask(
             f"[{field}.name.value, {field}.url.value, {field}.key.value, {field}['severities.info'].checked].join()")
             == "night,http://127.0.0.1/,,true")
