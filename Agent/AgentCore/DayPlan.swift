@@ -18,8 +18,10 @@ package protocol SeriesPredictor {
     ///   - index: into `items`; nil for an item without a start.
     ///   - level: as of the day before `target`.
     ///   - recentDays: the `spec.window` days before `target`, oldest first.
+    ///   - targetMarks: what is planned for `target`.
     func predict(
-        index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay
+        index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay,
+        targetMarks: DayMarks
     ) -> Prediction
 }
 
@@ -157,16 +159,19 @@ package struct DayPlan: Sendable {
             let level = level(of: series, on: target.advanced(by: -1), predictor: predictor)
             guard let level else { continue }
             let days = recent.map { book.demand(for: series.item, on: $0) }
+            let marks = book.calendar.marks(of: series.item, on: target)
             forecasts.append(
                 DayForecast(
                     day: target, item: series.item,
                     prediction: predictor.predict(
-                        index: series.index, level: level, recentDays: days, target: target),
+                        index: series.index, level: level, recentDays: days, target: target,
+                        targetMarks: marks),
                     inputsAreComplete: complete,
                     basis: ForecastBasis(
                         level: level,
                         inputsDigest: ForecastInputs.digest(
-                            package: predictor.packageDigest, level: level, recentDays: days))))
+                            package: predictor.packageDigest, level: level, recentDays: days,
+                            targetMarks: marks, planned: predictor.spec.inputs.marks))))
         }
         return forecasts.sorted { $0.item < $1.item }
     }
@@ -197,16 +202,22 @@ package struct DayPlan: Sendable {
             var (sum, told): (Float, Int32) = (0, 0)
             for ahead in 0..<min(days, Self.horizonDaysMax) {
                 let day = target.advanced(by: ahead)
-                guard !book.calendar.isClosed(day) else {
+                let marks = book.calendar.marks(of: series.item, on: day)
+                /// What the next day's window has of this one.
+                func fold(_ demand: DemandDay) {
+                    guard !recent.isEmpty else { return }
+                    recent.removeFirst()
+                    recent.append(demand)
+                    recent[recent.count - 1].marks = marks.intersection(.planned)
+                }
+                guard !marks.contains(.closed) else {
                     predictions.append(Prediction(units: 0, networkOutput: 0))
-                    if !recent.isEmpty {
-                        recent.removeFirst()
-                        recent.append(.closed)
-                    }
+                    fold(.closed)
                     continue
                 }
                 let prediction = predictor.predict(
-                    index: series.index, level: state.level, recentDays: recent, target: day)
+                    index: series.index, level: state.level, recentDays: recent, target: day,
+                    targetMarks: marks)
                 predictions.append(prediction)
                 sum += prediction.units
                 // At most 14 times ten million.
@@ -217,10 +228,7 @@ package struct DayPlan: Sendable {
                 if spec.output != .zScore, factor > 0 {
                     state.observe(prediction.units / factor, rate: spec.levelRate)
                 }
-                if !recent.isEmpty {
-                    recent.removeFirst()
-                    recent.append(factor > 0 ? DemandDay(units: whole) : .closed)
-                }
+                fold(factor > 0 ? DemandDay(units: whole) : .closed)
             }
             outlooks.append((series.item, predictions))
         }

@@ -31,10 +31,12 @@ package final class EnginePredictor: SeriesPredictor {
     }
 
     package func predict(
-        index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay
+        index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay,
+        targetMarks: DayMarks
     ) -> Prediction {
         let forecast = engine.forecast(
-            index: index, level: level, recentDays: recentDays, target: target)
+            index: index, level: level, recentDays: recentDays, target: target,
+            targetMarks: targetMarks)
         return Prediction(units: forecast.units, networkOutput: forecast.networkOutput)
     }
 

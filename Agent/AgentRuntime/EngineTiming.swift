@@ -68,7 +68,7 @@ package enum EngineTiming {
             engine.forecast(count: batchCount, target: target) { series, window in
                 let index = engine.itemCount > 0 ? series % engine.itemCount : nil
                 for day in days.indices { window[day] = days[day] }
-                return (index, index.map { engine.startLevel(index: $0) } ?? 5)
+                return (index, index.map { engine.startLevel(index: $0) } ?? 5, [])
             } each: { _, _ in
             }
         }

@@ -64,7 +64,7 @@ final class EngineRunner {
         var sum: Int64 = 0
         engine.forecast(count: starts.count, target: target) { series, recent in
             for day in 0..<window { recent[day] = days[series &* window &+ day] }
-            return (starts[series].index, starts[series].level)
+            return (starts[series].index, starts[series].level, [])
         } each: { _, forecast in
             sum &+= Int64(forecast.networkOutput)
         }

@@ -153,7 +153,8 @@ enum ReportGroup {
         let known = sold.suffix(window).map { DemandDay(units: $0) }
         return ForecastInputs.digest(
             package: digest, level: level,
-            recentDays: [DemandDay](repeating: .unknown, count: window - known.count) + known)
+            recentDays: [DemandDay](repeating: .unknown, count: window - known.count) + known,
+            targetMarks: [], planned: [])
     }
 
     /// Sales of every store and day, and a device in each that forecast all of them.

@@ -155,7 +155,8 @@ package struct RollingOrigin {
             for day in days {
                 if let actual = day.demand.observedUnits {
                     let forecast = engine.forecast(
-                        index: index, level: level, recentDays: day.recentDays, target: day.target)
+                        index: index, level: level, recentDays: day.recentDays, target: day.target,
+                        targetMarks: day.demand.marks)
                     body(day, actual, forecast.units)
                 }
                 level = engine.level(level, index: index, after: day.demand, on: day.target)

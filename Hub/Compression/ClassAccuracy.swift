@@ -24,7 +24,8 @@ extension ModelPackage {
             for day in days {
                 if let units = day.recordedUnits {
                     let forecast = engine.forecast(
-                        index: index, level: level, recentDays: day.recentDays, target: day.target)
+                        index: index, level: level, recentDays: day.recentDays, target: day.target,
+                        targetMarks: day.demand.marks)
                     accuracies[demandClass, default: Accuracy()].add(
                         actual: Double(units), forecast: Double(forecast.units))
                 }

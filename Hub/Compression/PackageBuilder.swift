@@ -86,7 +86,9 @@ package final class PackageBuilder {
                 recipe: recipe(of: family.variants[variant]),
                 lineage: lineage.isEmpty
                     ? "seed \(family.seed)" : "\(lineage), seed \(family.seed)",
-                requiredFeatures: Engine.requiredFeatures(for: network), spec: family.spec,
+                requiredFeatures: Engine.requiredFeatures(
+                    for: network.shape.cell, inputs: family.spec.inputs),
+                spec: family.spec,
                 store: store, asOf: family.asOf, release: release,
                 newItemScale: family.newItemScale),
             network: network, profiles: profiles, starts: starts)
@@ -178,7 +180,7 @@ package final class PackageBuilder {
                 guard let units = day.recordedUnits else { continue }
                 let forecast = model.forecast(
                     state: day.state, profile: UInt16(day.profile), recentDays: day.recentDays,
-                    target: day.target)
+                    target: day.target, targetMarks: day.demand.marks)
                 byStore[day.store, default: Accuracy()].add(
                     actual: Double(units), forecast: Double(forecast))
             }
@@ -199,7 +201,8 @@ package final class PackageBuilder {
             for day in days {
                 if let units = day.recordedUnits {
                     let forecast = engine.forecast(
-                        index: index, level: level, recentDays: day.recentDays, target: day.target)
+                        index: index, level: level, recentDays: day.recentDays,
+                        target: day.target, targetMarks: day.demand.marks)
                     accuracy.add(actual: Double(units), forecast: Double(forecast.units))
                 }
                 level = engine.level(level, index: index, after: day.demand, on: day.target)
@@ -213,23 +216,36 @@ package final class PackageBuilder {
     {
         let store = package.manifest.store
         let days = calibrationDays.filter { store == nil || $0.store == store }
-        var chosen: [(item: Int?, level: Float, target: BusinessDay, days: [DemandDay])] = []
+        var chosen:
+            [(item: Int?, level: Float, target: BusinessDay, days: [DemandDay], marks: DayMarks)] =
+                []
         for day in [days.first, days.dropFirst().last].compactMap({ $0 }) {
             let index = store == nil ? nil : engine.index(of: day.item)
-            chosen.append((index, day.state.level, day.target, day.recentDays))
+            chosen.append(
+                (index, day.state.level, day.target, day.recentDays, day.demand.marks))
         }
         let odd: [DemandDay] = [
             DemandDay(units: 1_000_000), .closed, DemandDay(units: 0), .unknown,
             DemandDay(units: 1),
             DemandDay(units: 9), DemandDay(units: 3),
         ]
-        let oddDays = (0..<family.spec.window).map { odd[$0 % odd.count] }
-        chosen.append((nil, 4, family.asOf.advanced(by: 1), oddDays))
-        return chosen.map { item, level, target, days in
+        let oddMarks: [DayMarks] = [[], .holiday, .promotion, .planned]
+        let oddDays = (0..<family.spec.window).map { at in
+            var day = odd[at % odd.count]
+            day.marks = oddMarks[at % oddMarks.count]
+            return day
+        }
+        chosen.append((nil, 4, family.asOf.advanced(by: 1), oddDays, .planned))
+        let planned = family.spec.inputs.marks
+        return chosen.map { item, level, target, days, marks in
+            // What the file does not tell: marks that are no inputs, and those of the first day, which no row describes.
+            var days = days
+            for t in days.indices { days[t].marks.formIntersection(t == 0 ? [] : planned) }
+            let marks = marks.intersection(planned)
             let forecast = engine.forecast(
-                index: item, level: level, recentDays: days, target: target)
+                index: item, level: level, recentDays: days, target: target, targetMarks: marks)
             return GoldenVector(
-                item: item, level: level, target: target, recentDays: days,
+                item: item, level: level, target: target, recentDays: days, targetMarks: marks,
                 networkOutput: forecast.networkOutput, units: forecast.units)
         }
     }

@@ -21,7 +21,7 @@ package enum PackageTimer {
             sum &+=
                 engine.forecast(
                     index: golden.item, level: golden.level, recentDays: golden.recentDays,
-                    target: golden.target
+                    target: golden.target, targetMarks: golden.targetMarks
                 ).networkOutput
         }
         precondition(sum != .min || least > 0)

@@ -258,7 +258,7 @@ extension FeatureInputs {
     private static let named: [(String, FeatureInputs)] = [
         ("weekday", .weekday), ("month", .month), ("year", .yearCircle),
         ("monthday", .monthCircle), ("level", .levelLogarithm),
-        ("persistence", .persistence),
+        ("persistence", .persistence), ("holiday", .holiday), ("promotion", .promotion),
     ]
     package static var allNames: String { named.map(\.0).joined(separator: ", ") }
 

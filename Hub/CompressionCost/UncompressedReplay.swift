@@ -186,19 +186,21 @@ package actor UncompressedReplay {
         guard forecast.inputsDigest != 0 else { return .failure(Failure(obstacle: .inputsUnknown)) }
         var isGone = candidates.isEmpty
         for package in candidates {
-            guard let window = families[package.family]??.spec.window else {
+            guard let spec = families[package.family]??.spec else {
                 isGone = true
                 continue
             }
             for (view, days) in views.enumerated() {
                 let key = SeriesDay(
-                    item: forecast.item, day: forecast.day, window: window, view: view)
+                    item: forecast.item, day: forecast.day, window: spec.window, view: view)
                 let before =
                     recent[key]
-                    ?? (0..<window).map {
-                        days.demand(for: forecast.item, on: forecast.day.advanced(by: $0 - window))
+                    ?? (0..<spec.window).map {
+                        days.demand(
+                            for: forecast.item, on: forecast.day.advanced(by: $0 - spec.window))
                     }
                 recent[key] = before
+                let marks = days.plannedMarks(of: forecast.item, on: forecast.day)
                 // A device that must be brief leaves the level to be followed here.
                 let level =
                     forecast.level != 0
@@ -207,14 +209,16 @@ package actor UncompressedReplay {
                         ?? 0
                 guard
                     ForecastInputs.digest(
-                        package: package.digest, level: level, recentDays: before)
+                        package: package.digest, level: level, recentDays: before,
+                        targetMarks: marks, planned: spec.inputs.marks)
                         == forecast.inputsDigest
                 else { continue }
                 guard let network = network(of: package) else {
                     return .failure(Failure(obstacle: .networkGone))
                 }
                 let eve = network.eve(
-                    of: forecast.item, level: level, recentDays: before, target: forecast.day)
+                    of: forecast.item, level: level, recentDays: before, target: forecast.day,
+                    targetMarks: marks)
                 return .success((network, eve))
             }
         }
@@ -266,16 +270,19 @@ private final class Network {
 
     /// - Parameter level: as the device had it.
     func eve(
-        of item: ItemID, level: Float, recentDays: [DemandDay], target: BusinessDay
+        of item: ItemID, level: Float, recentDays: [DemandDay], target: BusinessDay,
+        targetMarks: DayMarks
     ) -> FloatForecaster.Eve {
         guard let start = starts[item] else {
             return FloatForecaster.Eve(
                 state: SeriesState(level: level, scale: level * newItemScale),
-                profile: newItemProfile, recentDays: recentDays, target: target)
+                profile: newItemProfile, recentDays: recentDays, target: target,
+                targetMarks: targetMarks)
         }
         return FloatForecaster.Eve(
             state: SeriesState(
                 level: level, scale: start.scale, persistence: start.persistence),
-            profile: start.profile, recentDays: recentDays, target: target)
+            profile: start.profile, recentDays: recentDays, target: target,
+            targetMarks: targetMarks)
     }
 }

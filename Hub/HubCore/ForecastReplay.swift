@@ -100,7 +100,7 @@ package final class ReplayPackage {
 package struct StoreDays: Sendable {
     private var indexes: [ItemID: Int] = [:]
     private var days: [BusinessDay: (isClosed: Bool, units: [Int: UInt32])] = [:]
-    fileprivate var calendar = StoreCalendar()
+    private var calendar = StoreCalendar()
 
     /// - Parameter context: of all days that are to be known (`StoreContext.decide` with revision 0).
     package init(_ context: StoreContext) {
@@ -127,6 +127,11 @@ package struct StoreDays: Sendable {
 
     package func demand(for item: ItemID, on day: BusinessDay) -> DemandDay {
         calendar.demand(total(of: item, on: day), of: item, on: day)
+    }
+
+    /// What was planned for `day`, as far as the calendar is heeded.
+    package func plannedMarks(of item: ItemID, on day: BusinessDay) -> DayMarks {
+        calendar.marks(of: item, on: day).intersection(.planned)
     }
 
     private func total(of item: ItemID, on day: BusinessDay) -> DemandDay {
@@ -158,15 +163,17 @@ package struct ForecastReplay {
         for (candidate, days) in candidates.flatMap({ one in views.map { (one, $0) } }) {
             let recent = candidate.recentDays(
                 of: forecast.item, before: forecast.day, days: days)
+            let marks = days.plannedMarks(of: forecast.item, on: forecast.day)
             let followed = candidate.level(of: forecast.item, before: forecast.day, days: days)
             // A device that must be brief leaves the level to be followed here.
             let level = forecast.level == 0 ? followed ?? 0 : forecast.level
             let digest = ForecastInputs.digest(
-                package: candidate.digest, level: level, recentDays: recent)
+                package: candidate.digest, level: level, recentDays: recent,
+                targetMarks: marks, planned: candidate.engine.spec.inputs.marks)
             guard digest == forecast.inputsDigest else { continue }
             let found = candidate.engine.forecast(
                 item: forecast.item, level: level, recentDays: recent,
-                target: forecast.day)
+                target: forecast.day, targetMarks: marks)
             guard found.networkOutput == forecast.networkOutput,
                 found.units.bitPattern == forecast.units.bitPattern
             else {

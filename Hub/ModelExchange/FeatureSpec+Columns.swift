@@ -18,6 +18,8 @@ extension FeatureInputs {
         (.monthCircle, "monthday", ["sine", "cosine"]),
         (.levelLogarithm, "level", ["logarithm"]),
         (.persistence, "persistence", ["item"]),
+        (.holiday, "holiday", ["day"]),
+        (.promotion, "promotion", ["day"]),
     ]
 
     /// Of the groups it has, in the order of the columns.

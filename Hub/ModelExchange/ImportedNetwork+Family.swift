@@ -19,20 +19,17 @@ extension ImportedNetwork {
 
     /// The network as it runs in a session. A session whose items do not differ in persistence has no column of it: it would
     /// be 0 in every row, and the network computes the same without its weights.
-    /// - Parameter inputs: the columns that the session was asked for, persistence the last of them.
+    /// - Parameter inputs: the columns that the session was asked for; it has them all but for persistence.
     /// - Precondition: `check` has passed for the session's form and these inputs.
     package func fitted(to session: TrainingSession, inputs: FeatureInputs) -> ImportedNetwork {
         guard inputs.contains(.persistence), !session.spec.inputs.contains(.persistence) else {
             return self
         }
-        let shape = parameters.shape
-        let rows = stride(from: 0, to: parameters.inputKernel.count, by: shape.inputWidth)
+        // Only holidays and promotions stand behind it.
+        var columns = Array(0..<parameters.inputWidth).map(Optional.init)
+        columns.remove(at: 1 + inputs.subtracting([.persistence, .planned]).columns)
         var narrow = self
-        narrow.parameters = NetworkParameters(
-            shape: NetworkShape(
-                cell: shape.cell, inputWidth: shape.inputWidth - 1, units: shape.units),
-            flattened: rows.flatMap { parameters.inputKernel[$0..<$0 + shape.inputWidth - 1] }
-                + parameters.flattened[shape.recurrentOffset...])
+        narrow.parameters = parameters.withInputs(columns)
         return narrow
     }
 

@@ -10,7 +10,7 @@ package struct ReplayDay: Sendable {
     package var target: BusinessDay
     /// The window's days before `target`, oldest first.
     package var recentDays: [DemandDay]
-    /// What `target` turned out to be, as the levels see it.
+    /// What `target` turned out to be, as the levels see it, with what was planned for it.
     package var demand: DemandDay
     /// What was recorded for `target`; nil when nothing was, and then the day is in no accuracy figure.
     package var recordedUnits: Int32?
@@ -20,7 +20,8 @@ package struct ReplayDay: Sendable {
     /// - Returns: `[window, I]` time-major.
     package func window(spec: FeatureSpec, profiles: [SeasonalProfile]) -> [Float] {
         let window = FeatureWindow(
-            spec: spec, state: state, profile: profiles[profile], target: target)
+            spec: spec, state: state, profile: profiles[profile], target: target,
+            targetMarks: demand.marks)
         var values = [Float](repeating: 0, count: spec.windowValues)
         var span = values.mutableSpan
         window.write(recentDays.span, into: &span)
@@ -115,8 +116,10 @@ package struct EvaluationReplay: Sendable {
     }
 
     private func demand(_ cell: Int) -> DemandDay {
-        if !panel.observed[cell].isNaN { return DemandDay(units: Int32(panel.observed[cell])) }
-        // Something is recorded that says nothing about demand: the store did no business.
-        return panel.recorded[cell].isNaN ? .unknown : .closed
+        let isObserved = !panel.observed[cell].isNaN
+        return DemandDay(
+            units: isObserved ? Int32(panel.observed[cell]) : nil,
+            // Something is recorded that says nothing about demand: the store did no business.
+            isOpen: isObserved || panel.recorded[cell].isNaN, marks: panel.marks[cell])
     }
 }

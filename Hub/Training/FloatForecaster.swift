@@ -12,14 +12,18 @@ package final class FloatForecaster {
         /// The window's days before `target`, oldest first.
         package var recentDays: [DemandDay]
         package var target: BusinessDay
+        /// What was planned for `target`.
+        package var targetMarks: DayMarks
 
         package init(
-            state: SeriesState, profile: UInt16, recentDays: [DemandDay], target: BusinessDay
+            state: SeriesState, profile: UInt16, recentDays: [DemandDay], target: BusinessDay,
+            targetMarks: DayMarks
         ) {
             self.state = state
             self.profile = profile
             self.recentDays = recentDays
             self.target = target
+            self.targetMarks = targetMarks
         }
     }
 
@@ -52,7 +56,7 @@ package final class FloatForecaster {
             let windows = batch.map { eve in
                 FeatureWindow(
                     spec: model.spec, state: eve.state, profile: model.profile(eve.profile),
-                    target: eve.target)
+                    target: eve.target, targetMarks: eve.targetMarks)
             }
             for (column, (eve, window)) in zip(batch, windows).enumerated() {
                 load(eve, window, column: column, by: &values)

@@ -84,7 +84,9 @@ final class NetworkTrainer {
         lossScale = Self.meanLossWeight(training, loss: loss, sampler: sampler)
         weights =
             request.start.map { PackedWeights($0) }
-            ?? PackedWeights.initial(request.shape, seed: request.seed)
+            ?? PackedWeights.initial(
+                request.shape, seed: request.seed,
+                silentInputs: sampler.spec.inputs.intersection(.planned).columns)
         if let parametrization = request.parametrization {
             latent = parametrization.latent(nearest: weights.unpacked.flattened)
             weights.pack(parametrization.weights(latent))

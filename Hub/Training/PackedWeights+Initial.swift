@@ -5,13 +5,19 @@ extension PackedWeights {
     /// (Saxe et al. 2014), biases 0 but for the gates that keep the state (the LSTM's forget gate, the GRU's update
     /// gate, FastGRNN's only one), which begin open (Jozefowicz et al. 2015). FastGRNN's ζ begins near 1 and ν near 0,
     /// where its step is that of a GRU without reset (Kusupati et al. 2018), within 0...1 so that both can move.
-    /// - Returns: the same weights for the same shape and seed, everywhere.
-    package static func initial(_ shape: NetworkShape, seed: UInt64) -> PackedWeights {
+    /// - Parameter silentInputs: of so many of the last inputs the kernel begins with 0, so that one which is hardly ever
+    ///   seen in training says nothing rather than anything.
+    /// - Returns: the same weights for the same shape, inputs and seed, everywhere.
+    package static func initial(
+        _ shape: NetworkShape, seed: UInt64, silentInputs: Int = 0
+    ) -> PackedWeights {
         var random = SeededRandom(seed: seed, stream: 0)
         let (I, H, R) = (shape.inputWidth, shape.units, shape.kernelRows)
         var flat = [Float](repeating: 0, count: shape.parameterCount)
         let inputLimit = (6 / Float(I + R)).squareRoot()
-        for k in 0..<shape.recurrentOffset { flat[k] = (2 * random.unit() - 1) * inputLimit }
+        for k in 0..<shape.recurrentOffset where k % I < I - silentInputs {
+            flat[k] = (2 * random.unit() - 1) * inputLimit
+        }
         for (j, column) in orthonormal(count: H, length: R, &random).enumerated() {
             for row in 0..<R { flat[shape.recurrentOffset + row * H + j] = column[row] }
         }

@@ -38,6 +38,8 @@ struct SeriesPanel {
     var recorded: [Float] = []
     /// Units that say something about demand, NaN on unknown and closed days.
     var observed: [Float] = []
+    /// What was planned for the day.
+    var marks: [DayMarks] = []
     /// Season's factor of the day; 1 in forms without a profile, 0 where shops are closed every year.
     var factor: [Float] = []
     /// `observed / factor`, NaN where that says nothing.
@@ -89,6 +91,17 @@ struct SeriesPanel {
         return count > 0 ? Double(zeros) / Double(count) : 0
     }
 
+    /// What was planned for any of the training days.
+    var plannedMarks: DayMarks {
+        var planned: DayMarks = []
+        for entry in entries {
+            for cell in cells(entry, within: days.lowerBound..<trainingEnd) {
+                planned.formUnion(marks[cell])
+            }
+        }
+        return planned
+    }
+
     func day(_ cell: Int, of entry: Entry) -> BusinessDay {
         entry.firstDay.advanced(by: cell - entry.base)
     }
@@ -108,11 +121,15 @@ struct SeriesPanel {
                 store: series.store, item: series.item,
                 firstDay: series.firstDay.advanced(by: launch - padding), base: observed.count,
                 count: count))
+        for index in launch - padding..<launch {
+            marks.append(index >= 0 ? series.days[index].marks : [])
+        }
         recorded.append(contentsOf: repeatElement(.nan, count: padding))
         observed.append(contentsOf: repeatElement(.nan, count: padding))
         let offset = series.firstDay - days.lowerBound
         for index in launch..<series.days.count {
             let day = series.days[index]
+            marks.append(day.marks)
             recorded.append(day.units.map(Float.init) ?? .nan)
             observed.append(closed.contains(offset + index) ? .nan : day.observedUnits ?? .nan)
         }

@@ -40,7 +40,7 @@ package struct TrainingPlan: Equatable, Sendable {
     package var units: [Int]
     package var window = 14
     /// Which context columns the calendar and profile forms get. Persistence is left out where the items do not differ
-    /// in it.
+    /// in it, holidays and promotions where the training days have none.
     package var inputs: FeatureInputs
     package var epochs: Int
     package var seed: UInt64 = 1
@@ -74,10 +74,10 @@ package struct TrainingPlan: Equatable, Sendable {
             inputs = []
             (epochs, batch, learningRate, dropout, patience) = (8, 128, 0.008, 0.1, 4)
         case .calendar:
-            inputs = [.weekday, .month]
+            inputs = [.weekday, .month, .planned]
             (epochs, batch, learningRate, dropout, patience) = (24, 128, 0.01, 0, 12)
         case .profile:
-            inputs = [.persistence]
+            inputs = [.persistence, .planned]
             (epochs, batch, learningRate, dropout, patience) = (20, 128, 0.007, 0, 8)
         }
     }

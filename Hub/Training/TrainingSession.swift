@@ -34,6 +34,9 @@ package final class TrainingSession: Sendable {
         var plan = plan
         plan.loss = plan.loss.resolved(for: plan.form, zeroShare: panel.zeroShare)
         if !fit.itemsDiffer { plan.inputs.remove(.persistence) }
+        let planned = panel.plannedMarks
+        if !planned.contains(.holiday) { plan.inputs.remove(.holiday) }
+        if !planned.contains(.promotion) { plan.inputs.remove(.promotion) }
         self.plan = plan
         let output: OutputKind =
             switch plan.form {

@@ -21,7 +21,7 @@ struct WindowSampler: Sendable {
         self.panel = panel
         self.spec = spec
         var dated = spec
-        dated.inputs.subtract([.levelLogarithm, .persistence])
+        dated.inputs.subtract([.levelLogarithm, .persistence, .planned])
         contextColumns = dated.inputs.columns
         let start = panel.days.lowerBound.advanced(by: -panel.padding)
         contextStart = start
@@ -63,14 +63,24 @@ struct WindowSampler: Sendable {
             let row = inputs + (1 + i) * stride
             for t in 0..<T { row[t * B] = context[(firstDescribed + t) * contextColumns + i] }
         }
+        var column = 1 + contextColumns
+        func nextRow() -> UnsafeMutablePointer<Float> {
+            defer { column += 1 }
+            return inputs + column * stride
+        }
         if spec.inputs.contains(.levelLogarithm) {
-            let row = inputs + (1 + contextColumns) * stride
+            let row = nextRow()
             let value = 0.25 * naturalLogarithm(level)
             for t in 0..<T { row[t * B] = value }
         }
         if spec.inputs.contains(.persistence) {
-            let row = inputs + (spec.inputWidth - 1) * stride
+            let row = nextRow()
             for t in 0..<T { row[t * B] = entry.persistence }
+        }
+        for (input, mark) in [(FeatureInputs.holiday, DayMarks.holiday), (.promotion, .promotion)]
+        where spec.inputs.contains(input) {
+            let row = nextRow()
+            for t in 0..<T { row[t * B] = panel.marks[target - T + 1 + t].contains(mark) ? 1 : 0 }
         }
     }
 

@@ -10,7 +10,7 @@ struct CalendarCommand: AsyncParsableCommand {
         abstract: "Tell the hub of holidays, promotions, closed days and stock-outs.",
         discussion: """
             Closed days and stock-outs are part of no training and no error: what was sold then says nothing of demand, or
-            of a forecast. Holidays and promotions are kept and listed.
+            of a forecast. Holidays and promotions are inputs of the models that are trained from then on.
             """,
         subcommands: [
             CalendarImportCommand.self, CalendarShowCommand.self, CalendarRemoveCommand.self,

@@ -40,7 +40,7 @@ struct SalesSnapshot {
             let day = calendar.demand(
                 before, of: history.item, on: history.firstDay.advanced(by: index))
             history.days[index] = day
-            if before.units != nil, day == .unknown { outOfStockDays += 1 }
+            if before.units != nil, day.units == nil, day.isOpen { outOfStockDays += 1 }
         }
         closedDays += history.days.count { !$0.isOpen }
     }
@@ -100,7 +100,8 @@ struct SalesSnapshot {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(history.days.count * 5)
         for day in history.days {
-            bytes.append(day.isOpen ? 1 : 0)
+            // Marks are 4 and 8.
+            bytes.append((day.isOpen ? 1 : 0) | day.marks.rawValue)
             withUnsafeBytes(of: (day.units ?? -1).littleEndian) { bytes.append(contentsOf: $0) }
         }
         hash.update(data: bytes)

@@ -4,10 +4,13 @@ package struct DemandDay: Equatable, Sendable {
     package var units: Int32?
     /// False on a day the store did no business. Zero units on such a day say nothing about demand.
     package var isOpen: Bool
+    /// What was planned for the day and is an input of some models: a holiday, a promotion.
+    package var marks: DayMarks
 
-    package init(units: Int32?, isOpen: Bool = true) {
+    package init(units: Int32?, isOpen: Bool = true, marks: DayMarks = []) {
         self.units = units
         self.isOpen = isOpen
+        self.marks = marks
     }
 
     package static let unknown = DemandDay(units: nil)

@@ -44,14 +44,30 @@ package struct FeatureInputs: OptionSet, Hashable, Sendable {
     /// The item's persistence, the same in every row.
     package static let persistence = FeatureInputs(rawValue: 32)
 
+    /// 1 on a day that the store's calendar calls a holiday, for the item or for all.
+    package static let holiday = FeatureInputs(rawValue: 64)
+    /// 1 on a day of a promotion.
+    package static let promotion = FeatureInputs(rawValue: 128)
+
     package static let all: FeatureInputs = [
-        .weekday, .month, .yearCircle, .monthCircle, .levelLogarithm, .persistence,
+        .weekday, .month, .yearCircle, .monthCircle, .levelLogarithm, .persistence, .planned,
     ]
+    /// What a calendar has to tell.
+    package static let planned: FeatureInputs = [.holiday, .promotion]
+
+    /// The marks that are inputs.
+    package var marks: DayMarks {
+        var marks: DayMarks = []
+        if contains(.holiday) { marks.insert(.holiday) }
+        if contains(.promotion) { marks.insert(.promotion) }
+        return marks
+    }
 
     package var columns: Int {
         (contains(.weekday) ? 7 : 0) + (contains(.month) ? 12 : 0)
             + (contains(.yearCircle) ? 2 : 0) + (contains(.monthCircle) ? 2 : 0)
             + (contains(.levelLogarithm) ? 1 : 0) + (contains(.persistence) ? 1 : 0)
+            + (contains(.holiday) ? 1 : 0) + (contains(.promotion) ? 1 : 0)
     }
 }
 

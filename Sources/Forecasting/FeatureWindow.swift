@@ -5,14 +5,18 @@ package struct FeatureWindow {
     package let state: SeriesState
     package let profile: SeasonalProfile
     package let target: BusinessDay
+    /// What is planned for `target`.
+    package let targetMarks: DayMarks
 
     package init(
-        spec: FeatureSpec, state: SeriesState, profile: SeasonalProfile, target: BusinessDay
+        spec: FeatureSpec, state: SeriesState, profile: SeasonalProfile, target: BusinessDay,
+        targetMarks: DayMarks = []
     ) {
         self.spec = spec
         self.state = state
         self.profile = profile
         self.target = target
+        self.targetMarks = targetMarks
     }
 
     /// Units that would be sold on `day` if the network had nothing to say.
@@ -36,16 +40,21 @@ package struct FeatureWindow {
     package func write(_ recentDays: Span<DemandDay>, into values: inout MutableSpan<Float>) {
         precondition(recentDays.count == spec.window && values.count == spec.windowValues)
         for t in 0..<spec.window {
-            writeDay(t, recentDays[t], into: &values, from: t * spec.inputWidth)
+            writeDay(
+                t, recentDays[t],
+                before: t + 1 < spec.window ? recentDays[t + 1].marks : targetMarks, into: &values,
+                from: t * spec.inputWidth)
         }
     }
 
     /// Writes one row of the network's input.
     /// - Parameters:
     ///   - t: 0..<`spec.window`, oldest first.
+    ///   - marks: of the day after it, which the row describes.
     ///   - start: where in `values` the row's `inputWidth` values go.
-    package func writeDay(
-        _ t: Int, _ demand: DemandDay, into values: inout MutableSpan<Float>, from start: Int = 0
+    private func writeDay(
+        _ t: Int, _ demand: DemandDay, before marks: DayMarks,
+        into values: inout MutableSpan<Float>, from start: Int
     ) {
         let day = target.advanced(by: t - spec.window)
         values[start] = demandInput(demand, on: day)
@@ -58,7 +67,15 @@ package struct FeatureWindow {
             values[column] = state.levelLogarithm
             column += 1
         }
-        if spec.inputs.contains(.persistence) { values[column] = state.persistence }
+        if spec.inputs.contains(.persistence) {
+            values[column] = state.persistence
+            column += 1
+        }
+        if spec.inputs.contains(.holiday) {
+            values[column] = marks.contains(.holiday) ? 1 : 0
+            column += 1
+        }
+        if spec.inputs.contains(.promotion) { values[column] = marks.contains(.promotion) ? 1 : 0 }
     }
 
     /// What the network's output means in units: finite, never negative.

@@ -6,9 +6,12 @@ package enum ForecastInputs {
     ///   - package: SHA-256 of the package file.
     ///   - level: as of the day before the one forecast.
     ///   - recentDays: the package's window, oldest first.
+    ///   - targetMarks: of the day that is forecast.
+    ///   - planned: the marks that are inputs of the package; others say nothing.
     /// - Returns: never 0, which stands for "not stated".
     package static func digest(
-        package: [UInt8], level: Float, recentDays: [DemandDay]
+        package: [UInt8], level: Float, recentDays: [DemandDay], targetMarks: DayMarks,
+        planned: DayMarks
     ) -> UInt32 {
         var hash: UInt32 = 0x811C_9DC5
         func add(_ byte: UInt8) { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
@@ -20,6 +23,11 @@ package enum ForecastInputs {
         for byte in package { add(byte) }
         add(level.bitPattern)
         for day in recentDays { add(code(day)) }
+        if !planned.isEmpty {
+            // A row of the window describes the day after its own.
+            for day in recentDays.dropFirst() { add(day.marks.intersection(planned).rawValue) }
+            add(targetMarks.intersection(planned).rawValue)
+        }
         return hash == 0 ? 1 : hash
     }
 

@@ -18,13 +18,17 @@ package struct ForecastModel: Equatable, Sendable {
         Int(index) < profiles.count ? profiles[Int(index)] : profiles[0]
     }
 
-    /// - Parameter recentDays: the `spec.window` calendar days before `target`, oldest first.
+    /// - Parameters:
+    ///   - recentDays: the `spec.window` calendar days before `target`, oldest first.
+    ///   - targetMarks: what is planned for `target`.
     /// - Returns: units expected on `target`: finite, never negative.
     package func forecast(
-        state: SeriesState, profile: UInt16, recentDays: [DemandDay], target: BusinessDay
+        state: SeriesState, profile: UInt16, recentDays: [DemandDay], target: BusinessDay,
+        targetMarks: DayMarks = []
     ) -> Float {
         let window = FeatureWindow(
-            spec: spec, state: state, profile: self.profile(profile), target: target)
+            spec: spec, state: state, profile: self.profile(profile), target: target,
+            targetMarks: targetMarks)
         var values = [Float](repeating: 0, count: spec.windowValues)
         var span = values.mutableSpan
         window.write(recentDays.span, into: &span)

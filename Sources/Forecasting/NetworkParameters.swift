@@ -67,6 +67,23 @@ package struct NetworkParameters: Equatable, Sendable {
 }
 
 extension NetworkParameters {
+    /// The network with other inputs.
+    /// - Parameter columns: for each input of the new one, the column of this one that is its, or nil: one that it pays no
+    ///   attention to, all of whose weights are 0.
+    package func withInputs(_ columns: [Int?]) -> NetworkParameters {
+        var kernel: [Float] = []
+        for row in 0..<shape.kernelRows {
+            for column in columns {
+                kernel.append(column.map { inputKernel[row * inputWidth + $0] } ?? 0)
+            }
+        }
+        var others = flattened
+        others.removeFirst(inputKernel.count)
+        return NetworkParameters(
+            shape: NetworkShape(cell: shape.cell, inputWidth: columns.count, units: units),
+            flattened: kernel + others)
+    }
+
     /// Runs the network over one window, from a zero state.
     /// - Parameter window: `[T, I]`, time-major.
     /// - Returns: the dense layer's output after the last row.

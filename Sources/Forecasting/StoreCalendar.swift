@@ -13,6 +13,8 @@ package struct DayMarks: OptionSet, Hashable, Sendable {
     package static let all: DayMarks = [.closed, .stockOut, .holiday, .promotion]
     /// Such a day is part of no level, no training and no error.
     package static let excluded: DayMarks = [.closed, .stockOut]
+    /// Known ahead, and inputs of models that were trained with them.
+    package static let planned: DayMarks = [.holiday, .promotion]
 }
 
 /// The calendar of one store. Training on the hub and forecasting on a device both read demand through it, so that a day
@@ -88,12 +90,13 @@ package struct StoreCalendar: Equatable, Sendable {
     package func isClosed(_ day: BusinessDay) -> Bool { marks(at: 0, on: day).contains(.closed) }
 
     /// What is known of a day's demand when the calendar is heeded: nothing of a closed day and of a stock-out, whatever
-    /// was sold.
+    /// was sold; with what was planned for it.
     package func demand(_ day: DemandDay, of item: ItemID, on date: BusinessDay) -> DemandDay {
         guard !rows.isEmpty else { return day }
         let marks = marks(of: item, on: date)
-        if marks.contains(.closed) { return .closed }
-        return marks.contains(.stockOut) ? .unknown : day
+        var heeded = marks.contains(.closed) ? .closed : marks.contains(.stockOut) ? .unknown : day
+        heeded.marks = marks.intersection(.planned)
+        return heeded
     }
 
     private func place(of item: ItemID) -> Int32? {

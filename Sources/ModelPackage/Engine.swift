@@ -69,7 +69,7 @@ extension CellKind {
         }
     }
 
-    /// Whether one of the cells has this name. Takes no memory.
+    /// Whether this runtime has the feature of this name. Takes no memory.
     static func hasRuntimeFeature(_ utf8: UnsafeBufferPointer<UInt8>) -> Bool {
         // Raw values are 1, 2, 3 …
         var number: UInt8 = 1
@@ -77,7 +77,7 @@ extension CellKind {
             if utf8.elementsEqual(cell.runtimeFeature.utf8) { return true }
             number += 1
         }
-        return false
+        return utf8.elementsEqual(Engine.plannedInputsFeature.utf8)
     }
 }
 
@@ -85,11 +85,14 @@ extension CellKind {
 /// forecast; nothing is allocated beside it, and nothing after `init`. For one thread at a time.
 package struct Engine: ~Copyable {
     /// What packages may require of this runtime.
-    package static let runtimeFeatures = CellKind.allCases.map { $0.runtimeFeature }
+    package static let runtimeFeatures =
+        CellKind.allCases.map { $0.runtimeFeature } + [plannedInputsFeature]
+    /// What a package must require whose inputs have holidays or promotions.
+    static var plannedInputsFeature: String { "planned-inputs-v1" }
 
-    /// What a package with this network requires of a runtime.
-    package static func requiredFeatures(for network: IntegerNetwork) -> [String] {
-        [network.shape.cell.runtimeFeature]
+    /// What a package whose network has this cell and sees this requires of a runtime.
+    package static func requiredFeatures(for cell: CellKind, inputs: FeatureInputs) -> [String] {
+        [cell.runtimeFeature] + (inputs.isDisjoint(with: .planned) ? [] : [plannedInputsFeature])
     }
 
     package let spec: FeatureSpec
@@ -194,12 +197,12 @@ package struct Engine: ~Copyable {
         var loader = ArenaLoader(arena, bytes: memory.bytes)
         let count = try Self.with(bytes) { reading throws(PackageError) in
             try reading.readGoldenVectors(
-                window: spec.window, asOf: asOf, starts: itemCount, &loader
+                spec: spec, asOf: asOf, starts: itemCount, &loader
             ) { _, index, golden throws(PackageError) in
                 let found = forecast(
                     index: golden.item, level: golden.level,
                     recentDays: golden.recentDays.span.extracting(first: spec.window),
-                    target: golden.target)
+                    target: golden.target, targetMarks: golden.targetMarks)
                 each(found.networkOutput)
                 guard failure == nil else { return }
                 if found.networkOutput != golden.networkOutput {
@@ -282,8 +285,10 @@ package struct Engine: ~Copyable {
     ///   - index: of the item's start; nil for an item without one: it uses the first profile.
     ///   - level: the item's own, as of the day before `target`. Anything out of range is brought into it.
     ///   - recentDays: the `spec.window` calendar days before `target`, oldest first.
+    ///   - targetMarks: what is planned for `target`.
     package func forecast(
-        index: Int?, level: Float, recentDays: Span<DemandDay>, target: BusinessDay
+        index: Int?, level: Float, recentDays: Span<DemandDay>, target: BusinessDay,
+        targetMarks: DayMarks = []
     ) -> Forecast {
         precondition(recentDays.count == spec.window)
         prepare(for: target)
@@ -304,8 +309,19 @@ package struct Engine: ~Copyable {
         FixedPoint.quantize(
             demand.span.extracting(first: spec.window), stepsPerUnit: steps[0],
             into: window.baseAddress!, stride: width)
-        // The same in every row, the last of them.
+        // From the last column on.
         var column = spec.inputWidth
+        func flag(_ mark: DayMarks) {
+            column -= 1
+            let code = FixedPoint.quantize(1, stepsPerUnit: steps[column])
+            for t in 0..<spec.window {
+                let marks = t + 1 < spec.window ? recentDays[t + 1].marks : targetMarks
+                window[t * width + column] = marks.contains(mark) ? code : 0
+            }
+        }
+        if spec.inputs.contains(.promotion) { flag(.promotion) }
+        if spec.inputs.contains(.holiday) { flag(.holiday) }
+        // The same in every row.
         func fill(_ value: Float) {
             column -= 1
             let code = FixedPoint.quantize(value, stepsPerUnit: steps[column])
@@ -322,38 +338,47 @@ package struct Engine: ~Copyable {
     }
 
     package func forecast(
-        index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay
+        index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay,
+        targetMarks: DayMarks = []
     ) -> Forecast {
-        forecast(index: index, level: level, recentDays: recentDays.span, target: target)
+        forecast(
+            index: index, level: level, recentDays: recentDays.span, target: target,
+            targetMarks: targetMarks)
     }
 
     /// Like `forecast(index:level:recentDays:target:)`, for an item by name.
     package func forecast(
-        item: ItemID, level: Float, recentDays: [DemandDay], target: BusinessDay
+        item: ItemID, level: Float, recentDays: [DemandDay], target: BusinessDay,
+        targetMarks: DayMarks = []
     ) -> Forecast {
-        forecast(index: index(of: item), level: level, recentDays: recentDays, target: target)
+        forecast(
+            index: index(of: item), level: level, recentDays: recentDays, target: target,
+            targetMarks: targetMarks)
     }
 
     /// Forecasts one day of many series, in no more memory than one takes. What all series have alike, the calendar, is
     /// computed once.
     /// - Parameters:
     ///   - series: writes the `spec.window` days before `target` of the series of this number, oldest first, and says its
-    ///     start's index and its level, as for one forecast.
+    ///     start's index, its level and what is planned for `target`, as for one forecast.
     ///   - each: takes them as they come.
     package func forecast(
         count: Int, target: BusinessDay,
-        series: (Int, inout MutableSpan<DemandDay>) -> (index: Int?, level: Float),
+        series: (Int, inout MutableSpan<DemandDay>) -> (
+            index: Int?, level: Float, targetMarks: DayMarks
+        ),
         each: (Int, Forecast) -> Void
     ) {
         var days = InlineArray<64, DemandDay>(repeating: .unknown)
         for number in 0..<count {
             var span = days.mutableSpan
-            let (index, level) = series(number, &span)
+            let (index, level, marks) = series(number, &span)
             each(
                 number,
                 forecast(
                     index: index, level: level,
-                    recentDays: days.span.extracting(first: spec.window), target: target))
+                    recentDays: days.span.extracting(first: spec.window), target: target,
+                    targetMarks: marks))
         }
     }
 

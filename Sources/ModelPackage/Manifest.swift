@@ -78,19 +78,22 @@ package struct GoldenVector: Equatable, Sendable {
     package var item: Int?
     package var level: Float
     package var target: BusinessDay
-    /// The `window` days before `target`, oldest first.
+    /// The `window` days before `target`, oldest first, the first of them without marks.
     package var recentDays: [DemandDay]
+    /// What is planned for `target`; here as in `recentDays` no more than is an input.
+    package var targetMarks: DayMarks
     package var networkOutput: Int32
     package var units: Float
 
     package init(
         item: Int?, level: Float, target: BusinessDay, recentDays: [DemandDay],
-        networkOutput: Int32, units: Float
+        targetMarks: DayMarks = [], networkOutput: Int32, units: Float
     ) {
         self.item = item
         self.level = level
         self.target = target
         self.recentDays = recentDays
+        self.targetMarks = targetMarks
         self.networkOutput = networkOutput
         self.units = units
     }

@@ -11,7 +11,7 @@ extension ModelPackage {
             try reading.read(into: &collector)
             var package = collector.finished!  // the reader began with a manifest
             _ = try reading.readGoldenVectors(
-                window: package.manifest.spec.window, asOf: package.manifest.asOf,
+                spec: package.manifest.spec, asOf: package.manifest.asOf,
                 starts: package.starts.count, &collector
             ) { _, _, golden throws(PackageError) in
                 package.goldenVectors.append(
@@ -65,7 +65,8 @@ extension GoldenVector {
         for t in 0..<window { days.append(fields.recentDays[t]) }
         self.init(
             item: fields.item, level: fields.level, target: fields.target, recentDays: days,
-            networkOutput: fields.networkOutput, units: fields.units)
+            targetMarks: fields.targetMarks, networkOutput: fields.networkOutput,
+            units: fields.units)
     }
 }
 

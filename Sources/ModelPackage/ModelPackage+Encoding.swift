@@ -217,6 +217,10 @@ extension ModelPackage {
             for day in golden.recentDays {
                 writer.count(day.isOpen ? day.units.map { Int($0) + 2 } ?? 0 : 1)
             }
+            if !manifest.spec.inputs.marks.isEmpty {
+                for day in golden.recentDays.dropFirst() { writer.byte(day.marks.rawValue) }
+                writer.byte(golden.targetMarks.rawValue)
+            }
             writer.signed(Int(golden.networkOutput))
             writer.float(golden.units)
         }

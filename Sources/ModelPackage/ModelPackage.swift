@@ -142,6 +142,14 @@ package struct ModelPackage: Equatable, Sendable {
         for day in golden.recentDays where !(day.units.map { $0 >= 0 && day.isOpen } ?? true) {
             throw .field(.goldenDay, index: index)
         }
+        let planned = manifest.spec.inputs.marks
+        for (t, day) in golden.recentDays.enumerated()
+        where !day.marks.isSubset(of: t == 0 ? [] : planned) {
+            throw .field(.goldenDay, index: index)
+        }
+        guard golden.targetMarks.isSubset(of: planned) else {
+            throw .field(.goldenDay, index: index)
+        }
         guard golden.units >= 0, golden.units <= FeatureSpec.unitsMax else {
             throw .field(.goldenUnits, index: index)
         }

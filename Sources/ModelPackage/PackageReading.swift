@@ -82,13 +82,14 @@ struct PackageReading {
 
     /// The golden vectors, which may be read again at any time later.
     func readGoldenVectors<Sink: PackageSink & ~Copyable>(
-        window: Int, asOf: BusinessDay, starts: Int, _ sink: inout Sink,
+        spec: FeatureSpec, asOf: BusinessDay, starts: Int, _ sink: inout Sink,
         each: (inout Sink, Int, GoldenFields) throws(PackageError) -> Void
     ) throws(PackageError) -> Int {
         var count = 0
         _ = try with(.goldenVectors, &sink) { reader, sink throws(PackageError) in
             var golden = try GoldenReader(
-                try reader.raw(reader.left), window: window, asOf: asOf, starts: starts)
+                try reader.raw(reader.left), window: spec.window, planned: spec.inputs.marks,
+                asOf: asOf, starts: starts)
             while let fields = try golden.next() {
                 try each(&sink, count, fields)
                 count += 1

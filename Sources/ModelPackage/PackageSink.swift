@@ -135,6 +135,7 @@ struct GoldenFields {
     var target: BusinessDay
     /// The first `window` of them.
     var recentDays: InlineArray<64, DemandDay>
+    var targetMarks: DayMarks
     var networkOutput: Int32
     var units: Float
 }
@@ -145,14 +146,18 @@ struct GoldenReader {
     private let window: Int
     private let asOf: BusinessDay
     private let starts: Int
+    private let planned: DayMarks
     let count: Int
     private var index = 0
 
+    /// - Parameter planned: the marks that are inputs.
     init(
-        _ bytes: UnsafeBufferPointer<UInt8>, window: Int, asOf: BusinessDay, starts: Int
+        _ bytes: UnsafeBufferPointer<UInt8>, window: Int, planned: DayMarks, asOf: BusinessDay,
+        starts: Int
     ) throws(PackageError) {
         reader = ByteReader(bytes, section: .goldenVectors)
         self.window = window
+        self.planned = planned
         self.asOf = asOf
         self.starts = starts
         count = try reader.count(1...ModelPackage.goldenVectorsMax, .goldenCount)
@@ -183,6 +188,14 @@ struct GoldenReader {
             case let code: days[t] = DemandDay(units: Int32(code - 2))
             }
         }
+        var targetMarks: DayMarks = []
+        if !planned.isEmpty {
+            for t in 1...window {
+                let marks = DayMarks(rawValue: try reader.byte())
+                guard marks.isSubset(of: planned) else { throw .field(.goldenDay, index: index) }
+                if t < window { days[t].marks = marks } else { targetMarks = marks }
+            }
+        }
         let output = try reader.signed(Int32.min...Int32.max, .goldenOutput, index: index)
         let units = try reader.float()
         guard units >= 0, units <= FeatureSpec.unitsMax else {
@@ -190,7 +203,7 @@ struct GoldenReader {
         }
         index += 1
         return GoldenFields(
-            item: item, level: level, target: target, recentDays: days, networkOutput: output,
-            units: units)
+            item: item, level: level, target: target, recentDays: days, targetMarks: targetMarks,
+            networkOutput: output, units: units)
     }
 }

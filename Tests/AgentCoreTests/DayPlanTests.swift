@@ -14,7 +14,8 @@ struct LevelPredictor: SeriesPredictor {
     func startLevel(index: Int) -> Float { starts[index].level }
     func factor(on day: BusinessDay, index: Int?) -> Float { 1 }
     func predict(
-        index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay
+        index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay,
+        targetMarks: DayMarks
     ) -> Prediction {
         Prediction(units: level, networkOutput: Int32(recentDays.count { $0.units != nil }))
     }
@@ -181,7 +182,8 @@ struct DayPlanTests {
             func startLevel(index: Int) -> Float { base.startLevel(index: index) }
             func factor(on day: BusinessDay, index: Int?) -> Float { day.weekday == 6 ? 0 : 1 }
             func predict(
-                index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay
+                index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay,
+                targetMarks: DayMarks
             ) -> Prediction {
                 let units = (recentDays.last { $0.units != nil }?.observedUnits ?? 0) / 2
                 return Prediction(
@@ -229,7 +231,8 @@ struct DayPlanTests {
             (1...4).map { book.demand(for: item, on: Self.day($0)) }
         }
         let (seven, five) = (DemandDay(units: 7), DemandDay(units: 5))
-        #expect(demands(Self.milk) == [.closed, .unknown, seven, seven])
+        let promoted = DemandDay(units: 7, marks: .promotion)
+        #expect(demands(Self.milk) == [.closed, .unknown, promoted, seven])
         #expect(demands(Self.bread) == [.closed, five, five, five])
         #expect((1...4).allSatisfy { book.total(of: Self.milk, on: Self.day($0)) == seven })
         #expect(book.firstSale(of: Self.milk) == Self.day(3))
@@ -291,5 +294,60 @@ struct DayPlanTests {
         #expect(days.map { $0.units } == [0, 8, 0, 8])
         // The window has the days that were fed back, and none for the closed ones.
         #expect(days.map { $0.networkOutput } == [0, 0, 0, 1])
+    }
+
+    @Test(
+        "tells the model what is planned: for the day it forecasts, its window's days and the days ahead"
+    )
+    func planned() {
+        /// Which days have a promotion for it, a bit each: the target's the lowest, then the window's from the last.
+        struct Promotions: SeriesPredictor {
+            var base: LevelPredictor
+            var spec: FeatureSpec { base.spec }
+            var asOf: BusinessDay { base.asOf }
+            var packageDigest: [UInt8] { base.packageDigest }
+            var items: [ItemID] { base.items }
+            func startLevel(index: Int) -> Float { base.startLevel(index: index) }
+            func factor(on day: BusinessDay, index: Int?) -> Float { 1 }
+            func predict(
+                index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay,
+                targetMarks: DayMarks
+            ) -> Prediction {
+                let marks = recentDays.map { $0.marks } + [targetMarks]
+                let bits = marks.reduce(Int32(0)) { 2 * $0 + ($1.contains(.promotion) ? 1 : 0) }
+                return Prediction(units: level, networkOutput: bits)
+            }
+        }
+        var base = LevelPredictor(
+            asOf: Self.asOf,
+            starts: [Self.bread, Self.milk].map {
+                SeriesStart(item: $0, level: 8, scale: 1, profile: 0)
+            })
+        base.spec.inputs = .promotion
+        let promotions = [-2, 1, 2, 3].map { ($0, Self.milk, DayMarks.promotion) }
+        let book = DayBook(
+            first: Self.day(-13), through: Self.day(0), ownShare: 0,
+            calendar: Self.calendar([(0, nil, .holiday), (2, nil, .closed)] + promotions))
+        let plan = DayPlan(book: book, checkpoints: [:], hubLevels: [:])
+        let forecasts = plan.forecasts(for: Self.day(1), by: Promotions(base: base))
+        #expect(forecasts.map { $0.prediction.networkOutput } == [0, 0b1001])
+        let days = plan.outlooks(
+            of: Self.milk, from: Self.day(1), days: 4, by: Promotions(base: base))[0].days
+        #expect(days.map { $0.networkOutput } == [0b1001, 0, 0b10_0111, 0b100_1110])
+
+        // What is no input of the model is no part of what the forecast was made from.
+        func digest(_ planned: DayMarks, _ calendar: DayMarks) -> UInt32 {
+            ForecastInputs.digest(
+                package: base.packageDigest, level: 8,
+                recentDays: (-13...0).map { offset in
+                    DemandDay(
+                        units: nil, marks: calendar.intersection(offset == -2 ? .promotion : []))
+                }, targetMarks: calendar.intersection(.promotion), planned: planned)
+        }
+        #expect(forecasts[1].basis?.inputsDigest == digest(.promotion, .promotion))
+        #expect(forecasts[0].basis?.inputsDigest == digest(.promotion, []))
+        base.spec.inputs = []
+        let others = plan.forecasts(for: Self.day(1), by: Promotions(base: base))
+        #expect(others.map { $0.basis?.inputsDigest } == [digest([], []), digest([], [])])
     }
 }

@@ -40,7 +40,7 @@ struct BusinessDayTests {
         let package = Crypto.sha256(try TestPackage.model(release: 1).encode())
         let inputs = ForecastInputs.digest(
             package: package, level: 10,
-            recentDays: [DemandDay](repeating: .unknown, count: 14))
+            recentDays: [DemandDay](repeating: .unknown, count: 14), targetMarks: [], planned: [])
         #expect(hub.forecasts.allSatisfy { $0.levelUnits == 10 && $0.inputsDigest == inputs })
         guard case .close(let last)? = hub.records.last else {
             Issue.record("the close must come last")
@@ -308,7 +308,10 @@ struct BusinessDayTests {
         #expect(register.labels == ["aisle=dairy"])
         #expect(
             register.cores > 0 && register.memoryTotalBytes > 0 && register.int8Microseconds > 0)
-        #expect(register.runtimeFeatures == ["lstm-int8-v2", "gru-int8-v2", "fastgrnn-int8-v2"])
+        #expect(
+            register.runtimeFeatures == [
+                "lstm-int8-v2", "gru-int8-v2", "fastgrnn-int8-v2", "planned-inputs-v1",
+            ])
         #expect(!service.registrationChanged)
         try service.set(configuration: Configuration(budgetBytes: 500))
         #expect(service.registrationChanged)
@@ -358,7 +361,8 @@ struct LevelEcho: SeriesPredictor {
     func startLevel(index: Int) -> Float { starts[index].level }
     func factor(on day: BusinessDay, index: Int?) -> Float { 1 }
     func predict(
-        index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay
+        index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay,
+        targetMarks: DayMarks
     ) -> Prediction {
         Prediction(units: level, networkOutput: 0)
     }

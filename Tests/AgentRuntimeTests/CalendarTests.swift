@@ -126,7 +126,8 @@ struct CalendarTests {
                 == ForecastInputs.digest(
                     package: package, level: level.levelUnits,
                     recentDays: [DemandDay](repeating: .unknown, count: 11)
-                        + [DemandDay(units: 4), .closed, .closed]))
+                        + [DemandDay(units: 4), .closed, .closed], targetMarks: [],
+                    planned: []))
     }
 
     @Test("what is sold on a day that is taken out goes up, and comes off the shelf, all the same")

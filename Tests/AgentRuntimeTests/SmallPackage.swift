@@ -28,7 +28,8 @@ enum SmallPackage {
         var package = ModelPackage(
             manifest: Manifest(
                 family: "f", variant: variant,
-                requiredFeatures: Engine.requiredFeatures(for: network), spec: spec,
+                requiredFeatures: Engine.requiredFeatures(
+                    for: network.shape.cell, inputs: spec.inputs), spec: spec,
                 store: try StoreID("1"), asOf: asOf,
                 release: release),
             network: network, profiles: [.flat],

@@ -266,7 +266,8 @@ enum TestPackage {
         var package = ModelPackage(
             manifest: Manifest(
                 family: "f", variant: variant,
-                requiredFeatures: Engine.requiredFeatures(for: network), spec: spec,
+                requiredFeatures: Engine.requiredFeatures(
+                    for: network.shape.cell, inputs: spec.inputs), spec: spec,
                 store: try store.map { try StoreID($0) },
                 asOf: asOf, release: release),
             network: network, profiles: [.flat],

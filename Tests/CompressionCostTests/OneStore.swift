@@ -36,18 +36,26 @@ struct OneStore {
         return Int32(4 + 5 * item + weekend + noise)
     }
 
+    /// Of any day: every item has a promotion on some days in a row, if there are any.
+    static func isPromoted(_ offset: Int) -> Bool { offset % 9 < 2 }
+
     /// - Parameters:
+    ///   - promotes: the calendar has promotions, and the network sees them.
     ///   - prepare: makes of the trained family what is packed.
     ///   - save: makes of that what the hub has of it later; nil: nothing that can be read.
     init(
-        prepare: (inout TrainedFamily) -> Void = { _ in },
+        promotes: Bool = false, prepare: (inout TrainedFamily) -> Void = { _ in },
         save: (TrainedFamily) -> TrainedFamily? = { $0 }
     ) async throws {
         hub = try SQLiteHubStore.inMemory()
         let series = Self.items.enumerated().map { index, item in
             TrainingSeries(
                 store: Self.store, item: item, firstDay: Self.day0,
-                days: (0..<Self.historyDays).map { DemandDay(units: Self.sold(index, $0)) })
+                days: (0..<Self.historyDays).map {
+                    DemandDay(
+                        units: Self.sold(index, $0),
+                        marks: promotes && Self.isPromoted($0) ? .promotion : [])
+                })
         }
         var plan = TrainingPlan(form: .profile, units: [3])
         plan.epochs = 1
@@ -70,6 +78,14 @@ struct OneStore {
                 }
                 try rows.withUnsafeBufferPointer { try sink.upsert($0) }
             }
+        }
+        if promotes {
+            _ = try await hub.importCalendar(
+                (0..<Self.historyDays + 60).filter(Self.isPromoted).map {
+                    CalendarEntry(
+                        day: Self.day0.advanced(by: $0), store: Self.store, item: nil,
+                        kind: .promotion)
+                }, at: Self.now)
         }
         try await hub.saveFamily(
             FamilyRecord(
@@ -129,11 +145,14 @@ struct OneStore {
         till.next = through + 1
     }
 
-    /// The store's totals as devices are told them.
+    /// The store's totals and its calendar as devices are told them.
     func days() async throws -> StoreDays {
         let ledger = try #require(try await hub.ledger(store: Self.store, from: nil))
+        let calendar = try await hub.calendar(
+            kind: nil, store: Self.store, from: nil, through: nil)
         return StoreDays(
-            StoreContext.decide(ledger, device: try DeviceID("any"), knownRevision: 0))
+            StoreContext.decide(ledger, device: try DeviceID("any"), knownRevision: 0)
+        ).heeding(StoreCalendar(calendar, store: Self.store))
     }
 
     static func recent(_ item: ItemID, before day: BusinessDay, _ days: StoreDays) -> [DemandDay] {
@@ -152,7 +171,9 @@ struct OneStore {
                 actualUnits: 0, inputsComplete: true, level: isBrief ? 0 : level,
                 inputsDigest: ForecastInputs.digest(
                     package: Self.digest, level: level,
-                    recentDays: Self.recent(item, before: day, days))))
+                    recentDays: Self.recent(item, before: day, days),
+                    targetMarks: days.plannedMarks(of: item, on: day),
+                    planned: family.spec.inputs.marks)))
     }
 
     /// Everything that the report's tables hold, in an order.

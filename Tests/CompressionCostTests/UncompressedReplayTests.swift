@@ -81,13 +81,16 @@ struct UncompressedReplayTests {
             for item in OneStore.items {
                 let level = try #require(one.engine.level(of: item, before: day, days: days))
                 let recent = OneStore.recent(item, before: day, days)
+                let marks = days.plannedMarks(of: item, on: day)
                 let start = try #require(
                     one.family.starts[0].starts.first { $0.item == item })
                 let float = model.forecast(
                     state: SeriesState(level: level, persistence: start.persistence),
-                    profile: start.profile, recentDays: recent, target: day)
+                    profile: start.profile, recentDays: recent, target: day,
+                    targetMarks: marks)
                 let units = engine.forecast(
-                    index: engine.index(of: item), level: level, recentDays: recent, target: day
+                    index: engine.index(of: item), level: level, recentDays: recent, target: day,
+                    targetMarks: marks
                 ).units
                 let sold = Int32(max(1, float.rounded()))
                 records.append(.sale(day: day, item: item, units: sold))
@@ -110,6 +113,29 @@ struct UncompressedReplayTests {
             #expect(cost.count == 120)
             // Its error is that of rounding what was sold to whole units.
             #expect(try #require(cost.uncompressedWape) < 5)
+            #expect(abs(try #require(cost.costPoints)) < 1.5, "\(cost)")
+        }
+    }
+
+    @Test("So it is where the network sees promotions, and their days count like others")
+    func promotions() async throws {
+        for isBrief in [false, true] {
+            let one = try await OneStore(promotes: true) { family in
+                family.speakUp()
+                // The last of its inputs says the most.
+                let width = family.variants[0].parameters.inputWidth
+                for k in stride(
+                    from: width - 1, to: family.variants[0].parameters.inputKernel.count, by: width
+                ) {
+                    family.variants[0].parameters.inputKernel[k] = 2
+                }
+            }
+            #expect(one.family.spec.inputs.contains(.promotion))
+            try await Self.realDevice(one, isBrief: isBrief)
+            let cost = try await one.sums().compression
+            #expect(cost.count == 120 && cost.inputsUnknown == 0)
+            // Every error of its own is that of rounding what was sold to whole units.
+            #expect(cost.uncompressedErrorSum <= 0.5 * 120, "\(cost)")
             #expect(abs(try #require(cost.costPoints)) < 1.5, "\(cost)")
         }
     }

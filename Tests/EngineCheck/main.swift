@@ -56,7 +56,7 @@ func forecastTogether(_ engine: borrowing Engine, _ days: Days) -> Int32 {
     var sum: Int32 = 0
     engine.forecast(count: 1_000, target: days.first) { number, recent in
         for t in days.recent.indices { recent[t] = days.recent[t] }
-        return (nil, Float(number + 1))
+        return (nil, Float(number + 1), [])
     } each: { _, forecast in
         sum &+= forecast.networkOutput
     }

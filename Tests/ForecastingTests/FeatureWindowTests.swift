@@ -81,6 +81,32 @@ struct FeatureWindowTests {
         }
     }
 
+    @Test("Holidays and promotions are flags of the day after their row, the target's at the end")
+    func planned() {
+        let spec = Self.spec(.profile, .logResidual, inputs: [.persistence, .planned])
+        #expect(spec.inputWidth == 4)
+        var days = Self.days
+        days[0].marks = [.holiday, .promotion]  // describes nothing
+        days[1].marks = .holiday
+        days[2] = .unknown
+        days[2].marks = .promotion
+        func columns(_ spec: FeatureSpec, _ marks: DayMarks) -> [[Float]] {
+            var values = [Float](repeating: .nan, count: spec.windowValues)
+            var span = values.mutableSpan
+            FeatureWindow(
+                spec: spec, state: SeriesState(level: 2, persistence: 0.5), profile: Self.profile,
+                target: Self.target, targetMarks: marks
+            ).write(days.span, into: &span)
+            return (0..<3).map {
+                Array(values[$0 * spec.inputWidth + 1..<($0 + 1) * spec.inputWidth])
+            }
+        }
+        #expect(columns(spec, .planned) == [[0.5, 1, 0], [0.5, 0, 1], [0.5, 1, 1]])
+        #expect(columns(spec, []) == [[0.5, 1, 0], [0.5, 0, 1], [0.5, 0, 0]])
+        let promotion = Self.spec(.profile, .logResidual, inputs: .promotion)
+        #expect(columns(promotion, .planned) == [[0], [1], [1]])
+    }
+
     private static let unitsRows: [(spec: FeatureSpec, output: Float, expected: Float)] = [
         (spec(.plain, .zScore), 0.5, 12),
         (spec(.calendar, .relative), 0.5, 15),
@@ -127,8 +153,8 @@ struct FeatureWindowTests {
             (changed { $0.levelRate = 1.5 }, .levelRate),
             (changed { $0.levelRate = -0.1 }, .levelRate),
             (
-                changed { $0.inputs = FeatureInputs(rawValue: 64) },
-                .unknownInputs(rawValue: 64)
+                changed { $0.inputs = FeatureInputs(rawValue: 256) },
+                .unknownInputs(rawValue: 256)
             ),
             (changed { $0.output = .relative }, .output(.relative, form: .plain)),
             (changed { $0.form = .profile }, .output(.zScore, form: .profile)),

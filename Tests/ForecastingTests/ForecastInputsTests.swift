@@ -9,13 +9,25 @@ struct ForecastInputsTests {
         let days: [DemandDay] = [
             DemandDay(units: 3), .closed, .unknown, DemandDay(units: 1_000_000),
         ]
-        #expect(
-            ForecastInputs.digest(package: [UInt8](0..<32), level: 10.25, recentDays: days)
-                == 0x2F0B_EC2D)
+        func digest(_ days: [DemandDay], _ planned: DayMarks) -> UInt32 {
+            ForecastInputs.digest(
+                package: [UInt8](0..<32), level: 10.25, recentDays: days, targetMarks: .planned,
+                planned: planned)
+        }
+        #expect(digest(days, []) == 0x2F0B_EC2D)
         #expect(
             ForecastInputs.digest(
-                package: [UInt8](repeating: 0, count: 32), level: 1.0 / 64, recentDays: [])
+                package: [UInt8](repeating: 0, count: 32), level: 1.0 / 64, recentDays: [],
+                targetMarks: [], planned: [])
                 == 0xED1F_12D1)
+        var marked = days
+        // The first day's describe no row.
+        for (at, marks) in [DayMarks.promotion, .holiday, .promotion, .excluded].enumerated() {
+            marked[at].marks = marks
+        }
+        #expect(digest(marked, []) == 0x2F0B_EC2D)
+        #expect(digest(marked, .planned) == 0x7ABF_2515)
+        #expect(digest(marked, .promotion) == 0xB5DB_68ED)
     }
 
     @Test("changes with any part of it")
@@ -23,7 +35,8 @@ struct ForecastInputsTests {
         let package = [UInt8](0..<32)
         let days = [DemandDay(units: 3), .closed, DemandDay(units: 0)]
         func digest(_ package: [UInt8], _ level: Float, _ days: [DemandDay]) -> UInt32 {
-            ForecastInputs.digest(package: package, level: level, recentDays: days)
+            ForecastInputs.digest(
+                package: package, level: level, recentDays: days, targetMarks: [], planned: [])
         }
         let whole = digest(package, 10, days)
         for at in package.indices {

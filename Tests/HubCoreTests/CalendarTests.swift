@@ -112,8 +112,12 @@ import Testing
         func demand(_ offset: Int, _ item: ItemID) -> DemandDay {
             calendar.demand(sold, of: item, on: day.advanced(by: offset))
         }
-        #expect((0...4).map { demand($0, milk) } == [.closed, .unknown, .unknown, sold, sold])
-        #expect((0...4).map { demand($0, bread) } == [.closed, sold, .unknown, sold, sold])
+        let (festive, promoted) = (
+            DemandDay(units: 5, marks: .holiday),
+            DemandDay(units: 5, marks: [.holiday, .promotion])
+        )
+        #expect((0...4).map { demand($0, milk) } == [.closed, .unknown, .unknown, promoted, sold])
+        #expect((0...4).map { demand($0, bread) } == [.closed, sold, .unknown, festive, sold])
         #expect(!calendar.isEmpty)
         #expect(StoreCalendar([entry(4, .closed, nil, try StoreID("2"))], store: store).isEmpty)
     }

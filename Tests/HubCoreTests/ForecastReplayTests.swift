@@ -10,17 +10,21 @@ struct ForecastReplayTests {
     private static func day(_ offset: Int) -> BusinessDay { asOf.advanced(by: offset) }
 
     /// The network's weights depend on `seed`.
-    private static func package(seed: Int = 0) throws -> [UInt8] {
+    private static func package(
+        seed: Int = 0, inputs: FeatureInputs = []
+    ) throws -> [UInt8] {
         let spec = FeatureSpec(
-            form: .profile, window: 7, levelRate: 0.25, inputs: [], output: .logResidual)
-        var network = IntegerNetwork(shape: NetworkShape(inputWidth: 1, units: 2))
+            form: .profile, window: 7, levelRate: 0.25, inputs: inputs, output: .logResidual)
+        var network = IntegerNetwork(shape: NetworkShape(inputWidth: spec.inputWidth, units: 2))
         for i in network.inputKernel.indices { network.inputKernel[i] = Int8((i + seed) * 7 % 100) }
+        network.inputMultiplierCodes = network.inputMultiplierCodes.map { _ in 0x0C00 }
         for i in network.denseKernel.indices { network.denseKernel[i] = Int8(10 + i + seed) }
         network.outputScale = 1.0 / 65_536
         var package = ModelPackage(
             manifest: Manifest(
                 family: "f", variant: "v",
-                requiredFeatures: Engine.requiredFeatures(for: network), spec: spec,
+                requiredFeatures: Engine.requiredFeatures(
+                    for: network.shape.cell, inputs: spec.inputs), spec: spec,
                 store: try StoreID("1"), asOf: asOf, release: 3),
             network: network, profiles: [.flat],
             starts: [SeriesStart(item: try ItemID("a"), level: 10, scale: 1, profile: 0)])
@@ -51,12 +55,16 @@ struct ForecastReplayTests {
 
     /// The forecast for day 6 of a device that knew everything, computed without the replay's help.
     private static func forecast(
-        of item: String = "a", level: Float? = nil, closed: Int? = nil
+        of item: String = "a", level: Float? = nil, closed: Int? = nil,
+        seeing inputs: FeatureInputs = [], marks: (Int) -> DayMarks = { _ in [] }
     ) throws -> DeviceForecast {
-        let package = try ModelPackage.decode(package())
+        let package = try ModelPackage.decode(package(inputs: inputs))
         let engine = try Engine(package, budgetBytes: .max)
         func demand(_ offset: Int) -> DemandDay {
-            offset == closed ? .closed : DemandDay(units: item == "a" ? 20 + Int32(offset) : 0)
+            var day: DemandDay =
+                offset == closed ? .closed : DemandDay(units: item == "a" ? 20 + Int32(offset) : 0)
+            day.marks = marks(offset)
+            return day
         }
         var state = SeriesState(package.starts[0])
         for offset in 1...5 {
@@ -67,13 +75,15 @@ struct ForecastReplayTests {
         let level = level ?? state.level
         let recent = (-1...5).map(demand)
         let made = engine.forecast(
-            item: try ItemID(item), level: level, recentDays: recent, target: day(6))
+            item: try ItemID(item), level: level, recentDays: recent, target: day(6),
+            targetMarks: marks(6))
         return DeviceForecast(
             day: day(6), item: try ItemID(item), units: made.units,
             networkOutput: made.networkOutput, release: 3, actualUnits: 5, inputsComplete: true,
             level: level,
             inputsDigest: ForecastInputs.digest(
-                package: digest, level: level, recentDays: recent))
+                package: digest, level: level, recentDays: recent,
+                targetMarks: marks(6), planned: inputs.marks))
     }
 
     private static func verdict(
@@ -132,6 +142,47 @@ struct ForecastReplayTests {
                 told.verdict(try Self.forecast(closed: closed), candidates: candidates)
                     == .same(levelFollows: true))
         }
+    }
+
+    @Test("counts holidays and promotions as the device does that runs a package which sees them")
+    func planned() throws {
+        func verdict(
+            _ forecast: DeviceForecast, _ entries: [(Int, String?, DayMarks)]
+        ) throws -> ReplayVerdict {
+            let calendar = StoreCalendar(
+                try entries.map {
+                    StoreCalendar.Entry(
+                        day: Self.day($0.0), item: try $0.1.map { try ItemID($0) }, marks: $0.2)
+                })
+            return ForecastReplay(
+                days: StoreDays(
+                    StoreContext.decide(
+                        try Self.ledger(), device: try DeviceID("d"), knownRevision: 0)),
+                calendar: calendar
+            ).verdict(
+                forecast,
+                candidates: [
+                    try ReplayPackage(
+                        file: try Self.package(inputs: .promotion), digest: Self.digest)
+                ])
+        }
+        let told = try Self.forecast(seeing: .promotion) { [4, 6].contains($0) ? .promotion : [] }
+        let untold = try Self.forecast(seeing: .promotion)
+        #expect(told.units != untold.units)
+        let both: [(Int, String?, DayMarks)] = [(4, nil, .promotion), (6, "a", .promotion)]
+        #expect(try verdict(told, both) == .same(levelFollows: true))
+        #expect(try verdict(untold, []) == .same(levelFollows: true))
+        // A device that has not heard yet.
+        #expect(try verdict(untold, both) == .same(levelFollows: true))
+        // Other items', and other marks, say nothing; each day of its own does.
+        #expect(
+            try verdict(told, both + [(5, "b", .promotion), (5, nil, .holiday)])
+                == .same(levelFollows: true))
+        for others in [[both[0]], [both[1]], both + [(5, "a", .promotion)]] {
+            #expect(try verdict(told, others) == .impossible(.inputsChanged))
+        }
+        // The oldest day of the window describes no row.
+        #expect(try verdict(told, both + [(-1, "a", .promotion)]) == .same(levelFollows: true))
     }
 
     @Test("starts from the level the device had, and says that the hub has another")

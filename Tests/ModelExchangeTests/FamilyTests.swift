@@ -58,14 +58,17 @@ struct FamilyTests {
 
     @Test(
         "goes without the column of persistence where items do not differ in it, and computes the same",
-        arguments: [CellKind.lstm, .gru])
-    func alikeItems(cell: CellKind) throws {
+        arguments: [CellKind.lstm, .gru], [[], .promotion] as [FeatureInputs])
+    func alikeItems(cell: CellKind, others: FeatureInputs) throws {
         // One item differs from nothing.
-        let session = try Self.session(.profile, of: Array(Self.series.prefix(1)))
-        try #require(session.spec.inputs == [])
+        var series = Array(Self.series.prefix(1))
+        for day in stride(from: 0, to: 730, by: 9) { series[0].days[day].marks = others.marks }
+        let session = try Self.session(.profile, of: series)
+        try #require(session.spec.inputs == others)
         let spec = FeatureSpec(
-            form: .profile, window: 7, levelRate: 0.1, inputs: [.persistence], output: .logResidual)
-        let shape = NetworkShape(cell: cell, inputWidth: 2, units: 3)
+            form: .profile, window: 7, levelRate: 0.1, inputs: others.union(.persistence),
+            output: .logResidual)
+        let shape = NetworkShape(cell: cell, inputWidth: spec.inputWidth, units: 3)
         var random = SeededGenerator(seed: 9)
         let own = NetworkParameters(
             shape: shape,
@@ -76,17 +79,18 @@ struct FamilyTests {
         #expect(imported.parameters == own)
         try imported.check(form: .profile, inputs: spec.inputs)
         let fitted = imported.fitted(to: session, inputs: spec.inputs)
-        #expect(fitted.parameters.inputWidth == 1)
+        #expect(fitted.parameters.inputWidth == spec.inputWidth - 1)
         let demand = (0..<7).map { _ in Float.random(in: -1...1, using: &random) }
+        let flags = (0..<7).map { others.isEmpty ? [] : [Float($0 % 2)] }
         #expect(
-            fitted.parameters.output(window: demand)
-                == own.output(window: demand.flatMap { [$0, 0] }))
+            fitted.parameters.output(window: zip(demand, flags).flatMap { [$0] + $1 })
+                == own.output(window: zip(demand, flags).flatMap { [$0, 0] + $1 }))
         let family = fitted.family(session)
-        #expect(family.spec.inputs == [])
+        #expect(family.spec.inputs == others)
         #expect(family.variants[0].parameters == fitted.parameters)
         #expect(try TrainedFamily(encoded: family.encoded()) == family)
         // One that the session's inputs suit stays as it is.
-        #expect(fitted.fitted(to: session, inputs: []) == fitted)
+        #expect(fitted.fitted(to: session, inputs: others) == fitted)
     }
 
     @Test("is refused where the form has other inputs, naming both")

@@ -127,6 +127,42 @@ struct EngineTests {
             cell: .lstm)
     }
 
+    @Test(
+        "So it is with holidays and promotions as inputs",
+        arguments: [FeatureInputs.planned, .holiday, .promotion], [ModelForm.calendar, .profile])
+    func planned(inputs: FeatureInputs, form: ModelForm) throws {
+        let package = try PackageFixtures.package(form, units: 3, planned: inputs)
+        #expect(package.manifest.requiredFeatures == ["lstm-int8-v2", "planned-inputs-v1"])
+        try checkForecasts(package, cell: .lstm)
+        // A mark that is an input moves the forecast, and another one does not.
+        let engine = try Engine(package, budgetBytes: .max)
+        func output(_ marks: DayMarks) -> Int32 {
+            engine.forecast(
+                index: 0, level: 20,
+                recentDays: (0..<14).map { DemandDay(units: 10 + Int32($0)) },
+                target: PackageFixtures.asOf, targetMarks: marks
+            ).networkOutput
+        }
+        for mark in [DayMarks.holiday, .promotion] {
+            #expect((output(mark) != output([])) == inputs.marks.contains(mark))
+        }
+        #expect(output(.excluded) == output([]))
+    }
+
+    @Test("A golden vector with marks that are no inputs, or of no row, is refused")
+    func strayMarks() throws {
+        let sound = try PackageFixtures.package(.profile, units: 2, planned: .promotion)
+        for change in [
+            { $0.targetMarks = .holiday }, { $0.recentDays[3].marks = .planned },
+            { $0.recentDays[0].marks = .promotion },
+        ] as [(inout GoldenVector) -> Void] {
+            var package = sound
+            change(&package.goldenVectors[1])
+            #expect(throws: PackageError.field(.goldenDay, index: 1)) { try package.validate() }
+        }
+        #expect(try ModelPackage.decode(sound.encode()) == sound)
+    }
+
     private func checkForecasts(_ package: ModelPackage, cell: CellKind) throws {
         let engine = try Engine(package, budgetBytes: .max)
         var numbers = SeededGenerator(seed: 3)
@@ -143,22 +179,27 @@ struct EngineTests {
                 ? BusinessDay(daysSince1970: 0)
                 : PackageFixtures.asOf.advanced(by: .random(in: 1...900, using: &numbers))
             let days = (0..<14).map { _ in
-                Bool.random(using: &numbers)
+                var day =
+                    Bool.random(using: &numbers)
                     ? DemandDay(units: .random(in: 0...200, using: &numbers)) : .closed
+                day.marks = DayMarks(rawValue: .random(in: 0...3, using: &numbers) * 4)
+                return day
             }
+            let marks = DayMarks(rawValue: .random(in: 0...3, using: &numbers) * 4)
             let features = FeatureWindow(
                 spec: package.manifest.spec,
                 state: SeriesState(
                     level: level, scale: start?.scale ?? level * 0.25,
                     persistence: start?.persistence ?? 0),
-                profile: package.profiles[Int(start?.profile ?? 0)], target: target)
+                profile: package.profiles[Int(start?.profile ?? 0)], target: target,
+                targetMarks: marks)
             var window = [Float](repeating: 0, count: features.spec.windowValues)
             var values = window.mutableSpan
             features.write(days.span, into: &values)
             recurrence.load(window: window)
             let output = recurrence.run()
             let forecast = engine.forecast(
-                item: item, level: level, recentDays: days, target: target)
+                item: item, level: level, recentDays: days, target: target, targetMarks: marks)
             #expect(forecast.networkOutput == output)
             #expect(
                 forecast.units

@@ -77,7 +77,7 @@ struct PackageRowsTests {
         ("window", [0], .spec(.window(0))),
         ("window", [65], .spec(.window(65))),
         ("window", [0xFF, 0xFF, 4], .field(.number, index: 0)),
-        ("inputs", [64], .spec(.unknownInputs(rawValue: 64))),
+        ("inputs", [0x80, 2], .spec(.unknownInputs(rawValue: 256))),
         ("inputs", [1], .field(.inputWidth, index: 0)),  // the network says 1 column, this needs 8
         ("level rate", [0, 0, 0xC0, 0x7F], .spec(.levelRate)),  // NaN
         ("level rate", [0, 0, 0x80, 0x7F], .spec(.levelRate)),  // infinity
@@ -448,6 +448,32 @@ struct PackageRowsTests {
                     ]))
         #expect(package.profiles.allSatisfy { $0.calendar == package.calendar })
         #expect(package.profiles.count == 2)
+    }
+
+    @Test("A golden vector's promotions, written by hand, say what the document says")
+    func promotions() throws {
+        let package = try ModelPackage.decode(RawPackage.withPromotions.file)
+        #expect(package.manifest.requiredFeatures == ["lstm-int8-v2", "planned-inputs-v1"])
+        #expect(package.manifest.spec.inputs == .promotion)
+        let golden = try #require(package.goldenVectors.first)
+        #expect(golden.recentDays == [.unknown, DemandDay(units: 5, marks: .promotion)])
+        #expect(golden.targetMarks == [] && golden.networkOutput == -10)
+        var other = RawPackage.withPromotions
+        other["golden marks"] = [0, 8]
+        let target = try #require(try ModelPackage.decode(other.file).goldenVectors.first)
+        #expect(target.recentDays == [.unknown, DemandDay(units: 5)])
+        #expect(target.targetMarks == .promotion)
+    }
+
+    @Test(
+        "A mark of a golden vector that is no input, or none at all, is refused",
+        arguments: [[4, 0], [0, 4], [8, 12], [9, 0], [2, 0], [0, 16]] as [[UInt8]])
+    func strayMarks(bytes: [UInt8]) {
+        var raw = RawPackage.withPromotions
+        raw["golden marks"] = bytes
+        #expect(throws: PackageError.field(.goldenDay, index: 0)) {
+            try ModelPackage.decode(raw.file)
+        }
     }
 
     @Test("A calendar that says nothing, or comes in another form, is refused")

@@ -134,6 +134,20 @@ struct RawPackage: Sendable {
         return raw
     }
 
+    /// The same package with promotions as a second input: the last day before the golden target had one.
+    static var withPromotions: RawPackage {
+        var raw = RawPackage()
+        raw["feature count"] = [2]
+        raw["feature"] += [17] + Array("planned-inputs-v1".utf8)
+        raw["inputs"] = [0x80, 1]
+        raw["input width"] = [2]
+        raw["steps"] = [2, 0xC2, 0x80]
+        raw["input kernel"] = [1, 1, 0xFF, 127, 0x81, 2, 3, 4, 5]
+        let output = raw.sections[4].fields.firstIndex { $0.name == "golden output" }!
+        raw.sections[4].fields.insert(Field(name: "golden marks", bytes: [8, 0]), at: output)
+        return raw
+    }
+
     static func bytes(hex: String) -> [UInt8] {
         let digits = [UInt8](hex.utf8).map { UInt8($0 >= 0x61 ? $0 - 0x57 : $0 - 0x30) }
         return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }

@@ -13,17 +13,19 @@ package enum PackageFixtures {
     ///   - finely: profiles and starts in all the bits a package can hold, more than a builder keeps.
     ///   - weightMax: of the kernels; up to 7 they are nibbles.
     ///   - rank: of both kernels' factors; nil for kernels without.
+    ///   - planned: inputs that a calendar tells.
     ///   - coding: that the arena is stated for.
     package static func package(
         _ form: ModelForm, cell: CellKind = .lstm, units: Int, items: Int = 10, profiles: Int = 1,
         calendar: DemandCalendar = .flat, seed: UInt64 = 1, finely: Bool = false,
-        weightMax: Int8 = 127, rank: Int? = nil, coding: TensorCoding = .smallest
+        weightMax: Int8 = 127, rank: Int? = nil, planned: FeatureInputs = [],
+        coding: TensorCoding = .smallest
     ) throws -> ModelPackage {
         var numbers = SeededGenerator(seed: seed)
         let spec = FeatureSpec(
             form: form, window: 14, levelRate: form == .plain ? 0 : 0.05,
-            inputs: form == .calendar
-                ? [.weekday, .month] : calendar.isFlat ? [] : [.persistence],
+            inputs: planned.union(
+                form == .calendar ? [.weekday, .month] : calendar.isFlat ? [] : [.persistence]),
             output: form == .plain ? .zScore : form == .calendar ? .relative : .logResidual)
         let network = network(
             NetworkShape(cell: cell, inputWidth: spec.inputWidth, units: units), &numbers,
@@ -33,7 +35,8 @@ package enum PackageFixtures {
                 family: "2016-12-31-\(form.name)", variant: "\(form.name)-\(units)",
                 recipe: "post-training int8, per-row symmetric, calibrated on 256 windows",
                 lineage: "snapshot 0f3a9c7712d84e65, seed 1",
-                requiredFeatures: Engine.requiredFeatures(for: network), spec: spec,
+                requiredFeatures: Engine.requiredFeatures(
+                    for: network.shape.cell, inputs: spec.inputs), spec: spec,
                 store: items > 0 ? try StoreID("1") : nil, asOf: asOf, release: 7,
                 evaluation: PackageEvaluation(
                     wapePartsPerMillion: 104_990, mapePartsPerMillion: 130_550,
@@ -77,16 +80,24 @@ package enum PackageFixtures {
         let engine = try Engine(package.encodeStatingArena(coding: coding), budgetBytes: .max)
         for index in 0..<3 {
             let days = (0..<14).map { day -> DemandDay in
-                if index == 2, day % 5 == 0 { return day == 0 ? .unknown : .closed }
-                return DemandDay(units: .random(in: 5...80, using: &numbers))
+                var known = DemandDay.closed
+                if index != 2 || day % 5 != 0 {
+                    known = DemandDay(units: .random(in: 5...80, using: &numbers))
+                } else if day == 0 {
+                    known = .unknown
+                }
+                let marks = DayMarks(rawValue: UInt8(day % 4) * 4)
+                known.marks = marks.intersection(spec.inputs.marks)
+                return known
             }
             let item = index < 2 && index < items ? index : nil
             let target = asOf.advanced(by: index - 300)
+            let marks = index == 1 ? spec.inputs.marks : []
             let forecast = engine.forecast(
-                index: item, level: 35.5, recentDays: days, target: target)
+                index: item, level: 35.5, recentDays: days, target: target, targetMarks: marks)
             package.goldenVectors.append(
                 GoldenVector(
-                    item: item, level: 35.5, target: target, recentDays: days,
+                    item: item, level: 35.5, target: target, recentDays: days, targetMarks: marks,
                     networkOutput: forecast.networkOutput, units: forecast.units))
         }
         _ = package.encodeStatingArena(coding: coding)

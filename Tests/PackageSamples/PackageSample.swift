@@ -40,6 +40,13 @@ package struct PackageSample: Sendable {
                     try PackageFixtures.package(
                         .calendar, units: 8, items: 2, weightMax: 7, coding: coding)
                 })
+            for planned in [FeatureInputs.planned, .holiday, .promotion] {
+                samples.append(
+                    try PackageSample("profile,lstm2,planned\(planned.rawValue)", coding) {
+                        try PackageFixtures.package(
+                            .profile, units: 2, items: 2, planned: planned, coding: coding)
+                    })
+            }
             samples.append(
                 try PackageSample("calendar,gru4,factors", coding) {
                     try PackageFixtures.package(

@@ -193,6 +193,8 @@ struct BatchedNetworkTests {
             }
         }
         #expect(initial.unpacked.scalars.allSatisfy { $0 > 0 && $0 < 1 })
+        let silent = PackedWeights.initial(shape, seed: 21, silentInputs: 2).unpacked.inputKernel
+        #expect(silent.indices.allSatisfy { (silent[$0] == 0) == ($0 % 4 >= 2) })
     }
 
     @Test("The fast activations keep their stated error and bounds, everywhere")

@@ -6,7 +6,7 @@ import Training
 struct FloatForecasterTests {
     private static func model(_ cell: CellKind, _ form: ModelForm) -> ForecastModel {
         let spec = FeatureSpec(
-            form: form, window: 9, levelRate: 0.1, inputs: [.weekday, .yearCircle],
+            form: form, window: 9, levelRate: 0.1, inputs: [.weekday, .yearCircle, .planned],
             output: form == .plain ? .zScore : form == .calendar ? .relative : .logResidual)
         let shape = NetworkShape(cell: cell, inputWidth: spec.inputWidth, units: 5)
         var random = SeededRandom(seed: 3)
@@ -28,12 +28,21 @@ struct FloatForecasterTests {
 
     private static func eves(_ count: Int) -> [FloatForecaster.Eve] {
         (0..<count).map { k -> FloatForecaster.Eve in
-            let recentDays = (0..<9).map { day in Self.demand((k + day) % 7, k * 5 + day * 3) }
+            let recentDays = (0..<9).map { day in
+                var demand = Self.demand((k + day) % 7, k * 5 + day * 3)
+                demand.marks = Self.marks(k + day / 3)
+                return demand
+            }
             return FloatForecaster.Eve(
                 state: SeriesState(level: Float(1 + k % 17), scale: Float(1 + k % 3)),
                 profile: UInt16(k % 3), recentDays: recentDays,
-                target: BusinessDay(daysSince1970: Int32(19_000 + k)))
+                target: BusinessDay(daysSince1970: Int32(19_000 + k)),
+                targetMarks: Self.marks(k / 2))
         }
+    }
+
+    private static func marks(_ number: Int) -> DayMarks {
+        [[], .holiday, .promotion, .planned][number % 4]
     }
 
     private static func demand(_ kind: Int, _ number: Int) -> DemandDay {
@@ -53,7 +62,7 @@ struct FloatForecasterTests {
         for (eve, found) in zip(eves, units) {
             let wanted = model.forecast(
                 state: eve.state, profile: eve.profile, recentDays: eve.recentDays,
-                target: eve.target)
+                target: eve.target, targetMarks: eve.targetMarks)
             #expect(abs(found - wanted) <= 1e-4 * max(1, wanted), "\(eve)")
         }
     }
