@@ -63,8 +63,9 @@ package struct ChallengerTraining {
         workbench = Workbench(
             series: series,
             setup: Workbench.Setup(
-                form: champion.form, window: champion.spec.window, inputs: champion.spec.inputs,
-                testFrom: testFrom, loss: champion.loss, levelRestarts: levelRestarts))
+                form: champion.form, window: champion.spec.window,
+                inputs: champion.challengerInputs, testFrom: testFrom, loss: champion.loss,
+                levelRestarts: levelRestarts))
     }
 
     /// - Parameters:
@@ -87,7 +88,7 @@ package struct ChallengerTraining {
             }
             session = session ?? own
             let piece = try workbench.follow(
-                network.recipe, warmStart: fits(own.spec) ? network.start : nil, seed: seed,
+                network.recipe, warmStart: start(network.start, in: own.spec), seed: seed,
                 measuring: .never,
                 progress: { step in
                     progress(
@@ -104,10 +105,38 @@ package struct ChallengerTraining {
         return Trained(family: family, isWarmStarted: warm)
     }
 
-    /// Whether the champion's weights mean the same here.
-    private func fits(_ spec: FeatureSpec) -> Bool {
-        spec.form == champion.spec.form && spec.window == champion.spec.window
-            && spec.inputs == champion.spec.inputs && spec.output == champion.spec.output
+    /// The champion's weights as they mean the same here: with zeros for holidays and promotions where it knows none, so that
+    /// it begins with the champion's own forecasts.
+    /// - Returns: nil where they mean something else.
+    private func start(
+        _ parameters: NetworkParameters?, in spec: FeatureSpec
+    ) -> NetworkParameters? {
+        let former = champion.spec
+        guard let parameters, spec.form == former.form, spec.window == former.window,
+            spec.output == former.output,
+            spec.inputs.subtracting(.planned) == former.inputs.subtracting(.planned),
+            former.inputs.isSubset(of: spec.inputs)
+        else { return nil }
+        // Holiday, then promotion, behind all others.
+        var columns = Array(0..<1 + former.inputs.subtracting(.planned).columns).map(Optional.init)
+        var next = columns.count
+        for input in [FeatureInputs.holiday, .promotion] where spec.inputs.contains(input) {
+            columns.append(former.inputs.contains(input) ? next : nil)
+            if former.inputs.contains(input) { next += 1 }
+        }
+        return parameters.withInputs(columns)
+    }
+}
+
+extension TrainedFamily {
+    /// What the networks that challenge this family's are to see: with what the calendar has to tell by now, of which training
+    /// takes what is there, unless a recipe of the family says what its network sees.
+    var challengerInputs: FeatureInputs {
+        let isSaid = variants.contains { variant in
+            // A text that is no recipe says where a network came from.
+            (try? Recipe(parsing: variant.recipe))?.architecture?.inputs != nil
+        }
+        return form == .plain || isSaid ? spec.inputs : spec.inputs.union(.planned)
     }
 }
 

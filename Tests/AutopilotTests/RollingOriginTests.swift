@@ -99,6 +99,47 @@ import Training
             zip(plain, moved).contains { $0.day > fold.origin && $0.challenger != $1.challenger })
     }
 
+    @Test(
+        "A calendar that came after the champion is its challenger's input, from the champion's weights"
+    )
+    func planned() throws {
+        var sales = SalesOfStores(days: 380, promotion: 2)
+        let champion = try Self.champion(sales, days: 300)
+        #expect(champion.family.spec.inputs.isDisjoint(with: .planned))
+        sales.marked = true
+        let training = ChallengerTraining(
+            series: try sales.series(), champion: champion.family,
+            testFrom: SalesOfStores.day(350), levelRestarts: [:], seed: 3)
+        let trained = try training.train(
+            champion.family.variants.map(ChallengerNetwork.init(like:)), progress: { _, _ in },
+            isCancelled: { false })
+        #expect(
+            trained.family.spec.inputs == champion.family.spec.inputs.union(.promotion))
+        #expect(trained.isWarmStarted == [true])
+        // What it knows more is worth something in the back-test, as the device runs both.
+        let errors = try Self.forecasts(sales, champion).forecasts.reduce(
+            into: (champion: Accuracy(), challenger: Accuracy())
+        ) {
+            $0.champion.add(actual: Double($1.actual), forecast: Double($1.champion))
+            $0.challenger.add(actual: Double($1.actual), forecast: Double($1.challenger))
+        }
+        let (before, after) = (
+            try #require(errors.champion.wape), try #require(errors.challenger.wape)
+        )
+        #expect(after < 0.95 * before, "\(before) before, \(after) after")
+
+        // Where a recipe says what its network sees, that stays.
+        var said = champion.family
+        said.variants[0].recipe = "lstm2 inputs=\(said.spec.inputs.names)"
+        let same = try ChallengerTraining(
+            series: try sales.series(), champion: said, testFrom: SalesOfStores.day(350),
+            levelRestarts: [:], seed: 3
+        ).train(
+            said.variants.map(ChallengerNetwork.init(like:)), progress: { _, _ in },
+            isCancelled: { false })
+        #expect(same.family.spec.inputs == said.spec.inputs && same.isWarmStarted == [true])
+    }
+
     @Test("The champion's forecasts are those of its own back-test, and naive is the week before")
     func champions() throws {
         let sales = SalesOfStores(days: 330, unknown: ["2": 310...312])

@@ -13,6 +13,11 @@ struct SalesOfStores {
     /// Days of a store that are closed, or of which nothing is known.
     var unknown: [String: ClosedRange<Int>] = [:]
 
+    /// What demand is multiplied with on every eleventh day of an item; nil: there are no promotions.
+    var promotion: Double?
+    /// Whether a calendar tells of them.
+    var marked = false
+
     static func day(_ offset: Int) -> BusinessDay { firstDay.advanced(by: offset) }
 
     func series() throws -> [TrainingSeries] {
@@ -27,7 +32,11 @@ struct SalesOfStores {
                     if unknown["\(store)"]?.contains(day) == true { return .unknown }
                     var mean = level * [0.8, 0.8, 0.9, 1, 1.2, 1.4, 0.9][day % 7]
                     if let shift = shifts["\(store)"], day >= shift.from { mean *= shift.by }
-                    return DemandDay(units: Int32((mean * (1 + 0.5 * chance)).rounded()))
+                    let isPromoted = promotion != nil && (day * 7 + item) % 11 == 0
+                    if isPromoted { mean *= promotion ?? 1 }
+                    return DemandDay(
+                        units: Int32((mean * (1 + 0.5 * chance)).rounded()),
+                        marks: marked && isPromoted ? .promotion : [])
                 }
                 series.append(
                     TrainingSeries(
