@@ -45,7 +45,8 @@ package enum VariantChoice: Hashable, Sendable {
             let missing = candidates.flatMap(\.requiredFeatures).filter { !features.contains($0) }
             return .noFit(
                 reason: "every package of \(family) needs what the device lacks: "
-                    + Array(Set(missing)).sorted().joined(separator: ", "))
+                    + Array(Set(missing)).sorted().joined(separator: ", ")
+                    + "; a newer agent may have it")
         }
         let budget = capabilities.modelMemoryBudgetBytes
         let fitting = runnable.filter { UInt64($0.arenaBytes) <= budget }

@@ -69,7 +69,8 @@ struct CompressAdviseCommand: HubCommand {
         }
         bar.finish("\(findings.count) techniques")
         guard let base = findings.first else { return }
-        let needs = Set([shape.cell.runtimeFeature])
+        let needs = Set(
+            Engine.requiredFeatures(for: shape.cell, inputs: bench.trained.spec.inputs))
         let devices = try await store.devices(store: nil).compactMap(\.capabilities)
         let able = devices.filter {
             needs.isSubset(of: $0.runtimeFeatures)

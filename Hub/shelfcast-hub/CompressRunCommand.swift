@@ -77,6 +77,7 @@ struct CompressRunCommand: HubCommand {
         }
         let piece: Workpiece
         do {
+            try bench.checkInputs(of: recipe)
             piece = try bench.workbench.follow(
                 recipe, from: start, seed: seed ?? bench.trained.seed,
                 progress: { bar.update($0.share, $0.line) },
@@ -160,6 +161,19 @@ struct FamilyWorkbench {
         return (network.form ?? trained.form) == trained.form
             && (network.window ?? trained.spec.window) == trained.spec.window
             && (network.inputs ?? trained.spec.inputs) == trained.spec.inputs
+    }
+
+    /// Before hours of work are spent on sales that do not tell any more what the family's networks see.
+    func checkInputs(of recipe: Recipe) throws {
+        guard belongs(recipe) else { return }
+        let told = try workbench.session(for: recipe.architecture).spec.inputs
+        let missing = trained.spec.inputs.subtracting(told)
+        guard missing.isEmpty else {
+            throw CommandFailure(
+                .refused,
+                "the networks of \(record.name) see \(missing.names), of which its sales and their calendar tell "
+                    + "nothing any more: import the calendar again, or train anew")
+        }
     }
 
     /// Before hours of work are spent on a name that is taken.

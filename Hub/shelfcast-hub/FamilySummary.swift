@@ -1,3 +1,4 @@
+import Compression
 import Forecasting
 import Foundation
 import HubCore
@@ -37,6 +38,8 @@ struct FamilySummary: Encodable {
     var family: String
     var form: String
     var window: Int
+    /// What the network sees of a day beside its demand, as recipes name it.
+    var inputs: String
     var seed: UInt64
     var stores: Int
     var series: Int
@@ -58,6 +61,7 @@ struct FamilySummary: Encodable {
         self.family = name
         form = family.form.name
         self.window = window
+        inputs = family.spec.inputs.names
         seed = family.seed
         stores = snapshot.storeCount
         series = snapshot.series.count
@@ -101,6 +105,7 @@ struct FamilySummary: Encodable {
             family \(family): \(form), \(series) series of \(stores) stores, \
             \(trainingWindows) windows to \(lastTrainingDay), seed \(seed), \
             \(Figure.fixed(seconds, decimals: 1)) s
+            inputs beside sales: \(inputs)
             \(evaluatedOn) days: \(evaluatedDays) from \(evaluatedFrom), one day ahead
             \(table.text)
             """

@@ -84,6 +84,13 @@ struct ModelImportCommand: HubCommand {
                     "\(file): its output means something else than that of the form "
                         + plan.form.name)
             }
+            let missing = plan.inputs.intersection(.planned).subtracting(session.spec.inputs)
+            guard missing.isEmpty else {
+                throw CommandFailure(
+                    .refused,
+                    "\(file): its network sees \(missing.names), of which these sales and their calendar tell "
+                        + "nothing: import the calendar it was trained with, or a network without")
+            }
             imported = reading.imported.fitted(to: session, inputs: plan.inputs)
             family = imported.family(session)
         } catch let error as TrainingError {
@@ -144,7 +151,8 @@ struct ModelImportCommand: HubCommand {
             let imported = try NetworkImport.network(in: model, window: window ?? spec?.window)
             var plan = TrainingPlan(form: form, units: [], testFrom: testFrom)
             plan.window = imported.window
-            if let inputs = inputs?.inputs ?? spec?.inputs { plan.inputs = inputs }
+            // A file that says nothing of its inputs was not trained by this hub's calendar.
+            plan.inputs = inputs?.inputs ?? spec?.inputs ?? plan.inputs.subtracting(.planned)
             guard spec == nil || spec?.inputs == plan.inputs else {
                 throw .notOurs(
                     reason: "the file says that its inputs are \(spec?.inputs.names ?? "")",

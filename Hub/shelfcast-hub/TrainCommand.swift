@@ -1,4 +1,5 @@
 import ArgumentParser
+import Compression
 import Forecasting
 import Foundation
 import HubCore
@@ -32,6 +33,11 @@ struct TrainCommand: HubCommand {
     var units: UnitsList?
     @Option(help: "Days the network sees.")
     var window = 14
+    @Option(
+        help: ArgumentHelp(
+            "Columns beside sales, of \(FeatureInputs.allNames), or none (default: the form's, with holidays and promotions where the calendar has any in the days learnt from).",
+            valueName: "list"))
+    var inputs: InputsArgument?
     @Option(help: "At most so many passes over the data (default: by the form).")
     var epochs: Int?
     @Option(
@@ -91,10 +97,18 @@ struct TrainCommand: HubCommand {
             form: form, units: units?.units ?? (form == .plain ? [64, 32, 16] : [8, 4, 2]),
             seed: seed, testFrom: testFrom)
         plan.window = window
+        if let inputs { plan.inputs = inputs.inputs }
         if let epochs { plan.epochs = epochs }
         if let loss { plan.loss = loss.loss }
         let start = ContinuousClock.now
-        let family = try fit(snapshot, plan)
+        var family = try fit(snapshot, plan)
+        if let inputs {
+            for index in family.variants.indices {
+                let network = Architecture(
+                    cell: .lstm, units: family.variants[index].units, inputs: inputs.inputs)
+                family.variants[index].recipe = Recipe(architecture: network, steps: []).text
+            }
+        }
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         let name = name ?? FamilyName.free(form: form, taken: existing)
         let summary = FamilySummary(

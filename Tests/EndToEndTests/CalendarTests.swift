@@ -102,4 +102,71 @@ import Testing
         #expect(try told.status()["calendar"].isNull)
         #expect(try Self.forecast(1, of: told).units < after[0].units)
     }
+
+    @Test(
+        "A model trained with promotions forecasts them on the device that was told, and the hub makes every forecast again"
+    )
+    func promotions() throws {
+        let hub = try HubUnderTest()
+        let files = hub.folder.path
+        try Program(path: Binaries.hub).run([
+            "sales", "sample", "--out", files + "/sales.csv", "--calendar", files + "/calendar.csv",
+            "--stores", "2", "--items", "6", "--seed", "5", "--from", "2023-01-01", "--to",
+            "2024-06-30",
+        ])
+        try hub.command("sales", "import", files + "/sales.csv", "--strict")
+        try hub.command("calendar", "import", files + "/calendar.csv")
+        try hub.command(
+            "train", "--form", "profile", "--units", "4", "--epochs", "8", "--name", "told")
+        try hub.command("package", "build", "told")
+        try hub.serve()
+        let device = try DeviceUnderTest(.ordinary, store: "1")
+        try device.join(try hub.token(store: "1"))
+        try hub.command("push", "told", "--all")
+        for _ in 0..<2 { try device.command(["sync"]) }
+        #expect(try device.status()["running"]["family"].string == "told")
+        let plain = try (1...3).map { try Self.forecast($0, of: device) }
+        /// Item 2 on the first three days.
+        func ahead() throws -> [Forecast] {
+            let reply = try JSON(
+                try device.command(["forecast", "2", "--days", "3", "--json"]).output)
+            return try reply["forecasts"].list.map {
+                Forecast(day: try $0["day"].string, units: try $0["units"].number)
+            }
+        }
+        let plainAhead = try ahead()
+
+        try hub.folder.write(
+            "ahead.csv",
+            "date,store,item,kind\n\(Self.day(1)),1,1,promotion\n\(Self.day(3)),*,2,promotion\n")
+        try hub.command("calendar", "import", files + "/ahead.csv")
+        try device.command(["sync"])
+        let promoted = try (1...3).map { try Self.forecast($0, of: device) }
+        #expect(promoted[0].units > 1.15 * plain[0].units, "\(plain) plain, \(promoted) promoted")
+        #expect(promoted[1...] == plain[1...])
+        // What is planned for the day after tomorrow is known too.
+        let promotedAhead = try ahead()
+        #expect(promotedAhead.map(\.day) == (1...3).map(Self.day))
+        #expect(promotedAhead[..<2] == plainAhead[..<2])
+        #expect(promotedAhead[2].units > 1.15 * plainAhead[2].units)
+
+        try Self.trade([device], days: 1...4)
+        let replay = try hub.json("replay")
+        #expect(try replay["different"].number == 0 && replay["impossible"].number == 0)
+        #expect(try replay["same"].number == 6.0 * 4)
+        // The uncompressed network sees the same promotions.
+        try hub.command("report", "replay")
+        let chain = try hub.json("report")["chain"]
+        #expect(try chain["replayedForecasts"].number == 6.0 * 4)
+        #expect(try abs(chain["compressionCostPoints"].number) < 1)
+
+        // Its networks cannot be compressed on sales of which nobody says any more which were promoted.
+        try hub.command(
+            "calendar", "remove", "--kind", "promotion", "--from", "2023-01-01", "--to",
+            "2024-12-31")
+        let refused = try Program(path: Binaries.hub).run(
+            ["compress", "run", "told", "--recipe", "finetune epochs=1", "--data", hub.data],
+            expecting: 3)
+        #expect(refused.errors.contains("the networks of told see promotion, of which"))
+    }
 }
