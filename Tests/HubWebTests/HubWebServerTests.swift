@@ -180,7 +180,11 @@ private struct Door: Sendable {
         try await serving(limits: limits) { door in
             let first = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
                 .connect(host: "127.0.0.1", port: door.port).get()
-            let second = try await door.get("/healthz", "--max-time", "0.5")
+            var second = try await door.get("/healthz", "--max-time", "0.5")
+            // Two that wait at the same moment may be let in at one stroke; once the first is in, it is full.
+            for _ in 0..<20 where second.exit == 0 {
+                second = try await door.get("/healthz", "--max-time", "0.5")
+            }
             #expect(second.exit == 28, "curl's word for no answer")
             try await first.close()
             #expect(try await door.get("/healthz").status == "200")
