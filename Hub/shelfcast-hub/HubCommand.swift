@@ -25,11 +25,6 @@ extension HubCommand {
         } catch {
             let failure = CommandFailure(error)
             Console.error("shelfcast-hub: \(failure.message)")
-            if failure.message.lowercased().hasSuffix("permission denied"),
-                let explanation = DataOptions.whyNotRoot
-            {
-                Console.error(explanation)
-            }
             throw ExitCode(failure.status.rawValue)
         }
     }
@@ -95,15 +90,22 @@ func fileProblem(_ error: any Error) -> String {
     while error.domain != NSPOSIXErrorDomain,
         let cause = error.userInfo[NSUnderlyingErrorKey] as? any Error
     { error = cause as NSError }
-    if error.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(error.code))) }
+    if error.domain == NSPOSIXErrorDomain { return fileProblem(code: Int32(error.code)) }
     return switch CocoaError.Code(rawValue: error.code) {
     case .fileNoSuchFile, .fileReadNoSuchFile: "there is no such directory"
-    case .fileReadNoPermission, .fileWriteNoPermission: "permission denied"
+    case .fileReadNoPermission, .fileWriteNoPermission: fileProblem(code: EACCES)
     case .fileWriteOutOfSpace: "the disk is full"
     case .fileWriteVolumeReadOnly: "the file system is read-only"
     case .fileWriteFileExists: "a file of that name is in the way"
     default: "the file system refused it; is a part of the path no directory?"
     }
+}
+
+/// The same by the number that the system gave (errno(3)), and why root may not do there what root may.
+func fileProblem(code: Int32) -> String {
+    let words = String(cString: strerror(code))
+    guard code == EACCES, let explanation = DataOptions.whyNotRoot else { return words }
+    return "\(words): \(explanation)"
 }
 
 /// Where the hub's data is.

@@ -26,12 +26,10 @@ struct JournalLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        Console.error(
-            Self.line(
-                event.level, "\(event.message)",
-                metadata
-                    .merging(metadataProvider?.get() ?? [:]) { $1 }
-                    .merging(event.metadata ?? [:]) { $1 }))
+        var details = metadata.merging(metadataProvider?.get() ?? [:]) { $1 }
+        if let error = event.error { details["error"] = "\(error)" }
+        details.merge(event.metadata ?? [:]) { $1 }
+        Console.error(Self.line(event.level, "\(event.message)", details))
     }
 
     static func line(_ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata)

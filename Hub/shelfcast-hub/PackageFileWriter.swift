@@ -44,6 +44,6 @@ struct PackageFileWriter {
     }
 
     private func failure(_ verb: String, _ path: String) -> CommandFailure {
-        CommandFailure(.failed, "cannot \(verb) \(path): \(String(cString: strerror(errno)))")
+        CommandFailure(.failed, "cannot \(verb) \(path): \(fileProblem(code: errno))")
     }
 }

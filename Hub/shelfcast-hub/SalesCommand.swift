@@ -183,7 +183,7 @@ struct SalesSampleCommand: HubCommand {
             guard FileManager.default.createFile(atPath: unfinished, contents: nil),
                 let opened = FileHandle(forWritingAtPath: unfinished)
             else {
-                let reason = String(cString: strerror(errno))
+                let reason = fileProblem(code: errno)
                 throw CommandFailure(.failed, "cannot write \(out): \(reason)")
             }
             handle = opened

@@ -140,7 +140,7 @@ final class SalesFile: @unchecked Sendable {
     }
 
     private static func unreadable(_ path: String) -> SalesFileError {
-        .unreadable(path: path, reason: String(cString: strerror(errno)))
+        .unreadable(path: path, reason: fileProblem(code: errno))
     }
 }
 
