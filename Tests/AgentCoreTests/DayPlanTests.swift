@@ -21,6 +21,20 @@ struct LevelPredictor: SeriesPredictor {
     }
 }
 
+/// Predicts otherwise from the same package.
+private protocol OtherPredictor: SeriesPredictor {
+    var base: LevelPredictor { get }
+}
+
+extension OtherPredictor {
+    var spec: FeatureSpec { base.spec }
+    var asOf: BusinessDay { base.asOf }
+    var packageDigest: [UInt8] { base.packageDigest }
+    var items: [ItemID] { base.items }
+    func startLevel(index: Int) -> Float { base.startLevel(index: index) }
+    func factor(on day: BusinessDay, index: Int?) -> Float { base.factor(on: day, index: index) }
+}
+
 @Suite("What a device knows of its days")
 struct DayPlanTests {
     static let asOf = BusinessDay(daysSince1970: 20_000)
@@ -173,13 +187,8 @@ struct DayPlanTests {
             book.noteStore(day: Self.day(offset), item: Self.milk, units: 8)
         }
         /// Half of what was sold the day before, and the level.
-        struct Fading: SeriesPredictor {
+        struct Fading: OtherPredictor {
             var base: LevelPredictor
-            var spec: FeatureSpec { base.spec }
-            var asOf: BusinessDay { base.asOf }
-            var packageDigest: [UInt8] { base.packageDigest }
-            var items: [ItemID] { base.items }
-            func startLevel(index: Int) -> Float { base.startLevel(index: index) }
             func factor(on day: BusinessDay, index: Int?) -> Float { day.weekday == 6 ? 0 : 1 }
             func predict(
                 index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay,
@@ -301,14 +310,8 @@ struct DayPlanTests {
     )
     func planned() {
         /// Which days have a promotion for it, a bit each: the target's the lowest, then the window's from the last.
-        struct Promotions: SeriesPredictor {
+        struct Promotions: OtherPredictor {
             var base: LevelPredictor
-            var spec: FeatureSpec { base.spec }
-            var asOf: BusinessDay { base.asOf }
-            var packageDigest: [UInt8] { base.packageDigest }
-            var items: [ItemID] { base.items }
-            func startLevel(index: Int) -> Float { base.startLevel(index: index) }
-            func factor(on day: BusinessDay, index: Int?) -> Float { 1 }
             func predict(
                 index: Int?, level: Float, recentDays: [DemandDay], target: BusinessDay,
                 targetMarks: DayMarks

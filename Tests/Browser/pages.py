@@ -202,9 +202,7 @@ class Check:
         field = f"{form}.elements"
         ask(f"{field}.store.value = 'nowhere', {field}.amount.value = '2', {field}.unit.value = 'weeks', {field}.why.value = 'rebuilt'")
         browser.act("answered", f"{form}.requestSubmit()")
-        browser.take_troubles()  # the browser notes the refusal itself
-        # The browser gives it when it has drawn the page, some time after that was loaded.
-        browser.until("the focus is where something is wrong", "document.activeElement.name === 'store'")
+        self.refused("store")
         self.expect("what is wrong is said there", "no store 'nowhere'" in ask(
             "document.getElementById(document.activeElement.getAttribute('aria-describedby').split(' ')[0]).innerText"))
         self.expect("what was entered is kept", ask(
@@ -217,6 +215,12 @@ class Check:
         self.expect("it is said to hold", "holds until" in ask("document.querySelector('[role=status]').innerText"))
         self.expect("it is listed with its reason", "rebuilt" in ask("document.querySelector('tbody').innerText"))
 
+    def refused(self, field):
+        """A form has come back with the focus on the field that is wrong."""
+        self.browser.take_troubles()  # the browser notes the refusal itself
+        # The browser gives the focus when it has drawn the page, some time after that was loaded.
+        self.browser.until("the focus is where something is wrong", f"document.activeElement.name === '{field}'")
+
     def destination(self, addresses):
         """A webhook is added at a desk, first one that only the command line may, and tested; nobody is there to take it."""
         browser, ask = self.browser, self.browser.ask
@@ -227,9 +231,7 @@ class Check:
         ask(f"{field}.name.value = 'night', {field}.url.value = 'http://127.0.0.1/', {field}.key.value = 'a key of the test'")
         ask(f"{field}['severities.info'].checked = true")
         browser.act("answered", f"{form}.requestSubmit()")
-        browser.take_troubles()
-        # The browser gives it when it has drawn the page, some time after that was loaded.
-        browser.until("the focus is where something is wrong", "document.activeElement.name === 'url'")
+        self.refused("url")
         self.expect("what was entered is kept, but for the secret", ask(
             f"[{field}.name.value, {field}.url.value, {field}.key.value, {field}['severities.info'].checked].join()")
             == "night,http://127.0.0.1/,,true")

@@ -28,20 +28,17 @@ final class BootedMachine {
     /// A fresh Debian in a folder, with nothing of ours in it.
     /// - Returns: its root.
     static func unpacked(into folder: TemporaryFolder) throws -> String {
-        let root = folder.path + "/root"
-        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-        try Program(path: "/bin/tar").run([
-            "-xf", try #require(HubPackage.image, missing), "-C", root,
-        ])
-        try folder.write("root/etc/hostname", "server\n")
-        try folder.write("root/etc/hosts", "127.0.0.1 localhost server\n")
-        return root
+        try FreshDevice.unpack(HubPackage.image, into: folder, name: "server")
     }
+
+    /// A filter of /proc/mounts: the hierarchies of control groups that systemd needs, one with cgroup2 alone.
+    private static let needed =
+        #"$3 == "cgroup2" || $3 == "cgroup" && $4 ~ /(^|,)(memory|pids|devices|cpu|name=systemd)(,|$)/"#
 
     /// Outside: a control group for it in every hierarchy that systemd needs, the namespaces, and what is left of them when it ends.
     private static let outside = """
         name=shelfcast-boot-$$
-        hierarchies=$(awk '$3 == "cgroup2" || $3 == "cgroup" && $4 ~ /(^|,)(memory|pids|devices|cpu|name=systemd)(,|$)/ { print $2 }' /proc/mounts)
+        hierarchies=$(awk '\(needed) { print $2 }' /proc/mounts)
         clean() { for place in $hierarchies; do find "$place/$name" -depth -type d -exec rmdir {} + 2>/dev/null; done; }
         for place in $hierarchies; do mkdir "$place/$name"; done
         exec 3<&0
@@ -62,7 +59,7 @@ final class BootedMachine {
         # What the shell reads there is its number outside.
         read -r number rest </proc/self/stat
         mount --make-rprivate /
-        hierarchies=$(awk '$3 == "cgroup2" || $3 == "cgroup" && $4 ~ /(^|,)(memory|pids|devices|cpu|name=systemd)(,|$)/ { print $3, $2, $4 }' /proc/mounts)
+        hierarchies=$(awk '\(needed) { print $3, $2, $4 }' /proc/mounts)
         mount --bind "$1" "$1"
         cd "$1"
         mount -t proc proc proc

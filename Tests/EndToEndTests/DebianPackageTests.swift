@@ -16,10 +16,19 @@ enum DebianPackages {
 
     /// The package for an architecture by Debian's name; nil where none was made.
     static func path(_ architecture: String?) -> String? {
-        guard let folder, let architecture,
-            let names = try? FileManager.default.contentsOfDirectory(atPath: folder)
-        else { return nil }
-        return names.first { $0.hasSuffix("_\(architecture).deb") }.map { folder + "/" + $0 }
+        guard let folder, let architecture else { return nil }
+        return names(architecture, in: folder).first { $0.hasSuffix(".deb") }
+            .map { folder + "/" + $0 }
+    }
+
+    /// The agent's package and archive for an architecture, beside whatever else `make packages` left there.
+    static func names(_ architecture: String, in folder: String) -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return [".deb", ".tar.gz"].compactMap { suffix in
+            names.first {
+                $0.hasPrefix("shelfcast-agent_") && $0.hasSuffix("_\(architecture)\(suffix)")
+            }
+        }
     }
 
     static func field(_ name: String, of package: String) throws -> String {

@@ -69,16 +69,27 @@ final class FreshDevice: Sendable {
     var root: String { folder.path + "/root" }
     let network: NetworkNamespace
 
-    /// - Parameter image: another Debian than the devices'.
-    init(_ image: String? = FreshDevice.image) throws {
-        folder = try TemporaryFolder()
+    /// Unpacks a Debian that Scripts/fresh-debian made.
+    /// - Parameter name: the machine's own.
+    /// - Returns: its root, `root` in the folder.
+    static func unpack(
+        _ image: String?, into folder: TemporaryFolder, name: String
+    ) throws -> String {
         let root = folder.path + "/root"
         try FileManager.default.createDirectory(
             atPath: root, withIntermediateDirectories: true)
         try Program(path: "/bin/tar").run([
             "-xf", try #require(image, Self.missing), "-C", root,
         ])
-        try folder.write("root/etc/hosts", "127.0.0.1 localhost till\n")
+        try folder.write("root/etc/hostname", "\(name)\n")
+        try folder.write("root/etc/hosts", "127.0.0.1 localhost \(name)\n")
+        return root
+    }
+
+    /// - Parameter image: another Debian than the devices'.
+    init(_ image: String? = FreshDevice.image) throws {
+        folder = try TemporaryFolder()
+        let root = try Self.unpack(image, into: folder, name: "till")
         // Seen by whoever is in the namespace only.
         network = try NetworkNamespace(
             setUp: "mount -t proc proc \"$1/proc\"; mount --rbind /dev \"$1/dev\"; hostname till",

@@ -27,14 +27,8 @@ struct InstallTests {
 
         /// What `make packages` made for this machine's own architecture.
         func stock() throws {
-            let built = try #require(
-                ProcessInfo.processInfo.environment["SHELFCAST_PACKAGES"],
-                "set SHELFCAST_PACKAGES to the folder of Scripts/package-agent, or run `make test`")
-            let architecture = try Program(path: "/usr/bin/dpkg").run(["--print-architecture"])
-                .output.trimmingCharacters(in: .newlines)
-            let names = try FileManager.default.contentsOfDirectory(atPath: built).filter {
-                $0.hasSuffix("_\(architecture).deb") || $0.hasSuffix("_\(architecture).tar.gz")
-            }
+            let built = try #require(DebianPackages.folder, DebianPackages.missing)
+            let names = DebianPackages.names(try #require(DebianPackages.native), in: built)
             try #require(names.count == 2, "a package and an archive in \(built), not \(names)")
             for name in names {
                 try FileManager.default.copyItem(

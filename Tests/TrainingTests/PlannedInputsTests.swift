@@ -82,21 +82,7 @@ struct PlannedInputsTests {
     func figures() throws {
         let series = Self.series(marked: true)
         let family = try Self.family(series, .calendar)
-        let replay = try EvaluationReplay(series: series, family: family)
-        var accuracy = Accuracy()
-        for index in 0..<replay.seriesCount {
-            for day in replay.evaluatedDays(series: index) {
-                guard let units = day.recordedUnits else { continue }
-                let forecast = family.model(variant: 0).forecast(
-                    state: day.state, profile: UInt16(day.profile), recentDays: day.recentDays,
-                    target: day.target, targetMarks: day.demand.marks)
-                accuracy.add(actual: Double(units), forecast: Double(forecast))
-            }
-        }
-        let trained = try #require(family.variants[0].test)
-        #expect(accuracy.count == trained.count)
-        #expect(abs(accuracy.absoluteErrorSum / trained.absoluteErrorSum - 1) < 1e-5)
-        #expect(abs(accuracy.forecastSum / trained.forecastSum - 1) < 1e-5)
+        try expectFiguresOfFloatPath(of: family, series)
     }
 
     @Test(
