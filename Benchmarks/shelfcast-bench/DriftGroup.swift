@@ -10,10 +10,13 @@ enum DriftGroup {
         report.add(
             "drift.known.falseAlarmsPerStoreYear",
             ChartTrial.falseAlarmsPerYear(years: 20_000), "1/year")
+        func add(_ delay: SignalDelay, _ name: String, _ sigmas: Int) {
+            let name = "\(name).delayDays.shift\(sigmas)sigma"
+            report.add(name, delay.meanDays, "days")
+            report.add("\(name).median", delay.medianDays, "days")
+        }
         for sigmas in [1, 2] {
-            report.add(
-                "drift.known.delayDays.shift\(sigmas)sigma",
-                ChartTrial.delayDays(shift: Double(sigmas), runs: 20_000), "days")
+            add(ChartTrial.delay(shift: Double(sigmas), runs: 20_000), "drift.known", sigmas)
         }
         for law in DemandLaw.allCases {
             let name = law == .normal ? "drift" : "drift.\(law)"
@@ -24,7 +27,7 @@ enum DriftGroup {
             report.add("\(name).accuracy.falseAlarmsPerStoreYear", quiet.declinesPerYear, "1/year")
             for sigmas in [1, 2] {
                 let delay = trial.delay(sigmas: Double(sigmas), stores: shiftedStores)
-                report.add("\(name).delayDays.shift\(sigmas)sigma", delay.days, "days")
+                add(delay, name, sigmas)
                 report.add("\(name).seen.shift\(sigmas)sigma", 100 * delay.seenShare, "%")
             }
         }

@@ -13,6 +13,9 @@ package struct CUSUM: Equatable, Sendable {
     /// Above the limit, and not since then at half of it or below.
     package private(set) var isSignalling = false
 
+    /// Nearer to the limit than to 0.
+    package var isUneasy: Bool { sum > limit / 2 }
+
     package init(allowance: Double, limit: Double, headroom: Double) {
         self.allowance = allowance
         self.limit = limit
@@ -25,7 +28,7 @@ package struct CUSUM: Equatable, Sendable {
         run = sum > 0 ? run + 1 : 0
         if sum > limit {
             isSignalling = true
-        } else if sum <= limit / 2 {
+        } else if !isUneasy {
             isSignalling = false
         }
     }

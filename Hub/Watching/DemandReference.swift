@@ -1,3 +1,4 @@
+import Forecasting
 package import HubCore
 
 /// How a store's z behave while nothing is wrong: what later days are judged by.
@@ -10,7 +11,9 @@ package import HubCore
 ///   tests"), `persistence`.
 ///
 /// All three from days before, whose extreme ones count as 3 deviations from the median: a promotion must not make the
-/// store deaf.
+/// store deaf. A day is judged by what was known before it, and its `score` is wider for how little that was (Hawkins
+/// 1987, "Self-starting CUSUM charts for location and scale"): scores of days alike are normal with variance 1 and
+/// independent, from few days as from many, so that learning raises no false alarms.
 package struct DemandReference: Equatable, Sendable {
     /// Days with a figure that it takes.
     package static let daysMin = 28
@@ -19,6 +22,8 @@ package struct DemandReference: Equatable, Sendable {
     /// Neighbours that resemble each other more than this are a shift themselves.
     static let persistenceMax = 0.6
     static let extremeDeviations = 3.0
+    /// Models are trained to have no bias: that counts as so many days on which they had none.
+    static let unbiasedDays = 30.0
     /// 1 ÷ the third quartile of the normal distribution.
     private static let medianDeviationToSigma = 1.4826
 
@@ -28,32 +33,80 @@ package struct DemandReference: Equatable, Sendable {
     /// Correlation of a day with the one before, 0 to `persistenceMax`.
     package var persistence: Double
     package var days: Int
+    /// Of the days' z, each divided by what its forecasts make of it.
+    private var mean: Double
+    /// Σ of the squared distances from the mean.
+    private var squares: Double
+    /// Further from the mean no day counts.
+    private let bound: Double
+    private let deviationMin: Double
 
     /// - Parameter days: with a z each, ascending, `daysMin` at least.
     package init(_ days: [WatchedDay]) {
         precondition(days.count >= Self.daysMin)
         let z = Self.withoutExtremes(days.map { $0.z ?? 0 })
-        let units = days.reduce(0) { $0 + $1.forecastUnits } / Double(days.count)
+        let count = Double(days.count)
+        let units = days.reduce(0) { $0 + $1.forecastUnits } / count
         let dispersion = max(Self.dispersionMin, (Self.moments(z).variance - 1) / units)
         let scaled = Self.withoutExtremes(days.map { Self.scaled($0, dispersion: dispersion) })
         let (mean, variance) = Self.moments(scaled)
         self.dispersion = dispersion
-        level = mean
-        // Forecasts that always hit would make a single unit an alarm.
-        deviation = max(0.25, variance.squareRoot())
+        self.days = days.count
+        self.mean = mean
+        squares = variance * (count - 1)
+        level = Self.level(mean: mean, days: count)
+        // Less than by Poisson's law no sales scatter for long: fewer days than usual were bad ones.
+        deviationMin = 1 / (1 + dispersion * units).squareRoot()
+        deviation = max(deviationMin, variance.squareRoot())
+        bound = Self.extremeDeviations * deviation
         var product = 0.0
         for index in 1..<scaled.count {
             product += (scaled[index] - mean) * (scaled[index - 1] - mean)
         }
-        persistence =
-            variance > 0
-            ? min(max(0, product / (variance * Double(scaled.count))), Self.persistenceMax) : 0
-        self.days = days.count
+        persistence = Self.persistence(
+            correlation: variance > 0 ? product / (variance * count) : 0, days: count)
+    }
+
+    /// A positive correlation is taken nearer to 0 by what chance alone would make of it (James and Stein 1961, the positive
+    /// part, with twice the variance 1 ÷ n).
+    private static func persistence(correlation: Double, days: Double) -> Double {
+        guard correlation > 0 else { return 0 }
+        return min(max(0, correlation - 2 / (days * correlation)), persistenceMax)
+    }
+
+    private static func level(mean: Double, days: Double) -> Double {
+        mean * days / (days + unbiasedDays)
+    }
+
+    /// Learns one more day, without what only many days together tell: dispersion and persistence stay.
+    package mutating func learn(_ day: WatchedDay) {
+        let before = mean
+        let value = min(
+            max(Self.scaled(day, dispersion: dispersion), before - bound), before + bound)
+        days += 1
+        mean += (value - before) / Double(days)
+        // Welford 1962.
+        squares += (value - before) * (value - mean)
+        level = Self.level(mean: mean, days: Double(days))
+        deviation = max(deviationMin, (squares / Double(days - 1)).squareRoot())
     }
 
     /// The day in deviations from the level.
     package func deviations(of day: WatchedDay) -> Double {
         (Self.scaled(day, dispersion: dispersion) - level) / deviation
+    }
+
+    /// The same, of a day that was not learnt from, as a normal deviate: Student's t by the approximation of Wallace 1959,
+    /// "Bounds on normal approximations to Student's and the chi-square distributions".
+    package func score(of day: WatchedDay) -> Double {
+        let count = Double(days)
+        let doubt = (1 + inflation * inflation / (count + Self.unbiasedDays)).squareRoot()
+        let t = deviations(of: day) / doubt
+        let freedom = count - 1
+        let score =
+            (freedom * naturalLogarithm(1 + t * t / freedom)).squareRoot()
+            * (8 * freedom + 1) / (8 * freedom + 3)
+        return t < 0 ? -score : score
     }
 
     /// By which a CUSUM's values are divided.

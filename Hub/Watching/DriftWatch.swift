@@ -10,10 +10,6 @@ package struct DriftWatch: Equatable, Sendable {
     package struct Limits: Equatable, Sendable {
         package var allowance = 0.5
         package var limit = 8.0
-        /// The level is known to 1 ÷ √days only; so much of it is added to the allowance.
-        package var allowancePerStandardError = 0.5
-        /// So is the deviation, to 1 ÷ √(2·days) of itself; so much of it is added to it.
-        package var doubtPerStandardError = 0.5
         /// A day counts for so many deviations at most, so that one alone never signals.
         package var deviationsMax = 4.0
         /// For the first days of a model, judged by the deviation under the one before.
@@ -21,7 +17,7 @@ package struct DriftWatch: Equatable, Sendable {
         /// For deviations squared: Hawkins and Olwell 1998, "Cumulative Sum Charts and Charting for Quality
         /// Improvement", section 4: 2·ln(r) ÷ (1 − r⁻²) for a standard deviation r = 1.5 times as large.
         package var spreadAllowance = 1.46
-        package var spreadLimit = 30.0
+        package var spreadLimit = 24.0
         package var squareMax = 9.0
 
         package init() {}
@@ -29,9 +25,7 @@ package struct DriftWatch: Equatable, Sendable {
 
     /// Of the days back that are looked at.
     package static let daysMax = 400
-    /// Days this near are not learnt from: what is wrong with them may not be known yet.
-    package static let gapDays = 14
-    /// The reference is made anew every so many days.
+    /// The reference is made anew every so many days that it has learnt.
     private static let stride = 7
     private static let headroom = 4.0
 
@@ -90,8 +84,10 @@ package struct DriftWatch: Equatable, Sendable {
         var wide: CUSUM
         var before: DemandReference?
         var reference: DemandReference?
-        /// Days that the reference may be made from.
+        /// Days that the reference was made from, or has learnt since.
         var learnt: [WatchedDay] = []
+        /// How many of them it was made from.
+        var made = 0
         /// The first day that is neither learnt from nor passed over.
         var next = 0
         /// What the level's charts took in, a value for each day; 0: there was no measure yet.
@@ -119,41 +115,45 @@ package struct DriftWatch: Equatable, Sendable {
 
         mutating func run() {
             for (index, day) in days.enumerated() {
-                if index >= DemandReference.daysMin {
-                    // What the charts are uneasy about is not learnt from until they are calm again.
-                    let isCalm = !up.isSignalling && !down.isSignalling && !wide.isSignalling
-                    let through = max(DemandReference.daysMin, index - gapDays)
-                    if reference == nil || isCalm && through - next >= stride {
-                        learnt += days[next..<through]
-                        next = through
-                        reference = DemandReference(learnt)
-                    }
-                }
-                if index == DemandReference.daysMin {
-                    // Judged by another measure from here on.
-                    up = CUSUM(
-                        allowance: limits.allowance, limit: limits.limit, headroom: headroom)
-                    down = up
+                if reference == nil {
+                    // An early signal that is over is not among them.
+                    if index - next >= DemandReference.daysMin { begin(at: index) }
+                } else if isCalm {
+                    learn(through: index)
                 }
                 judge(day, at: index)
             }
         }
 
+        /// What the charts are uneasy about is not learnt from until they are calm again.
+        private var isCalm: Bool { !up.isUneasy && !down.isUneasy && !wide.isSignalling }
+
+        /// Judges by the model's own days from here on, which is another measure.
+        private mutating func begin(at index: Int) {
+            learn(through: index)
+            up = CUSUM(allowance: limits.allowance, limit: limits.limit, headroom: headroom)
+            down = up
+        }
+
+        private mutating func learn(through end: Int) {
+            let more = days[next..<end]
+            next = end
+            learnt += more
+            for day in more { reference?.learn(day) }
+            guard learnt.count - made >= (reference == nil ? DemandReference.daysMin : stride)
+            else { return }
+            reference = DemandReference(learnt)
+            made = learnt.count
+        }
+
         private mutating func judge(_ day: WatchedDay, at index: Int) {
             guard let reference = self.reference ?? before else { return values.append(0) }
-            let deviations = reference.deviations(of: day)
-            // The deviation is known to 1 ÷ √(2·days) of itself.
-            let doubt =
-                1 + limits.doubtPerStandardError / (2 * Double(reference.days)).squareRoot()
+            let score = reference.score(of: day)
             let value = min(
-                max(deviations / (reference.inflation * doubt), -limits.deviationsMax),
-                limits.deviationsMax)
+                max(score / reference.inflation, -limits.deviationsMax), limits.deviationsMax)
             values.append(value)
             let allowance =
-                self.reference == nil
-                ? limits.earlyAllowance
-                : limits.allowance + limits.allowancePerStandardError
-                    / Double(reference.days).squareRoot()
+                self.reference == nil ? limits.earlyAllowance : limits.allowance
             up.allowance = allowance
             down.allowance = allowance
             let was = up.isSignalling || down.isSignalling
@@ -164,7 +164,7 @@ package struct DriftWatch: Equatable, Sendable {
             if !was, up.isSignalling || down.isSignalling { signals.append(index) }
             guard self.reference != nil else { return }
             let wasWide = wide.isSignalling
-            wide.add(min(deviations * deviations, limits.squareMax))
+            wide.add(min(score * score, limits.squareMax))
             if wasWide, !wide.isSignalling { next = index + 1 }
             if !wasWide, wide.isSignalling { spreadSignals.append(index) }
         }

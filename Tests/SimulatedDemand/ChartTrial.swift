@@ -26,12 +26,12 @@ package enum ChartTrial {
         return Double(alarms) / Double(years)
     }
 
-    /// Mean days from a shift, in deviations, to the signal; each run is quiet for 50 days before.
-    package static func delayDays(
+    /// Days from a shift, in deviations, to the signal; each run is quiet for 50 days before.
+    package static func delay(
         shift: Double, runs: Int, limits: DriftWatch.Limits = DriftWatch.Limits(), seed: UInt64 = 1
-    ) -> Double {
+    ) -> SignalDelay {
         var chance = DemandChance(seed: seed)
-        var sum = 0
+        var delay = SignalDelay()
         for _ in 0..<runs {
             var (up, down) = charts(limits)
             for _ in 0..<50 {
@@ -44,8 +44,8 @@ package enum ChartTrial {
                 up.add(chance.normal() + shift)
                 days += 1
             }
-            sum += days
+            delay.add(days: up.isSignalling ? days : nil)
         }
-        return Double(sum) / Double(runs)
+        return delay
     }
 }

@@ -8,8 +8,8 @@ package struct WatchTrial: Sendable {
     package static let quietDays = DriftWatch.daysMax - DemandReference.daysMin
     /// A shift comes after so many days, when a store has been learnt for some months.
     package static let daysBefore = 120
-    /// What is not seen within so many days counts as so many.
-    package static let delayMax = 120
+    /// A shift is waited for so long.
+    package static let delayMax = SignalDelay.daysMax
 
     package var law: DemandLaw
     package var limits: DriftWatch.Limits
@@ -55,14 +55,9 @@ package struct WatchTrial: Sendable {
 
     /// Calendar days from a shift, which stays, to the signal, over stores that were quiet until then.
     /// - Parameter sigmas: of the store's own z.
-    /// - Returns: mean and the share that was seen within `delayMax`.
-    package func delay(
-        sigmas: Double, stores: Int, seed: UInt64 = 0
-    ) -> (days: Double, seenShare: Double) {
+    package func delay(sigmas: Double, stores: Int, seed: UInt64 = 0) -> SignalDelay {
         let shift = sigmas * SimulatedStore.deviation(of: law)
-        var sum = 0.0
-        var seen = 0.0
-        var count = 0.0
+        var delay = SignalDelay()
         for number in 0..<UInt64(stores) {
             var store = SimulatedStore(law, seed: seed + 500_000 + number)
             var days = (0..<Self.daysBefore).map { _ in store.next(shift: 0) }
@@ -75,14 +70,9 @@ package struct WatchTrial: Sendable {
             let signals = watch.signals.map { judged[$0].day }
             // A false alarm before tells nothing of the delay.
             guard !signals.contains(where: { $0 < first.day }) else { continue }
-            count += 1
-            if let day = signals.first {
-                seen += 1
-                sum += Double(day.daysSince1970 - first.day.daysSince1970 + 1)
-            } else {
-                sum += Double(Self.delayMax)
-            }
+            delay.add(
+                days: signals.first.map { Int($0.daysSince1970 - first.day.daysSince1970) + 1 })
         }
-        return (sum / count, seen / count)
+        return delay
     }
 }
