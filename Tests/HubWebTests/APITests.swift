@@ -692,6 +692,19 @@ private func fill(_ store: SQLiteHubStore) async throws {
             let waiting = try await viewer.ask("/alert-deliveries?state=waiting")
             #expect(try waiting["items.0.destination"] as? String == "office")
             #expect(try waiting["items.0.alert"] is NSNull)
+            var tried = try #require(try await store.deliveries(.waiting, countMax: 9).first)
+            for _ in 0..<DeliverySchedule.attemptsMax {
+                try await store.noteDelivery(tried, problem: "the connection was refused", at: now)
+                tried.attempts += 1
+            }
+            for count in [1, 0] {
+                let resent = try await manager.ask("/alert-destinations/office/resend", "POST")
+                #expect(try resent["notices"] as? Int == count)
+            }
+            #expect(
+                try await viewer.ask("/alert-destinations/office/resend", "POST").status == 403)
+            #expect(
+                try await manager.ask("/alert-destinations/nobody/resend", "POST").status == 404)
             #expect(try await manager.ask("/alert-destinations/office", "DELETE").status == 204)
             #expect(try await viewer.ask("/alert-destinations/office").status == 404)
         }

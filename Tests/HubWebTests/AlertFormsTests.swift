@@ -219,6 +219,19 @@ private func openAlert(in store: SQLiteHubStore) async throws {
                 #expect(list.contains(text), "\(text)")
             }
             #expect(!list.contains("p4ssw0rd") && !list.contains("0123456789abcdef"))
+            #expect(list.contains("Send again what was given up to office"))
+            #expect(!list.contains("Send again what was given up to night"))
+
+            let again = try await manager.fill(page + "/resend", on: page, ["name": "office"])
+            #expect(again.headers["location"] == page + "?resent=1")
+            #expect(
+                try await manager.ask(page + "?resent=1").body.contains(
+                    "1 notice is tried again"))
+            #expect(try await store.deliveries(.waiting, countMax: 9).map(\.attempts) == [0])
+            #expect(try await store.deliveries(.dead, countMax: 9).isEmpty)
+            #expect(
+                try await manager.fill(page + "/resend", on: page, ["name": "office"]).status
+                    == 404)
 
             let asked = try await manager.ask(page + "?remove=office").body
             #expect(asked.contains("Remove office?"))
@@ -231,9 +244,10 @@ private func openAlert(in store: SQLiteHubStore) async throws {
                 try await manager.fill(page + "/test", on: page, ["name": "office"]).status == 404)
             #expect(try await store.alertDestinations().map(\.name) == ["night"])
             #expect(
-                try await store.audit(countMax: 4).map { "\($0.author) \($0.action) \($0.object)" }
+                try await store.audit(countMax: 5).map { "\($0.author) \($0.action) \($0.object)" }
                     == [
                         "user:manager remove-destination destination office",
+                        "user:manager resend dead letters",
                         "user:manager test-destination destination office",
                         "user:manager add-destination destination office",
                         "user:manager add-destination destination night",

@@ -303,6 +303,10 @@ enum AlertRoutes {
         var notice: Int64
     }
 
+    struct Resent: Sendable {
+        var notices: Int
+    }
+
     private static let destinations: [APIRoute] = [
         .list(
             "/alert-destinations", "listDestinations", .delivery, "Where alerts are sent",
@@ -348,6 +352,20 @@ enum AlertRoutes {
         ) { call in
             let name = try await foundDestination(call).destination.name
             return Queued(notice: try await call.store.sendTestNotice(to: name, at: call.now))
+        },
+        .change(
+            "/alert-destinations/{destination}/resend", "resendToDestination", .delivery,
+            "Send again what was given up there",
+            "It is tried for another day. Where nothing was given up, nothing changes.",
+            canConflict: false,
+            shape: Shape<Resent>(
+                "ResentNotices", "Notices that are on their way again.",
+                [.count("notices", "How many.", 2) { $0.notices }])
+        ) { call in
+            let name = try await foundDestination(call).destination.name
+            return Resent(
+                notices: try await call.store.resend(
+                    notice: nil, destination: name, at: call.now))
         },
         .list(
             "/alert-deliveries", "listDeliveries", .delivery,

@@ -32,6 +32,14 @@ enum DestinationsPage {
                 to: fields["name"] ?? "", at: visit.now)
             return link.with([("test", "\(number)")])
         }
+        pages.deed("alerts/destinations/resend", visits) { visit, fields in
+            let count = try await visit.store.resend(
+                notice: nil, destination: fields["name"] ?? "", at: visit.now)
+            guard count > 0 else {
+                throw Refusal(.notFound, "Nothing that was given up is there any more.")
+            }
+            return link.with([("resent", "\(count)")])
+        }
         pages.deed("alerts/destinations/remove", visits) { visit, fields in
             guard
                 try await visit.store.removeAlertDestination(fields["name"] ?? "", at: visit.now)
@@ -84,6 +92,12 @@ enum DestinationsPage {
                 see below what becomes of it.</p>
                 """
         }
+        if let count = visit.query["resent"].flatMap({ Int($0) }), count > 0 {
+            return """
+                <p class="word" role="status">\(Figure.count(count, "notice")) \(count == 1 ? "is" : "are") \
+                tried again, for another day.</p>
+                """
+        }
         return nil
     }
 
@@ -133,7 +147,7 @@ enum DestinationsPage {
                     .init("\(standing.waiting)"),
                     .init(
                         standing.dead == 0 ? "0" : PageText.state("\(standing.dead)", .bad)),
-                ] + (session.isOperator ? [.init(deeds(destination, session))] : []))
+                ] + (session.isOperator ? [.init(deeds(listed, session))] : []))
         }
         return table.markup
     }
@@ -144,13 +158,24 @@ enum DestinationsPage {
         return (severities + (destination.isToldOfEnds ? ["ends"] : [])).joined(separator: ", ")
     }
 
-    private static func deeds(_ destination: AlertDestination, _ session: PageSession) -> Markup {
-        """
-        <div class="row"><form method="post" action="/alerts/destinations/test">\(session.formField)\
-        <input type="hidden" name="name" value="\(destination.name)">\
-        <button class="quiet" aria-label="Test \(destination.name)">Test</button></form>\
-        <a href="\(link.with([("remove", destination.name)]).text)" aria-label="Remove \(destination.name)">Remove</a></div>
-        """
+    private static func deeds(
+        _ listed: AlertRoutes.Listed, _ session: PageSession
+    ) -> Markup {
+        let name = listed.destination.name
+        func button(_ deed: String, _ text: String, _ label: String) -> Markup {
+            """
+            <form method="post" action="/alerts/destinations/\(deed)">\(session.formField)\
+            <input type="hidden" name="name" value="\(name)">\
+            <button class="quiet" aria-label="\(label)">\(text)</button></form>
+            """
+        }
+        let again: Markup? =
+            listed.standing.dead == 0
+            ? nil : button("resend", "Send again", "Send again what was given up to \(name)")
+        return """
+            <div class="row">\(button("test", "Test", "Test \(name)"))\(again)\
+            <a href="\(link.with([("remove", name)]).text)" aria-label="Remove \(name)">Remove</a></div>
+            """
     }
 
     // MARK: Notices
@@ -179,7 +204,7 @@ enum DestinationsPage {
         }
         return """
             \(table.markup)
-            <p class="note">The newest \(noticesShown). What was given up is sent again by \
+            <p class="note">The newest \(noticesShown). What was given up can be sent again at its destination, one notice of it by \
             <code>shelfcast-hub alerts deliver resend</code>.</p>
             """
     }
