@@ -12,8 +12,8 @@ package import HubCore
 ///
 /// All three from days before, whose extreme ones count as 3 deviations from the median: a promotion must not make the
 /// store deaf. A day is judged by what was known before it, and its `score` is wider for how little that was (Hawkins
-/// 1987, "Self-starting CUSUM charts for location and scale"): scores of days alike are normal with variance 1 and
-/// independent, from few days as from many, so that learning raises no false alarms.
+/// 1987, "Self-starting CUSUM charts for location and scale"): scores of normal days
+/// without a bias are normal with variance 1 and independent, from few days as from many, as long as every day is learnt.
 package struct DemandReference: Equatable, Sendable {
     /// Days with a figure that it takes.
     package static let daysMin = 28
@@ -55,7 +55,7 @@ package struct DemandReference: Equatable, Sendable {
         self.mean = mean
         squares = variance * (count - 1)
         level = Self.level(mean: mean, days: count)
-        // Less than by Poisson's law no sales scatter for long: fewer days than usual were bad ones.
+        // Sales are taken to scatter by Poisson's law at least: where less was seen, it may be chance.
         deviationMin = 1 / (1 + dispersion * units).squareRoot()
         deviation = max(deviationMin, variance.squareRoot())
         bound = Self.extremeDeviations * deviation

@@ -36,7 +36,10 @@ enum DestinationsPage {
             let count = try await visit.store.resend(
                 notice: nil, destination: fields["name"] ?? "", at: visit.now)
             guard count > 0 else {
-                throw Refusal(.notFound, "Nothing that was given up is there any more.")
+                throw Refusal(
+                    .notFound,
+                    "Nothing is given up there any more: see among the latest notices what became of it."
+                )
             }
             return link.with([("resent", "\(count)")])
         }
