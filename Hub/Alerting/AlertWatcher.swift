@@ -17,7 +17,14 @@ package actor AlertWatcher {
         var signs: StoreSigns
     }
 
+    /// What a store's own days say of it, under its model.
+    private struct Own {
+        var release: UInt64
+        var reference: ChainReference.Store
+    }
+
     private var known: [StoreID: Known] = [:]
+    private var own: [StoreID: Own] = [:]
     private var newestDay: BusinessDay?
     private var newDayAt: Timestamp?
 
@@ -67,14 +74,23 @@ package actor AlertWatcher {
         return try await store.apply(changes, at: now)
     }
 
-    /// Stores whose days changed since they were looked at.
+    /// Stores whose days changed since they were looked at: all of them for what they say of the chain, then each beside it.
     private func judgeStores() async throws {
-        for (id, revision) in try await store.watchedStores().sorted(by: { $0.key < $1.key })
-        where known[id]?.revision != revision {
-            let last = try await store.lastKnownDay(store: id)
-            let days = try await store.watchedDays(
-                store: id, from: last?.advanced(by: -DriftWatch.daysMax))
-            var signs = StoreSigns(store: id, days: days)
+        let changed = try await store.watchedStores().filter { known[$0.key]?.revision != $0.value }
+            .sorted { $0.key < $1.key }
+        for (id, _) in changed {
+            let epochs = ModelEpochs.split(try await watchedDays(of: id))
+            own[id] = DriftWatch(epochs).flatMap { watch in
+                watch.reference.map { Own(release: watch.release, reference: $0.own) }
+            }
+        }
+        let chains = Dictionary(grouping: own.values, by: \.release)
+            .mapValues { ChainReference($0.map(\.reference)) }
+        for (id, revision) in changed {
+            // Read again: of all stores at once they would take much memory.
+            let days = try await watchedDays(of: id)
+            let chain = own[id].flatMap { chains[$0.release] ?? nil }
+            var signs = StoreSigns(store: id, days: days, chain: chain)
             for index in signs.findings.indices
             where signs.findings[index].key.kind == .demandShift {
                 guard let since = signs.findings[index].since else { continue }
@@ -86,6 +102,12 @@ package actor AlertWatcher {
             }
             known[id] = Known(revision: revision, signs: signs)
         }
+    }
+
+    private func watchedDays(of id: StoreID) async throws -> [WatchedDay] {
+        let last = try await store.lastKnownDay(store: id)
+        return try await store.watchedDays(
+            store: id, from: last?.advanced(by: -DriftWatch.daysMax))
     }
 
     /// Why alerts about a store's forecasts end, where its model changed after they began.

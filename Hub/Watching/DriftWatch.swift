@@ -3,7 +3,8 @@ package import HubCore
 
 /// How a store's demand does beside its forecasts since its model changed last, by control charts over its final days.
 ///
-/// A function of the days alone: a day that comes late or is corrected is judged as if it had always been so.
+/// A function of the days and of what the chain is like: a day that comes late or is corrected is judged as if it had always
+/// been so.
 package struct DriftWatch: Equatable, Sendable {
     /// What the charts are set to. Level: Montgomery's k = 0.5 and h = 8; the rest by simulation
     /// (Docs/decisions/0024-watching.md).
@@ -23,6 +24,8 @@ package struct DriftWatch: Equatable, Sendable {
         package init() {}
     }
 
+    /// A shift of a smaller share of the sales is nobody's concern, however exact the forecasts are.
+    package static let shareMin = 0.03
     /// Of the days back that are looked at.
     package static let daysMax = 400
     /// The reference is made anew every so many days that it has learnt.
@@ -59,13 +62,17 @@ package struct DriftWatch: Equatable, Sendable {
     /// The same of the spread's.
     package private(set) var spreadSignals: [Int] = []
 
-    /// - Parameter epochs: `ModelEpochs.split` of the store's days.
+    /// - Parameters:
+    ///   - epochs: `ModelEpochs.split` of the store's days.
+    ///   - chain: of the last epoch's model; nil: not known.
     /// - Returns: nil: there are none.
-    package init?(_ epochs: [[WatchedDay]], limits: Limits = Limits()) {
+    package init?(
+        _ epochs: [[WatchedDay]], chain: ChainReference? = nil, limits: Limits = Limits()
+    ) {
         guard let current = epochs.last, let last = current.last else { return nil }
         release = last.release
         days = current.count
-        var charts = Charts(limits: limits, days: current)
+        var charts = Charts(limits: limits, days: current, chain: chain)
         if epochs.count > 1 { charts.learnBefore(from: epochs[epochs.count - 2]) }
         charts.run()
         reference = charts.reference
@@ -79,6 +86,7 @@ package struct DriftWatch: Equatable, Sendable {
     private struct Charts {
         let limits: Limits
         let days: [WatchedDay]
+        let chain: ChainReference?
         var up: CUSUM
         var down: CUSUM
         var wide: CUSUM
@@ -95,9 +103,10 @@ package struct DriftWatch: Equatable, Sendable {
         var signals: [Int] = []
         var spreadSignals: [Int] = []
 
-        init(limits: Limits, days: [WatchedDay]) {
+        init(limits: Limits, days: [WatchedDay], chain: ChainReference?) {
             self.limits = limits
             self.days = days
+            self.chain = chain
             up = CUSUM(allowance: limits.allowance, limit: limits.limit, headroom: headroom)
             down = up
             wide = CUSUM(
@@ -107,7 +116,7 @@ package struct DriftWatch: Equatable, Sendable {
 
         /// What scattered under another model scatters about as much under this one; its bias went with it.
         mutating func learnBefore(from days: [WatchedDay]) {
-            var charts = Charts(limits: limits, days: days)
+            var charts = Charts(limits: limits, days: days, chain: nil)
             charts.run()
             before = charts.reference
             before?.level = 0
@@ -142,7 +151,7 @@ package struct DriftWatch: Equatable, Sendable {
             for day in more { reference?.learn(day) }
             guard learnt.count - made >= (reference == nil ? DemandReference.daysMin : stride)
             else { return }
-            reference = DemandReference(learnt)
+            reference = DemandReference(learnt, chain: chain)
             made = learnt.count
         }
 

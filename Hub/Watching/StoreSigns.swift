@@ -7,13 +7,17 @@ package struct StoreSigns: Sendable {
     /// The release that the store's latest days are of, and the first of them; nil: none yet.
     package private(set) var model: (release: UInt64, since: BusinessDay)?
 
-    /// - Parameter days: of the last `DriftWatch.daysMax`, ascending.
-    package init(store: StoreID, days: [WatchedDay]) {
+    /// - Parameters:
+    ///   - days: of the last `DriftWatch.daysMax`, ascending.
+    ///   - chain: of the model that the latest days are of; nil: not known.
+    package init(store: StoreID, days: [WatchedDay], chain: ChainReference? = nil) {
         let epochs = ModelEpochs.split(days)
-        guard let watch = DriftWatch(epochs), let current = epochs.last else { return }
+        guard let watch = DriftWatch(epochs, chain: chain), let current = epochs.last else {
+            return
+        }
         model = current.first.map { (watch.release, $0.day) }
         let subject = AlertSubject.store(store)
-        if let shift = watch.shift {
+        if let shift = watch.shift, abs(shift.share) >= DriftWatch.shareMin {
             let share = DriftExplanation.share(shift.share)
             var detail = [
                 "cumulative sum \(Figure.fixed(shift.sum, decimals: 1)) of "
@@ -21,7 +25,8 @@ package struct StoreSigns: Sendable {
             ]
             if let reference = watch.reference {
                 detail.append(
-                    "judged by \(reference.days) days of release \(watch.release): level "
+                    "judged by \(reference.days) days of release \(watch.release)"
+                        + (chain.map { " and by \($0.stores) stores under it" } ?? "") + ": level "
                         + "\(Figure.fixed(reference.level, decimals: 2)), deviation "
                         + "\(Figure.fixed(reference.deviation, decimals: 2)), correlation of "
                         + "neighbours \(Figure.fixed(reference.persistence, decimals: 2)), dispersion "

@@ -123,6 +123,27 @@ import Watching
         #expect(over.resolvedBy == "hub")
     }
 
+    @Test("In a chain of 20 stores and more an alert says that they were asked too")
+    func chain() async throws {
+        let store = try SQLiteHubStore.inMemory()
+        var chain = try await Chain(store, stores: 21)
+        for day in 0..<40 {
+            for index in 0..<21 {
+                // The last one's model is another, and its days tell nothing of the others'.
+                try await chain.close(
+                    day, store: index, factor: index == 0 && day >= 32 ? 1.4 : 1,
+                    release: index == 20 ? 2 : 1)
+            }
+        }
+        try await AlertWatcher(store: store, listeningSince: nil).look(at: Self.now)
+        let shift = try #require(
+            try await store.alerts(AlertQuery()).first { $0.kind == .demandShift })
+        #expect(shift.subject.text == "store 1")
+        #expect(
+            shift.detail.contains("days of release 1 and by 20 stores under it: level"),
+            "\(shift.detail)")
+    }
+
     @Test("What opens is handed to its destinations once, and what cannot be delivered waits")
     func outbox() async throws {
         let store = try SQLiteHubStore.inMemory()

@@ -14,6 +14,9 @@ package enum DemandLaw: Hashable, Sendable, CaseIterable {
     case slowMovers
     /// As `overdispersed`, and the forecast follows each item's level as a device's does, by a tenth of each error.
     case following
+    /// As `overdispersed`, each store with its own bias (normal, 2.5 %), its own good and bad days (2 to 14 %) and its own
+    /// correlation of them (0 to 0.4).
+    case unalike
 }
 
 /// Days of one store as the hub sees them.
@@ -27,6 +30,11 @@ package struct SimulatedStore {
     private var chance: DemandChance
     private var items: [Item] = []
     private var previous = 0.0
+    /// What forecasts are of what is sold.
+    private var forecastShare = 0.97
+    /// Of the day's factor for all items, and of the factors of neighbouring days.
+    private var commonDeviation = 0.08
+    private var commonCorrelation = 0.0
     private var nextDay: Int32 = 17_000
 
     private static let weekdays = [0.8, 0.85, 0.9, 1.0, 1.25, 1.4, 0]
@@ -40,7 +48,7 @@ package struct SimulatedStore {
         let means: ClosedRange<Double>
         switch law {
         case .normal, .correlated: (count, means) = (0, 1...1)
-        case .overdispersed, .following: (count, means) = (30, 0.5...20)
+        case .overdispersed, .following, .unalike: (count, means) = (30, 0.5...20)
         case .slowMovers: (count, means) = (20, 0.05...0.5)
         }
         for _ in 0..<count {
@@ -50,21 +58,27 @@ package struct SimulatedStore {
                     + (naturalLogarithm(means.upperBound / means.lowerBound)) * chance.uniform())
             items.append(Item(mean: mean, level: mean))
         }
+        if law == .slowMovers {
+            forecastShare = 1
+            commonDeviation = 0
+        } else if law == .unalike {
+            forecastShare = 1 + 0.025 * chance.normal()
+            commonDeviation = 0.02 + 0.12 * chance.uniform()
+            commonCorrelation = 0.4 * chance.uniform()
+        }
     }
 
-    /// The standard deviation of z, measured over many days: what a shift of 1σ is one of.
-    package static func deviation(of law: DemandLaw) -> Double {
+    /// The standard deviation of its z, measured over many days: what a shift of 1σ is one of.
+    package func deviation() -> Double {
+        var copy = self
         var sum = 0.0
         var squares = 0.0
         var count = 0.0
-        for seed in 0..<20 as Range<UInt64> {
-            var store = SimulatedStore(law, seed: 1_000_000 + seed)
-            for _ in 0..<200 {
-                guard let z = store.next(shift: 0).z else { continue }
-                sum += z
-                squares += z * z
-                count += 1
-            }
+        for _ in 0..<1_000 {
+            guard let z = copy.next(shift: 0).z else { continue }
+            sum += z
+            squares += z * z
+            count += 1
         }
         let mean = sum / count
         return (squares / count - mean * mean).squareRoot()
@@ -85,7 +99,7 @@ package struct SimulatedStore {
             return WatchedDay(
                 day: day, release: 1, forecasts: 10, forecastUnits: units,
                 actualUnits: max(0, units + error), absoluteErrorUnits: abs(error))
-        case .overdispersed, .slowMovers, .following: return items(of: day, shift: shift)
+        case .overdispersed, .slowMovers, .following, .unalike: return items(of: day, shift: shift)
         }
     }
 
@@ -99,11 +113,18 @@ package struct SimulatedStore {
         guard weekday > 0 else { return result }
         let total = items.reduce(0) { $0 + $1.mean } * weekday
         let factor = 1 + shift / total.squareRoot()
-        let common = isSlow ? 1 : exponential(0.08 * chance.normal() - 0.0032)
+        var common = 1.0
+        if commonDeviation > 0 {
+            previous =
+                commonCorrelation * previous
+                + (1 - commonCorrelation * commonCorrelation).squareRoot() * chance.normal()
+            common = exponential(
+                commonDeviation * previous - commonDeviation * commonDeviation / 2)
+        }
         for index in items.indices {
             let mean = items[index].mean * weekday * max(0, factor) * common
             let units = Double(chance.poisson(mean: mean * chance.gamma(shape: isSlow ? 2 : 4)))
-            let forecast = items[index].level * weekday * (isSlow ? 1 : 0.97)
+            let forecast = items[index].level * weekday * forecastShare
             if law == .following {
                 items[index].level = max(
                     0.01, items[index].level + 0.1 * (units / weekday - items[index].level))

@@ -37,6 +37,86 @@ import Watching
         #expect(two.meanDays <= twoMax && two.seenShare == 1, "\(two.meanDays)")
     }
 
+    @Test(
+        "In a chain whose stores are alike each is judged almost as if its scale were known; in one of stores that are not, no worse than alone",
+        arguments: [
+            (DemandLaw.normal, 0.07, 18.5, 6.5), (.correlated, 0.05, 42, 10),
+            (.overdispersed, 0.1, 19, 7), (.slowMovers, 0.15, 17, 6.5), (.unalike, 0.15, 27, 8),
+        ])
+    func chained(law: DemandLaw, alarmsMax: Double, oneMax: Double, twoMax: Double) {
+        let trial = WatchTrial(law, chainStores: 50)
+        let quiet = trial.falseAlarms(stores: 100)
+        #expect(quiet.shiftsPerYear <= alarmsMax, "\(quiet)")
+        #expect(quiet.spreadsPerYear <= 0.08, "\(quiet)")
+        let one = trial.delay(sigmas: 1, stores: 100)
+        #expect(one.meanDays <= oneMax, "\(one.meanDays)")
+        let two = trial.delay(sigmas: 2, stores: 100)
+        #expect(two.meanDays <= twoMax && two.seenShare == 1, "\(two.meanDays)")
+    }
+
+    @Test("What is usual counts as much as stores are alike and its own days tell little")
+    func usual() throws {
+        func estimates(_ values: [Double], variance: Double) -> [ChainReference.Estimate] {
+            values.map { ChainReference.Estimate(value: $0, variance: variance) }
+        }
+        // Less apart than chance makes them.
+        let values = (0..<20).map { 0.5 + ($0 % 2 == 0 ? 0.1 : -0.1) }
+        let alike = ChainReference.Usual(estimates(values, variance: 0.02))
+        #expect(abs(alike.mean - 0.5) < 1e-12)
+        // Nothing between the stores: only that the mean of 20 is not exact.
+        #expect(abs(alike.variance - 0.001) < 1e-12)
+        let own = ChainReference.Estimate(value: 0.6, variance: 0.02)
+        #expect(abs(alike.combined(with: own) - (0.5 + 0.1 / 21)) < 1e-12)
+        // The same values, each well known: stores differ.
+        let unalike = ChainReference.Usual(estimates(values, variance: 0.0001))
+        let between = 0.01 * 20 / 19 - 0.0001
+        #expect(abs(unalike.variance - (between + (between + 0.0001) / 20)) < 1e-12)
+        let known = ChainReference.Estimate(value: 0.6, variance: 0.0001)
+        #expect(unalike.combined(with: known) > 0.599)
+        // A single badly known store moves nothing.
+        let odd = ChainReference.Usual(
+            estimates(values, variance: 0.02) + estimates([50], variance: 10_000))
+        #expect(abs(odd.mean - 0.5) < 0.001)
+    }
+
+    @Test("Of fewer than 20 stores nothing is told about the others")
+    func fewStores() throws {
+        func reference(_ seed: UInt64) -> ChainReference.Store? {
+            var store = SimulatedStore(.normal, seed: seed)
+            let days = (0..<60).map { _ in store.next(shift: 0) }
+            return DriftWatch(ModelEpochs.split(days))?.reference?.own
+        }
+        let stores = (0..<20 as Range<UInt64>).compactMap(reference)
+        #expect(stores.count == 20)
+        #expect(ChainReference(Array(stores.dropLast())) == nil)
+        let chain = try #require(ChainReference(stores))
+        #expect(chain.stores == 20)
+        #expect(abs(chain.level.mean) < 0.1)
+        #expect(abs(chain.persistence.mean) < 0.1)
+    }
+
+    @Test("A shift of less than 3 % is nobody's concern, however exact the forecasts are")
+    func smallShift() throws {
+        func signs(share: Double) throws -> StoreSigns {
+            let days = (0..<160).map { index in
+                // Half as wide as by Poisson's law.
+                let error = 50.0 * [-1.2, 0.4, 1, -0.7, 0.9, -0.4, 0][index % 7]
+                let factor = index < 100 ? 1 : 1 + share
+                return WatchedDay(
+                    day: BusinessDay(daysSince1970: 17_000 + Int32(index)), release: 1,
+                    forecasts: 10, forecastUnits: 10_000, actualUnits: (10_000 + error) * factor,
+                    absoluteErrorUnits: abs(error))
+            }
+            #expect(DriftWatch(ModelEpochs.split(days))?.shift != nil)
+            return StoreSigns(store: try StoreID("1"), days: days)
+        }
+        #expect(!(try signs(share: 0.02)).findings.contains { $0.key.kind == .demandShift })
+        #expect(!(try signs(share: -0.02)).findings.contains { $0.key.kind == .demandShift })
+        let shift = try #require(
+            try signs(share: 0.05).findings.first { $0.key.kind == .demandShift })
+        #expect(shift.title.contains("+5.0 %"), "\(shift.title)")
+    }
+
     @Test("One extraordinary day alone never signals, three of them do")
     func oneDay() throws {
         func watch(extraordinary: Int) -> DriftWatch.Shift? {
