@@ -56,9 +56,12 @@ test: setup .venv/complete agent agent-static
 	$(TESTS) --skip EndToEndTests --skip '$(SERVING)'
 	$(TESTS) --filter '$(SERVING)'
 	$(MAKE) conformance
-	@for names in aarch64:arm64 armv7:armel armv7:armhf; do arm=$${names%:*}; \
-	if Scripts/setup-arm $$arm; then $(MAKE) agent-$$arm && Scripts/package-agent $(AGENT)-$$arm $${names#*:} || exit 1; \
-	else rm -f $(AGENT)-$$arm; echo "make test: skipping what runs on an emulated ARM ($$arm), for the reason above" >&2; fi; done
+	@built=""; for arm in aarch64 armv7; do \
+	if Scripts/setup-arm $$arm; then built="$$built agent-$$arm"; \
+	else rm -f $(AGENT)-$$arm; echo "make test: skipping what runs on an emulated ARM ($$arm), for the reason above" >&2; fi; done; \
+	[ -z "$$built" ] || $(MAKE) -j2 --output-sync=target $$built
+	@for names in aarch64:arm64 armv7:armel armv7:armhf; do \
+	[ ! -f $(AGENT)-$${names%:*} ] || Scripts/package-agent $(AGENT)-$${names%:*} $${names#*:} || exit 1; done
 	Scripts/package-agent $(AGENT) "$$(dpkg --print-architecture)"
 	@Scripts/fresh-debian $(SHELFCAST_FRESH_DEBIAN) || echo "make test: skipping what installs the agent in a fresh Debian, for the reason above" >&2
 	COMPRESSION=gzip Scripts/package-hub .build/debug/shelfcast-hub $(SHELFCAST_HUB_PACKAGES)

@@ -12,7 +12,7 @@ struct BenchReport {
 
     mutating func add(_ name: String, _ value: Double, _ unit: String) {
         entries.append(Entry(name: name, value: value, unit: unit))
-        let padded = name.padding(toLength: 40, withPad: " ", startingAt: 0)
+        let padded = name.padding(toLength: 56, withPad: " ", startingAt: 0)
         print("  \(padded) \(String(format: "%10.3f", value)) \(unit)")
     }
 
