@@ -277,6 +277,11 @@ class Drift(demo_shared.Demo):
             self.expect(f"the time line of store {store} " + ("shows alert and new model" if store in names else "shows no alert of it"),
                         told if store in names else "sells more than is forecast" not in text, "otherwise")
 
+        newest = max(int(number) for number in re.findall(r"/rollouts/([0-9]+)", page("/rollouts")))
+        text = page(f"/rollouts/{newest}")
+        self.expect("the rollout's page says that each store keeps the new model",
+                    text.count(">kept<") == len(self.stores) and ">in trial<" not in text, "otherwise")
+
     def expect(self, what, holds, instead):
         print(f"  {'told' if holds else 'NOT TOLD'}: {what}" + ("" if holds else f" ({instead})"), flush=True)
         if not holds:

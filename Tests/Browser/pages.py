@@ -263,6 +263,7 @@ class Check:
         self.expect(f"it is paused: {answer}", answer == 200)
         browser.until(
             "the window hears of it", "document.querySelector('[data-live]').innerText.includes('a look at it')")
+        self.expect("its state is said once", "paused: paused" not in ask("document.querySelector('[data-live]').innerText"))
         again = ask(f"""(async () => {{ const form = {form};
             const answer = await fetch(form.action, {{method: 'POST', body: new URLSearchParams(new FormData(form))}});
             return answer.status }})()""")

@@ -59,7 +59,7 @@ enum FleetPage {
         page.command = "shelfcast-hub device list"
         page.body = """
             <nav class="ranges" aria-label="Status">\(choices)</nav>
-            \(SearchField(path: Link("fleet"), label: "Search devices, or power=battery battery<30", text: search, kept: kept).markup)
+            \(SearchField(path: Link("fleet"), label: "Search devices, or battery<30", text: search, kept: kept).markup)
             \(found.isEmpty
                 ? "<p class=\"note\">No device is like that. <code>shelfcast-hub token create</code> lets one in.</p>"
                 : table.markup)

@@ -80,12 +80,16 @@ enum RolloutPage {
         }.joined(separator: ", ")
         let isBad = rollout.state == .paused || RolloutEngine.waitsForOperator(rollout, facts)
         let word: Markup = isBad ? "word bad" : "word"
+        // Of a rollout that does not run it begins with the state, which stands before it here.
+        let standing = RolloutEngine.standing(rollout, facts)
+        let state = "\(rollout.state.rawValue): "
+        let said = standing.hasPrefix(state) ? String(standing.dropFirst(state.count)) : standing
         return """
-            <p class="\(word)">\(RolloutText.state(rollout.state)): \(RolloutEngine.standing(rollout, facts)).</p>
+            <p class="\(word)">\(RolloutText.state(rollout.state)): \(said).</p>
             <section class="first"><h2>Waves</h2>
             \(waves(rollout, facts))
             </section>
-            \(stores(try await visit.store.rolloutStores(rollout.id)))
+            \(stores(try await visit.store.rolloutStores(rollout.id), progress))
             <section><h2>Devices</h2>
             <p class="note">\(counts.isEmpty ? "It selects no device." : counts + ".")</p>
             \(devices(progress))
@@ -140,7 +144,9 @@ enum RolloutPage {
             """
     }
 
-    private static func stores(_ records: [RolloutStoreRecord]) -> Markup {
+    private static func stores(
+        _ records: [RolloutStoreRecord], _ progress: RolloutProgress
+    ) -> Markup {
         guard !records.isEmpty else { return .empty }
         var table = PageTable(
             "Stores",
@@ -149,11 +155,20 @@ enum RolloutPage {
                 .init("Error of what is tried, beside what runs", isText: true),
             ])
         table.isStacked = true
+        let states = Dictionary(grouping: progress.lines, by: \.store).mapValues {
+            Set($0.map(\.state))
+        }
         for record in records {
+            let isTried = states[record.store]?.contains(.trial) ?? false
+            let isActive = states[record.store]?.contains(.active) ?? false
             let state: Markup =
                 record.rolledBackAt.map {
                     "\(PageText.state("rolled back", .bad)) \(PageText.moment($0))"
-                } ?? PageText.state("in trial", .warn)
+                }
+                ?? (isTried
+                    ? PageText.state("in trial", .warn)
+                    : isActive
+                        ? PageText.state("kept", .good) : PageText.state("not tried now", .open))
             table.add([
                 .init(Link("stores", record.store.text).to(record.store.text)), .init(state),
                 .init(record.verdict.isEmpty ? record.why : record.verdict),
