@@ -11,6 +11,7 @@ package enum LocalRequest: Equatable, Sendable {
     /// Sales of one line; one without a day is for today.
     case sales([JSONValue])
     case stock(StockRequest)
+    case ordered(OrderRequest)
     case closeDay(BusinessDay?, isClosedAllDay: Bool)
     /// So many days from the first day not closed, nil for the stored forecasts alone.
     case forecast(ItemID?, days: Int?)
@@ -55,6 +56,8 @@ package enum LocalRequest: Equatable, Sendable {
             self = .sales(sales)
         } else if verb.elementsEqual("stock".utf8) {
             self = .stock(try Self.stock(value))
+        } else if verb.elementsEqual("ordered".utf8) {
+            self = .ordered(try Self.order(value))
         } else if verb.elementsEqual("close-day".utf8) {
             self = .closeDay(
                 try Self.day(value["day"]), isClosedAllDay: try Self.flag(value["closed"]))
@@ -81,8 +84,8 @@ package enum LocalRequest: Equatable, Sendable {
 
     /// Everything that `do` may say.
     package static let operations = [
-        "hello", "sale", "sales", "return", "stock", "close-day", "forecast", "status", "subscribe",
-        "sync", "selftest", "benchmark",
+        "hello", "sale", "sales", "return", "stock", "ordered", "close-day", "forecast", "status",
+        "subscribe", "sync", "selftest", "benchmark",
     ]
 
     private static var verbs: String {
@@ -114,7 +117,9 @@ package enum LocalRequest: Equatable, Sendable {
         }
     }
 
-    private static func day(_ value: JSONValue?) throws(LocalRequestError) -> BusinessDay? {
+    private static func day(
+        _ value: JSONValue?, _ name: String = "day"
+    ) throws(LocalRequestError) -> BusinessDay? {
         switch value {
         case nil, .null?: return nil
         case .text(let text)?:
@@ -122,7 +127,7 @@ package enum LocalRequest: Equatable, Sendable {
                 throw LocalRequestError(SaleError.day(text).text)
             }
             return day
-        default: throw LocalRequestError("'day' must be a text, YYYY-MM-DD")
+        default: throw LocalRequestError("'\(name)' must be a text, YYYY-MM-DD")
         }
     }
 
@@ -157,6 +162,16 @@ package enum LocalRequest: Equatable, Sendable {
             throw LocalRequestError("'units' is missing: how many there are on the shelf")
         }
         return request
+    }
+
+    private static func order(_ value: JSONValue) throws(LocalRequestError) -> OrderRequest {
+        guard let item = try item(value["item"]) else {
+            throw LocalRequestError("'item' is missing")
+        }
+        guard let units = try number(value["units"], "units", in: 0...StockRequest.unitsMax) else {
+            throw LocalRequestError("'units' is missing: how many have been ordered")
+        }
+        return OrderRequest(item: item, units: units, due: try day(value["due"], "due"))
     }
 
     private static func flag(_ value: JSONValue?) throws(LocalRequestError) -> Bool {
@@ -196,6 +211,15 @@ package struct StockRequest: Equatable, Sendable {
     var isQuestion: Bool {
         units == nil && day == nil && leadDays == nil && servicePercent == nil && multiple == nil
     }
+}
+
+/// What has been ordered of an item for a day, all in all; said again it is the same.
+package struct OrderRequest: Equatable, Sendable {
+    package var item: ItemID
+    /// 0: nothing, or nothing any more.
+    package var units: Int
+    /// When it is on the shelf; nil: the item's lead time after the first day not closed, or after the count if that is later.
+    package var due: BusinessDay?
 }
 
 /// Why a line is no request.

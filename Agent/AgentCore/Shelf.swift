@@ -37,6 +37,18 @@ package struct RestockAlert: Equatable, Sendable {
     package var by: BusinessDay
 }
 
+/// Goods that have been ordered.
+package struct Delivery: Equatable, Sendable {
+    /// On the shelf before business on that day.
+    package var due: BusinessDay
+    package var units: Int64
+
+    package init(due: BusinessDay, units: Int64) {
+        self.due = due
+        self.units = units
+    }
+}
+
 /// The stock of one item on the shelf, and the demand that awaits it.
 package struct Shelf: Equatable, Sendable {
     /// An alert comes when the order must be made within so many days of the first day not closed, and stays until
@@ -59,6 +71,8 @@ package struct Shelf: Equatable, Sendable {
     package var ownToday: Int64
     /// Of the store's units, what this device usually sees; 0 when unknown.
     package var ownShare: Float
+    /// On its way, due after `today`; by day.
+    package private(set) var onOrder: [Delivery] = []
     /// Element n − 1: units that the demand of n days from the first one not closed stays within at the service level.
     /// Empty: there is no forecast.
     package private(set) var needs: [Int32] = []
@@ -88,6 +102,13 @@ package struct Shelf: Equatable, Sendable {
         own += units
         if day == today { ownToday += units }
         return true
+    }
+
+    /// Takes what has been ordered since the count: from its day on it counts as being there, until the next count.
+    /// To be called in the order of days.
+    package mutating func expect(_ delivery: Delivery) {
+        guard delivery.due > counted else { return }
+        if delivery.due > today { onOrder.append(delivery) } else { base += delivery.units }
     }
 
     /// What was said of the item before this was made anew, so that it is not said again.
@@ -131,12 +152,16 @@ package struct Shelf: Equatable, Sendable {
             {
                 let order = max(0, latest)
                 let last = min(needs.count, max(1, order + rule.leadDays + Self.orderedDays))
-                let missing = max(1, Int64(needs[last - 1]) - available)
+                let first = min(order + rule.leadDays, last - 1)
+                let missing = (first..<last).reduce(0) { max($0, lack(on: $1)) }
                 let multiple = Int64(rule.multiple)
-                alert = RestockAlert(
-                    reason: latest < 0 ? .runOut : .order,
-                    units: Int32(clamping: (missing + multiple - 1) / multiple * multiple),
-                    by: today.advanced(by: order))
+                // Where only what is on its way can help in time there is nothing to order.
+                if missing > 0 {
+                    alert = RestockAlert(
+                        reason: latest < 0 ? .runOut : .order,
+                        units: Int32(clamping: (missing + multiple - 1) / multiple * multiple),
+                        by: today.advanced(by: order))
+                }
             }
         }
         return before?.reason != alert?.reason
@@ -147,11 +172,18 @@ package struct Shelf: Equatable, Sendable {
         onHand + min(max(0, scaledUp(ownToday)), expectedToday)
     }
 
+    /// Units that the demand through the day `place` days after the first one not closed exceeds stock and deliveries by;
+    /// negative where some are left.
+    private func lack(on place: Int) -> Int64 {
+        let day = today.advanced(by: place)
+        var supply = available
+        for delivery in onOrder where delivery.due <= day { supply += delivery.units }
+        return Int64(needs[place]) - supply
+    }
+
     /// For how many days the stock lasts at the service level; nil without forecasts.
     private func reach() -> Int? {
         guard !needs.isEmpty else { return nil }
-        var days = 0
-        while days < needs.count, Int64(needs[days]) <= available { days += 1 }
-        return days
+        return needs.indices.first { lack(on: $0) > 0 } ?? needs.count
     }
 }

@@ -27,6 +27,8 @@ extension AgentService {
                 ])
             case .stock(let request):
                 return try reply(toStock: request)
+            case .ordered(let request):
+                return try reply(toOrder: request)
             case .forecast(let item, let days):
                 return try reply(toForecastOf: item, days: days)
             case .hello:

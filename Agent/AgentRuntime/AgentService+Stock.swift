@@ -74,13 +74,50 @@ extension AgentService {
             }
             shelvesAreStale = true
         }
-        let shelves = try currentShelves()
-        guard let at = Self.place(of: request.item, in: shelves) else {
-            throw .failed(
-                "the stock of item \(request.item.text) has not been counted in the last \(AgentStore.stockDays) days: say how many units there are"
+        return Self.ok(Self.members(of: try shelf(of: request.item)))
+    }
+
+    /// Takes note of goods that have been ordered.
+    func reply(toOrder request: OrderRequest) throws(AgentError) -> JSONValue {
+        _ = try joined()
+        let shelf = try shelf(of: request.item)
+        // As alerts reckon it: no clock is needed.
+        let today = max(shelf.today, shelf.counted)
+        let due = request.due ?? today.advanced(by: shelf.rule.leadDays)
+        guard due > shelf.counted else {
+            throw .refused(
+                "the count of " + shelf.counted.iso8601 + " has in it what was due by then: "
+                    + (request.due == nil
+                        ? "say when the goods come, or count again when they have"
+                        : "count again, or name a later day"))
+        }
+        guard due <= today.advanced(by: AgentStore.deliveryDaysMax) else {
+            throw .refused(
+                due.iso8601 + " is more than \(AgentStore.deliveryDaysMax) days ahead")
+        }
+        let kept = try stored { () throws(StoreError) in
+            try store.transaction { () throws(StoreError) in
+                try store.keep(
+                    Delivery(due: due, units: Int64(request.units)), of: request.item)
+            }
+        }
+        guard kept else {
+            throw .refused(
+                "deliveries of item \(request.item.text) on \(AgentStore.deliveriesMax) days are followed: count what has come, or put orders together"
             )
         }
-        return Self.ok(Self.members(of: shelves[at]))
+        shelvesAreStale = true
+        return Self.ok(Self.members(of: try self.shelf(of: request.item)))
+    }
+
+    private func shelf(of item: ItemID) throws(AgentError) -> Shelf {
+        let shelves = try currentShelves()
+        guard let at = Self.place(of: item, in: shelves) else {
+            throw .failed(
+                "the stock of item \(item.text) has not been counted in the last \(AgentStore.stockDays) days: say how many units there are"
+            )
+        }
+        return shelves[at]
     }
 
     /// Of `item`, or of every item.
@@ -110,6 +147,15 @@ extension AgentService {
             .init("servicePercent", .integer(shelf.rule.servicePercent)),
             .init("multiple", .integer(shelf.rule.multiple)),
         ]
+        if !shelf.onOrder.isEmpty {
+            let deliveries = shelf.onOrder.map { delivery in
+                JSONValue.object([
+                    .init("units", .integer(delivery.units)),
+                    .init("due", .string(delivery.due.iso8601)),
+                ])
+            }
+            members.append(.init("onOrder", .array(deliveries)))
+        }
         if let alert = shelf.alert {
             members += [
                 .init("reason", .string(alert.reason.name)), .init("order", .integer(alert.units)),
@@ -122,7 +168,8 @@ extension AgentService {
     /// "order 24 of item 7 by Thursday, 2026-11-26".
     package static func text(_ shelf: Shelf) -> String {
         guard let alert = shelf.alert else {
-            return "item " + shelf.item.text + " has stock again"
+            return "item " + shelf.item.text
+                + (shelf.onOrder.isEmpty ? " has stock again" : " has enough on its way")
         }
         let weekday =
             switch alert.by.weekday {
@@ -144,7 +191,7 @@ extension AgentService {
         if news.count < AgentStore.stockMax { news.append(.alert(shelf)) }
     }
 
-    private static func place(of item: ItemID, in shelves: [Shelf]) -> Int? {
+    static func place(of item: ItemID, in shelves: [Shelf]) -> Int? {
         var (low, high) = (0, shelves.count)
         while low < high {
             let middle = (low + high) / 2

@@ -7,6 +7,9 @@ extension AgentStore {
     package static let stockMax = 4_096
     /// A count is forgotten after so many days: the days since are not kept for ever, and nobody trusts it any more.
     static let stockDays = 60
+    /// Days on which goods of one item are awaited, and how far ahead they may lie.
+    package static let deliveriesMax = 8
+    package static let deliveryDaysMax = 60
 
     /// Takes units that came back off the day's total, as far as there is one; the rest goes back on the shelf alone.
     func takeBack(_ sale: Sale) throws(StoreError) -> SaleOutcome {
@@ -88,12 +91,34 @@ extension AgentStore {
                 .integer(Int64(units)), .integer(try ownUnits(of: count.item, on: day)),
                 value(count.leadDays), value(count.servicePercent), value(count.multiple),
             ])
+        // What was due by then has been counted, or has not come.
+        try database.run(
+            "DELETE FROM onOrder WHERE item = ? AND due <= ?",
+            [.text(count.item.utf8), .integer(Int64(day.daysSince1970))])
+        return true
+    }
+
+    /// - Returns: false when goods of the item are awaited on too many days.
+    func keep(_ delivery: Delivery, of item: ItemID) throws(StoreError) -> Bool {
+        let item = Value.text(item.utf8)
+        let due = Value.integer(Int64(delivery.due.daysSince1970))
+        guard delivery.units > 0 else {
+            try database.run("DELETE FROM onOrder WHERE item = ? AND due = ?", [item, due])
+            return true
+        }
+        let others = try database.first(
+            "SELECT count(*) FROM onOrder WHERE item = ? AND due <> ?", [item, due], columns: 1)
+        guard (others?[0].integer ?? 0) < Int64(Self.deliveriesMax) else { return false }
+        try database.run(
+            "INSERT OR REPLACE INTO onOrder (item, due, units) VALUES (?, ?, ?)",
+            [item, due, .integer(delivery.units)])
         return true
     }
 
     func forgetStock(before day: BusinessDay) throws(StoreError) {
         try database.run(
             "DELETE FROM stock WHERE day < ?", [.integer(Int64(day.daysSince1970))])
+        try database.run("DELETE FROM onOrder WHERE item NOT IN (SELECT item FROM stock)")
     }
 
     /// Every item's shelf as of now, by item.
@@ -141,6 +166,16 @@ extension AgentStore {
             shelves.append(shelf)
             return true
         }
-        return shelves.sorted { $0.item < $1.item }
+        shelves.sort { $0.item < $1.item }
+        try database.query("SELECT item, due, units FROM onOrder ORDER BY item, due", columns: 3) {
+            row in
+            if let item = Self.item(row[0]),
+                let at = AgentService.place(of: item, in: shelves)
+            {
+                shelves[at].expect(Delivery(due: Self.day(row[1]), units: row[2].integer))
+            }
+            return true
+        }
+        return shelves
     }
 }

@@ -253,7 +253,7 @@ package final class Runner {
             case .subscribe:
                 record(&waiting)
                 subscribe(client)
-            case .hello, .stock, .forecast, .status, .selfTest, .benchmark:
+            case .hello, .stock, .ordered, .forecast, .status, .selfTest, .benchmark:
                 record(&waiting)
                 client.answer(withConnection(service.reply(to: request), for: request))
             case .sync where service.identity == nil:

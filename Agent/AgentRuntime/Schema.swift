@@ -277,6 +277,15 @@ enum Schema {
         DROP TABLE packageReport;
         ALTER TABLE packageReportOnTheWay RENAME TO packageReport;
         """,
+        """
+        -- Goods on their way to the shelf, by the day on which they are due.
+        CREATE TABLE onOrder (
+            item TEXT NOT NULL CHECK (length(item) BETWEEN 1 AND 32),
+            due INTEGER NOT NULL,
+            units INTEGER NOT NULL CHECK (units BETWEEN 1 AND 100000000),
+            PRIMARY KEY (item, due)
+        ) WITHOUT ROWID;
+        """,
     ]
 
     /// What is copied out of a damaged database, table by table, as far as it can be read. Rows that
@@ -298,6 +307,7 @@ enum Schema {
         ("SELECT * FROM ownDay", "INSERT OR IGNORE INTO ownDay VALUES (?, ?, ?)", 3),
         ("SELECT * FROM ownClose", "INSERT OR IGNORE INTO ownClose VALUES (?, ?)", 2),
         ("SELECT * FROM stock", "INSERT OR IGNORE INTO stock VALUES (?, ?, ?, ?, ?, ?, ?)", 7),
+        ("SELECT * FROM onOrder", "INSERT OR IGNORE INTO onOrder VALUES (?, ?, ?)", 3),
         (
             "SELECT * FROM refusedPackage",
             "INSERT OR IGNORE INTO refusedPackage VALUES (?, ?, ?, ?)", 4

@@ -73,12 +73,36 @@ extension Commands {
                 members.append(.init(name, try Self.wholeNumber(text, option)))
             }
         }
-        let reply = try ask(arguments, "stock", members)
+        return try showShelf(arguments, "stock", members)
+    }
+
+    func ordered(_ words: [String]) throws(AgentError) -> Int32 {
+        let arguments = try Arguments(
+            words, options: ["--state", "--due"], flags: ["--json"], positionalMax: 2)
+        guard arguments.positional.count == 2 else {
+            throw .usage("ordered needs ITEM and UNITS; 0 units: nothing any more")
+        }
+        var members: [JSONValue.Member] = [
+            .init("item", .string(arguments.positional[0])),
+            .init("units", try Self.wholeNumber(arguments.positional[1], "UNITS")),
+        ]
+        if let due = arguments.value("--due") { members.append(.init("due", .string(due))) }
+        return try showShelf(arguments, "ordered", members)
+    }
+
+    private func showShelf(
+        _ arguments: Arguments, _ verb: String, _ members: [JSONValue.Member]
+    ) throws(AgentError) -> Int32 {
+        let reply = try ask(arguments, verb, members)
         try Self.check(reply)
         if arguments.has("--json") {
             Self.print(reply)
         } else {
-            Output.line("item " + reply.shown("item") + ": " + reply.shown("onHand") + " on hand")
+            var text = "item " + reply.shown("item") + ": " + reply.shown("onHand") + " on hand"
+            for delivery in reply.list("onOrder") {
+                text += ", " + delivery.shown("units") + " due on " + delivery.shown("due")
+            }
+            Output.line(text)
             if reply["text"] != nil { Output.line(reply.shown("text")) }
         }
         return 0

@@ -34,6 +34,7 @@ struct Commands {
         case "sale": return try sale(rest)
         case "return": return try sale(rest, isReturn: true)
         case "stock": return try stock(rest)
+        case "ordered": return try ordered(rest)
         case "close-day": return try closeDay(rest)
         case "forecast": return try forecast(rest)
         case "status": return try status(rest)
@@ -57,6 +58,7 @@ struct Commands {
         case "sale": Help.sale
         case "return": Help.returned
         case "stock": Help.stock
+        case "ordered": Help.ordered
         case "close-day": Help.closeDay
         case "forecast": Help.forecast
         case "status": Help.status

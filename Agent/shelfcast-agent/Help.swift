@@ -13,6 +13,7 @@ enum Help {
           sale           record sales
           return         take units back
           stock          say what is on the shelf, or ask
+          ordered        say what has been ordered for it
           close-day      close a business day
           forecast       show the forecasts
           subscribe      show forecasts and restock alerts as they happen
@@ -165,6 +166,24 @@ enum Help {
 
         EXAMPLE
           shelfcast-agent stock 17 60 --lead-days 3 --order-multiple 12
+
+        """
+
+    static let ordered = """
+        Says how many units of an item have been ordered for a day, so that they are not said to be ordered
+        again. From that day on they count as on the shelf, until the next count. Said again for the same day
+        it replaces what was said before; 0 units: nothing is awaited then. The item must have been counted
+        with stock, and its next count ends what was due by then.
+
+        USAGE
+          shelfcast-agent ordered ITEM UNITS [--due YYYY-MM-DD]
+
+        OPTIONS
+          --due YYYY-MM-DD  when the goods are on the shelf, before business, 60 days ahead at most
+                            (default: the item's lead time after the first day not closed)
+
+        EXAMPLE
+          shelfcast-agent ordered 17 24
 
         """
 

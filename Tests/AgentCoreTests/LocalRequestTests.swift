@@ -23,16 +23,16 @@ struct LocalRequestTests {
     static let malformed: [(String, String)] = [
         (
             "{}",
-            "'do' is missing: hello, sale, sales, return, stock, close-day, forecast, status, subscribe, sync, selftest or benchmark"
+            "'do' is missing: hello, sale, sales, return, stock, ordered, close-day, forecast, status, subscribe, sync, selftest or benchmark"
         ),
         ("[]", "not a JSON object"),
         (
             #"{"do":7}"#,
-            "'do' is missing: hello, sale, sales, return, stock, close-day, forecast, status, subscribe, sync, selftest or benchmark"
+            "'do' is missing: hello, sale, sales, return, stock, ordered, close-day, forecast, status, subscribe, sync, selftest or benchmark"
         ),
         (
             #"{"do":"drop"}"#,
-            "'drop' is not something to do: hello, sale, sales, return, stock, close-day, forecast, status, subscribe, sync, selftest or benchmark"
+            "'drop' is not something to do: hello, sale, sales, return, stock, ordered, close-day, forecast, status, subscribe, sync, selftest or benchmark"
         ),
         (
             #"{"do":"status","version":2}"#,

@@ -18,6 +18,9 @@ struct ShelfTests {
         func decide() -> Bool { shelf.decide() }
         func sell(_ units: Int64, on day: BusinessDay) -> Bool { shelf.sell(units, on: day) }
         func carry(_ alert: RestockAlert?) { shelf.carry(alert) }
+        func expect(_ units: Int64, in days: Int) {
+            shelf.expect(Delivery(due: ShelfTests.today.advanced(by: days), units: units))
+        }
     }
 
     /// Ten units a day, of which 17 cover one day at 95 % and 28 two.
@@ -100,6 +103,57 @@ struct ShelfTests {
         // Before the count: already in it. Days that are over: to be made anew.
         #expect(shelf.sell(5, on: Self.today.advanced(by: -1)))
         #expect(shelf.onHand == Int64(needs[4]) - 10)
+    }
+
+    @Test("orders only what is not on its way already")
+    func onOrder() throws {
+        let needs = try Self.shelf(stock: 0).needs
+        let plain = try Self.shelf(stock: Int64(needs[2]))
+        #expect(plain.decide())
+        let without = try #require(plain.alert?.units)
+        let part = try Self.shelf(stock: Int64(needs[2]))
+        part.expect(12, in: 2)
+        part.expect(7, in: 3)
+        _ = part.decide()
+        // On the third day come 12, so that the order may wait, and is for a day more.
+        let alert = try #require(part.alert)
+        #expect(alert.by >= Self.today.advanced(by: 1))
+        let last = alert.by.daysSince1970 - Self.today.daysSince1970 + 8
+        #expect(Int64(alert.units) == Int64(needs[Int(last)]) - Int64(needs[2]) - 19)
+        #expect(without > 0)
+        let all = try Self.shelf(stock: Int64(needs[2]))
+        all.expect(200, in: 2)
+        #expect(!all.decide() && all.alert == nil)
+    }
+
+    @Test("orders what bridges the time until goods come, where that can come earlier")
+    func bridges() throws {
+        let needs = try Self.shelf(stock: 0).needs
+        let late = try Self.shelf(stock: Int64(needs[1]), rule: OrderRule(leadDays: 2))
+        late.expect(200, in: 5)
+        #expect(late.decide())
+        let alert = try #require(late.alert)
+        #expect(alert.reason == .order && alert.by == Self.today)
+        #expect(alert.units == needs[4] - needs[1])
+        // What is ordered now would come after it.
+        let slow = try Self.shelf(stock: Int64(needs[1]), rule: OrderRule(leadDays: 5))
+        slow.expect(200, in: 5)
+        #expect(!slow.decide() && slow.alert == nil)
+    }
+
+    @Test("has on it from its day on what was due, unless it was counted since")
+    func delivered() throws {
+        let shelf = try Self.shelf(stock: 30)
+        shelf.expect(500, in: 0)
+        #expect(shelf.onHand == 30)
+        var older = Shelf(
+            item: try ItemID("7"), rule: OrderRule(), counted: Self.today.advanced(by: -3),
+            today: Self.today, base: 30)
+        for days in [-3, -1, 0, 1] {
+            older.expect(Delivery(due: Self.today.advanced(by: days), units: 100))
+        }
+        #expect(older.onHand == 230)
+        #expect(older.onOrder == [Delivery(due: Self.today.advanced(by: 1), units: 100)])
     }
 
     @Test("takes what a device sold for its share of the store, and has never less than nothing")

@@ -92,12 +92,8 @@ struct FailingDiskTests {
                         isReturn: true)
                     _ = try self.started().record([back])
                 },
-                {
-                    let line = #"{"do":"stock","item":"1","units":9,"day":"2016-07-19"}"#
-                    let reply = try self.started().reply(
-                        to: LocalRequest(line: [UInt8](line.utf8)))
-                    if reply["ok"] != .bool(true) { throw Said(reply: reply) }
-                },
+                { try self.say(#"{"do":"stock","item":"1","units":9,"day":"2016-07-19"}"#) },
+                { try self.say(#"{"do":"ordered","item":"1","units":6,"due":"2016-08-19"}"#) },
                 { _ = try self.started().close(days[0], isClosedAllDay: false) },
                 { try self.hub.visit(self.started()) },
                 { try self.hub.offer(self.packages[1], release: 2) },
@@ -110,7 +106,12 @@ struct FailingDiskTests {
         }
 
         /// Of the steps, the visits that bring a package.
-        static let updates = [2, 9]
+        static let updates = [2, 10]
+
+        private func say(_ line: String) throws {
+            let reply = try started().reply(to: LocalRequest(line: [UInt8](line.utf8)))
+            if reply["ok"] != .bool(true) { throw Said(reply: reply) }
+        }
 
         func check() throws {
             let service = try started()
@@ -127,6 +128,13 @@ struct FailingDiskTests {
             #expect(try service.store.unsentCount() == 0)
             let own = try service.store.ownUnits(of: TestPackage.day(1))
             #expect(own == [try ItemID("1"): 1, try ItemID("2"): 2, try ItemID("3"): 1])
+            let shelf = service.reply(
+                to: try LocalRequest(line: [UInt8](#"{"do":"stock","item":"1"}"#.utf8)))
+            #expect(
+                shelf["onOrder"]
+                    == .array([
+                        .object([.init("units", .integer(6)), .init("due", .string("2016-08-19"))])
+                    ]))
             let verdict = try service.store.database.first("PRAGMA integrity_check", columns: 1)
             #expect(verdict?[0] == .text([UInt8]("ok".utf8)))
         }

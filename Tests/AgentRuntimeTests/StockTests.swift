@@ -175,6 +175,121 @@ struct StockTests {
         #expect(try ask(#"{"do":"status"}"#)["alerts"] == .array([]))
     }
 
+    @Test("What has been ordered is not said to be ordered again, and comes on its day")
+    func ordered() throws {
+        func order(_ units: Int, due: Int? = nil) throws -> JSONValue {
+            let due = due.map { #","due":"\#(TestPackage.day($0).iso8601)""# } ?? ""
+            return try ask(#"{"do":"ordered","item":"1","units":\#(units)\#(due)}"#)
+        }
+        func told() -> [String] {
+            service.takeNews().compactMap {
+                if case .alert(let shelf) = $0 { AgentService.text(shelf) } else { nil }
+            }
+        }
+        try ask(#"{"do":"stock","item":"1","units":40,"day":"\#(day.iso8601)"}"#)
+        #expect(told().count == 1)
+        let expected = JSONValue.array([
+            .object([.init("units", .integer(240)), .init("due", .string("2016-07-21"))])
+        ])
+        // Two days is the lead time where nobody says another.
+        for due in [3, nil] {
+            let answer = try order(240, due: due)
+            #expect(answer["ok"] == .bool(true) && answer["onOrder"] == expected)
+            #expect(answer["onHand"] == .integer(40) && answer["order"] == nil)
+        }
+        #expect(told() == ["item 1 has enough on its way"])
+        #expect(try ask(#"{"do":"status"}"#)["alerts"] == .array([]))
+        #expect(try order(0, due: 3)["order"] != nil)
+        #expect(told().count == 1)
+        _ = try order(240, due: 3)
+        for offset in 1...2 {
+            _ = try service.close(TestPackage.day(offset), isClosedAllDay: false)
+        }
+        let there = try ask(#"{"do":"stock","item":"1"}"#)
+        #expect(there["onHand"] == .integer(280) && there["onOrder"] == nil)
+        // Counted on that day, it is part of the count; what comes later is not.
+        _ = try order(24, due: 5)
+        let counted = try ask(
+            #"{"do":"stock","item":"1","units":250,"day":"\#(TestPackage.day(3).iso8601)"}"#)
+        #expect(counted["onHand"] == .integer(250))
+        guard case .array(let left)? = counted["onOrder"] else {
+            Issue.record("nothing is on order: \(counted)")
+            return
+        }
+        #expect(left.count == 1 && left.first?["units"] == .integer(24))
+    }
+
+    @Test("An order that cannot be followed is refused with why, and changes nothing")
+    func refusedOrders() throws {
+        func refused(_ line: String) throws -> String {
+            let answer = try ask(line)
+            #expect(answer["ok"] == .bool(false))
+            return String(decoding: answer["error"]?.utf8 ?? [], as: UTF8.self)
+        }
+        #expect(
+            try refused(#"{"do":"ordered","item":"1","units":5}"#)
+                == "the stock of item 1 has not been counted in the last 60 days: say how many units there are"
+        )
+        try ask(#"{"do":"stock","item":"1","units":40,"day":"\#(day.iso8601)"}"#)
+        let before = try ask(#"{"do":"stock","item":"1"}"#)
+        #expect(
+            try refused(#"{"do":"ordered","item":"1","units":5,"due":"\#(day.iso8601)"}"#)
+                == "the count of \(day.iso8601) has in it what was due by then: count again, or name a later day"
+        )
+        #expect(
+            try refused(#"{"do":"ordered","item":"1","units":5,"due":"2199-12-31"}"#)
+                == "2199-12-31 is more than 60 days ahead")
+        for offset in 2...9 {
+            try ask(
+                #"{"do":"ordered","item":"1","units":1,"due":"\#(TestPackage.day(offset).iso8601)"}"#
+            )
+        }
+        #expect(
+            try refused(
+                #"{"do":"ordered","item":"1","units":1,"due":"\#(TestPackage.day(10).iso8601)"}"#)
+                == "deliveries of item 1 on 8 days are followed: count what has come, or put orders together"
+        )
+        for offset in 2...9 {
+            try ask(
+                #"{"do":"ordered","item":"1","units":0,"due":"\#(TestPackage.day(offset).iso8601)"}"#
+            )
+        }
+        #expect(try ask(#"{"do":"stock","item":"1"}"#) == before)
+    }
+
+    @Test("Orders outlive a restart, and are forgotten with the count")
+    func ordersKept() throws {
+        let other = TemporaryFolder()
+        hub.enrol(other)
+        func reply(_ service: AgentService, _ line: String) throws -> JSONValue {
+            service.reply(to: try LocalRequest(line: [UInt8](line.utf8)))
+        }
+        func count(on day: BusinessDay) -> String {
+            #"{"do":"stock","item":"1","units":40,"day":"\#(day.iso8601)"}"#
+        }
+        let late = TestPackage.day(75)
+        do {
+            let before = try AgentService.start(other)
+            _ = try reply(before, count(on: day))
+            for offset in 1...20 {
+                _ = try before.close(TestPackage.day(offset), isClosedAllDay: false)
+            }
+            _ = try reply(
+                before, #"{"do":"ordered","item":"1","units":24,"due":"\#(late.iso8601)"}"#)
+        }
+        let after = try AgentService.start(other)
+        #expect(
+            try reply(after, #"{"do":"stock","item":"1"}"#)["onOrder"]
+                == .array([
+                    .object([.init("units", .integer(24)), .init("due", .string(late.iso8601))])
+                ]))
+        for offset in 21...62 {
+            _ = try after.close(TestPackage.day(offset), isClosedAllDay: false)
+        }
+        let anew = try reply(after, count(on: TestPackage.day(62)))
+        #expect(anew["ok"] == .bool(true) && anew["onOrder"] == nil)
+    }
+
     @Test(
         "A stock line that says nothing useful is refused with what is wrong",
         arguments: [
@@ -198,6 +313,15 @@ struct StockTests {
             (
                 #"{"do":"stock","item":"1","units":1,"multiple":0}"#,
                 "'multiple' must be a whole number from 1 to 100000"
+            ),
+            (#"{"do":"ordered","units":1}"#, "'item' is missing"),
+            (
+                #"{"do":"ordered","item":"1"}"#,
+                "'units' is missing: how many have been ordered"
+            ),
+            (
+                #"{"do":"ordered","item":"1","units":1,"due":7}"#,
+                "'due' must be a text, YYYY-MM-DD"
             ),
         ])
     func malformed(_ line: String, _ text: String) {
