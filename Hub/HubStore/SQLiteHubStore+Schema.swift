@@ -32,7 +32,17 @@ extension SQLiteHubStore {
         migrator.registerMigration("016 autopilot and lineage", migrate: addAutopilot)
         migrator.registerMigration("017 calendar", migrate: addCalendar)
         migrator.registerMigration("018 compression's cost", migrate: addCompressionCost)
+        migrator.registerMigration("019 uploads are kept once", migrate: dropUploadRecords)
         return migrator
+    }
+
+    /// What uploads add up to is kept: totals, closes, forecasts. A device's highest number makes a repetition harmless.
+    private static func dropUploadRecords(_ db: Database) throws {
+        // Else every page of what may be the largest table is written over with zeros, and twice.
+        let erases = try Int.fetchOne(db, sql: "PRAGMA secure_delete") ?? 0
+        try db.execute(sql: "PRAGMA secure_delete = 0")
+        defer { try? db.execute(sql: "PRAGMA secure_delete = \(erases)") }
+        try db.execute(sql: "DROP TABLE uploadRecord")
     }
 
     private static func takeReturns(_ db: Database) throws {

@@ -46,12 +46,10 @@ extension SQLiteHubStore {
                 guard !fresh.isEmpty else { return .stored(throughSequence: through, new: 0) }
                 var writer = UploadWriter(
                     db: db, device: device["id"], store: device["storeID"])
-                for (index, record) in fresh.enumerated() {
-                    do {
-                        try writer.write(record, sequence: through + 1 + UInt64(index))
-                    } catch is SeriesLimitReached {
-                        throw HubStoreError.failed(reason: Self.tooManyItems)
-                    }
+                do {
+                    for record in fresh { try writer.write(record) }
+                } catch is SeriesLimitReached {
+                    throw HubStoreError.failed(reason: Self.tooManyItems)
                 }
                 try writer.finish()
                 try Self.noteFolded(
@@ -108,20 +106,16 @@ private struct UploadWriter {
         self.store = store
     }
 
-    mutating func write(_ record: UploadRecord, sequence: UInt64) throws {
+    mutating func write(_ record: UploadRecord) throws {
         switch record {
         case .sale(let day, let item, let units):
-            try keep(sequence, kind: 1, day: day, item: try itemRow(item), units: Int64(units))
             try addSale(day: day, item: item, units: units)
         case .returned(let day, let item, let units):
-            try keep(sequence, kind: 4, day: day, item: try itemRow(item), units: Int64(units))
             try takeBack(day: day, item: item, units: units)
         case .close(let day, let closedAllDay):
-            try keep(sequence, kind: 2, day: day, item: nil, units: closedAllDay ? 1 : 0)
             try close(day: day, closedAllDay: closedAllDay)
         case .forecast(let forecast):
             let item = try itemRow(forecast.item)
-            try keep(sequence, kind: 3, day: forecast.day, item: item, units: nil)
             let inTrial = try candidateRollout(forecast.candidate, day: forecast.day)
             // A day forecast twice (the device lost its notes of the first): the later word counts.
             try db.cachedStatement(
@@ -166,19 +160,6 @@ private struct UploadWriter {
             changed = changed || db.changesCount > 0
         }
         if changed { try SQLiteHubStore.setRevision(db, store: store, next) }
-    }
-
-    private func keep(
-        _ sequence: UInt64, kind: Int, day: BusinessDay, item: Int64?, units: Int64?
-    ) throws {
-        try db.cachedStatement(
-            sql: """
-                INSERT INTO uploadRecord (deviceID, sequence, kind, day, itemID, units)
-                VALUES (?, ?, ?, ?, ?, ?)
-                """
-        ).execute(arguments: [
-            device, Int64(sequence), kind, Int64(day.daysSince1970), item, units,
-        ])
     }
 
     private mutating func addSale(day: BusinessDay, item: ItemID, units: Int32) throws {

@@ -69,7 +69,7 @@ struct SQLiteHubStoreTests {
 
     /// Where a transaction is made to fail: at the nth row that goes into a table.
     private static let failures: [(table: String, operation: String)] = [
-        ("uploadRecord", "INSERT"), ("dailySales", "INSERT"), ("dailySales", "UPDATE"),
+        ("dailySales", "INSERT"), ("dailySales", "UPDATE"),
         ("deviceDay", "INSERT"), ("deviceDay", "UPDATE"), ("storeDay", "INSERT"),
         ("storeDay", "UPDATE"), ("forecast", "INSERT"), ("store", "UPDATE"), ("device", "UPDATE"),
         ("item", "INSERT"), ("series", "INSERT"),
@@ -138,7 +138,7 @@ struct SQLiteHubStoreTests {
     private static func dump(_ connection: DatabaseQueue) async throws -> [String] {
         try await connection.read { db in
             try [
-                "uploadRecord", "dailySales", "deviceDay", "storeDay", "forecast", "store",
+                "dailySales", "deviceDay", "storeDay", "forecast", "store",
                 "device", "item", "series",
             ].flatMap { table in
                 try Row.fetchAll(db, sql: "SELECT * FROM \(table)").map { "\(table) \($0)" }
@@ -152,10 +152,6 @@ struct SQLiteHubStoreTests {
             "INSERT INTO dailySales (seriesID, day, importedUnits) VALUES (1, 5, -1)",
             "INSERT INTO dailySales (seriesID, day, importedUnits) VALUES (99, 5, 1)",
             "INSERT INTO dailySales (seriesID, day, importedUnits) VALUES (1, -1, 1)",
-            "INSERT INTO uploadRecord VALUES (1, 0, 2, 5, NULL, 0)",
-            "INSERT INTO uploadRecord VALUES (1, 1, 2, 5, NULL, 0), (1, 1, 2, 5, NULL, 0)",
-            "INSERT INTO uploadRecord VALUES (1, 1, 1, 5, NULL, 3)",
-            "INSERT INTO uploadRecord VALUES (1, 1, 1, 5, 1, 0)",
             "INSERT INTO storeDay VALUES (1, 5, 0, 0, 1, 2)",
             "UPDATE token SET uses = usesMax + 1", "UPDATE device SET status = 'somehow'",
             "UPDATE device SET runningDigest = x'00'",
