@@ -186,4 +186,14 @@ package struct Shelf: Equatable, Sendable {
         guard !needs.isEmpty else { return nil }
         return needs.indices.first { lack(on: $0) > 0 } ?? needs.count
     }
+
+    /// Where an item's shelf is among shelves that are ascending by item; nil where it is not.
+    package static func place(of item: ItemID, in shelves: [Shelf]) -> Int? {
+        var (low, high) = (0, shelves.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if shelves[middle].item < item { low = middle + 1 } else { high = middle }
+        }
+        return low < shelves.count && shelves[low].item == item ? low : nil
+    }
 }

@@ -19,7 +19,7 @@ extension AgentService {
                     of: nil, days: DayPlan.horizonDaysMax, by: predictor)
                 let rate = DemandSpread.rate(of: predictor.spec)
                 for outlook in outlooks {
-                    guard let at = Self.place(of: outlook.item, in: all) else { continue }
+                    guard let at = Shelf.place(of: outlook.item, in: all) else { continue }
                     all[at].expect(
                         outlook.days.map { $0.units },
                         spread: spreads[outlook.item] ?? DemandSpread(), rate: rate)
@@ -29,14 +29,14 @@ extension AgentService {
         }
         shelvesAreStale = false
         for at in shelves.indices {
-            if let old = Self.place(of: shelves[at].item, in: before) {
+            if let old = Shelf.place(of: shelves[at].item, in: before) {
                 shelves[at].carry(before[old].alert)
             }
             if shelves[at].decide() { note(shelves[at]) }
         }
         // One whose count was forgotten.
         for shelf in before
-        where shelf.alert != nil && Self.place(of: shelf.item, in: shelves) == nil {
+        where shelf.alert != nil && Shelf.place(of: shelf.item, in: shelves) == nil {
             var gone = shelf
             gone.carry(nil)
             note(gone)
@@ -46,7 +46,7 @@ extension AgentService {
 
     /// Sales and returns that were recorded just now.
     func noteSold(_ sale: Sale, counted: Int64, uncounted: Int64 = 0) {
-        guard !shelvesAreStale, let at = Self.place(of: sale.item, in: shelves) else { return }
+        guard !shelvesAreStale, let at = Shelf.place(of: sale.item, in: shelves) else { return }
         // A day that the store's total accounts for, or one before the count: rare, so looked up.
         guard shelves[at].sell(counted, on: sale.day) else {
             shelvesAreStale = true
@@ -93,7 +93,9 @@ extension AgentService {
         }
         guard due <= today.advanced(by: AgentStore.deliveryDaysMax) else {
             throw .refused(
-                due.iso8601 + " is more than \(AgentStore.deliveryDaysMax) days ahead")
+                due.iso8601
+                    + " is more than \(AgentStore.deliveryDaysMax) days ahead: say so when it is nearer"
+            )
         }
         let kept = try stored { () throws(StoreError) in
             try store.transaction { () throws(StoreError) in
@@ -112,7 +114,7 @@ extension AgentService {
 
     private func shelf(of item: ItemID) throws(AgentError) -> Shelf {
         let shelves = try currentShelves()
-        guard let at = Self.place(of: item, in: shelves) else {
+        guard let at = Shelf.place(of: item, in: shelves) else {
             throw .failed(
                 "the stock of item \(item.text) has not been counted in the last \(AgentStore.stockDays) days: say how many units there are"
             )
@@ -189,15 +191,6 @@ extension AgentService {
     private func note(_ shelf: Shelf) {
         // A command that records a file of sales has nobody to tell.
         if news.count < AgentStore.stockMax { news.append(.alert(shelf)) }
-    }
-
-    static func place(of item: ItemID, in shelves: [Shelf]) -> Int? {
-        var (low, high) = (0, shelves.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if shelves[middle].item < item { low = middle + 1 } else { high = middle }
-        }
-        return low < shelves.count && shelves[low].item == item ? low : nil
     }
 }
 

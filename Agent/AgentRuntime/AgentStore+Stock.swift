@@ -170,7 +170,7 @@ extension AgentStore {
         try database.query("SELECT item, due, units FROM onOrder ORDER BY item, due", columns: 3) {
             row in
             if let item = Self.item(row[0]),
-                let at = AgentService.place(of: item, in: shelves)
+                let at = Shelf.place(of: item, in: shelves)
             {
                 shelves[at].expect(Delivery(due: Self.day(row[1]), units: row[2].integer))
             }

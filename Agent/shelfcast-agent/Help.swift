@@ -180,7 +180,7 @@ enum Help {
 
         OPTIONS
           --due YYYY-MM-DD  when the goods are on the shelf, before business, 60 days ahead at most
-                            (default: the item's lead time after the first day not closed)
+                            (default: the item's lead time after the first day not closed, or the count)
 
         EXAMPLE
           shelfcast-agent ordered 17 24

@@ -24,7 +24,9 @@ struct StockTests {
     }
 
     @discardableResult
-    func ask(_ line: String) throws -> JSONValue {
+    func ask(_ line: String) throws -> JSONValue { try reply(service, line) }
+
+    func reply(_ service: AgentService, _ line: String) throws -> JSONValue {
         service.reply(to: try LocalRequest(line: [UInt8](line.utf8)))
     }
 
@@ -95,9 +97,6 @@ struct StockTests {
     func restart() throws {
         let other = TemporaryFolder()
         hub.enrol(other)
-        func reply(_ service: AgentService, _ line: String) throws -> JSONValue {
-            service.reply(to: try LocalRequest(line: [UInt8](line.utf8)))
-        }
         do {
             let before = try AgentService.start(other)
             try before.sell(3, of: "1", on: day)
@@ -238,7 +237,7 @@ struct StockTests {
         )
         #expect(
             try refused(#"{"do":"ordered","item":"1","units":5,"due":"2199-12-31"}"#)
-                == "2199-12-31 is more than 60 days ahead")
+                == "2199-12-31 is more than 60 days ahead: say so when it is nearer")
         for offset in 2...9 {
             try ask(
                 #"{"do":"ordered","item":"1","units":1,"due":"\#(TestPackage.day(offset).iso8601)"}"#
@@ -261,9 +260,6 @@ struct StockTests {
     func ordersKept() throws {
         let other = TemporaryFolder()
         hub.enrol(other)
-        func reply(_ service: AgentService, _ line: String) throws -> JSONValue {
-            service.reply(to: try LocalRequest(line: [UInt8](line.utf8)))
-        }
         func count(on day: BusinessDay) -> String {
             #"{"do":"stock","item":"1","units":40,"day":"\#(day.iso8601)"}"#
         }
